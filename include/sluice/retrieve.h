@@ -1,0 +1,92 @@
+/*
+ * sluice/retrieve.h -- a question to its best chunks: both legs, fused, dated, filtered.
+ */
+#ifndef SLUICE_RETRIEVE_H
+#define SLUICE_RETRIEVE_H
+
+#include <sluice/arena.h>
+#include <sluice/dates.h>
+#include <sluice/embed.h>
+#include <sluice/index.h>
+#include <sluice/question.h>
+
+enum sl_fusion { SL_FUSION_RRF = 1, SL_FUSION_MINMAX };
+
+struct sl_retrieve_options {
+    enum sl_mode mode;       /* default of questions that name none */
+    uint32_t k;
+    uint32_t ef;
+    enum sl_fusion fusion;
+    double weight_lexical;   /* where the encoder knows the question's language; >= 0 */
+    double weight_vector;
+    double coverage_min;     /* below it the question goes to the lexical leg alone; default 0.5 */
+    double half_life_days;   /* 0 = off: a document loses half its weight in that time */
+};
+
+/* One chunk found. Ranks from 1; 0 = that leg did not return it. */
+struct sl_result {
+    sl_doc_id doc;
+    uint32_t chunk;
+    float score;         /* fused */
+    float lexical_score; /* BM25   */
+    uint32_t lexical_rank;
+    float vector_score;  /* cosine */
+    uint32_t vector_rank;
+};
+
+struct sl_retrieved {
+    struct sl_result *results; /* [count], best first */
+    uint32_t count;
+    enum sl_mode mode;         /* what was done in the end */
+    double coverage;           /* of the question by the encoder's vocabulary; -1: not asked */
+    bool date_read;            /* a date was read from the question */
+    struct sl_date_found date;
+    bool widened;              /* the dated search found too little: searched again without the date */
+    struct sl_view search_text; /* the question without its date phrase */
+    struct sl_view filter_expression; /* all of it, as text: caller's, tenant's and date's */
+    uint64_t selected_documents;      /* of the filter; UINT64_MAX: no filter */
+    struct sl_search_stats lexical_stats, vector_stats;
+    double embed_ms, search_ms;
+};
+
+struct sl_clock;
+
+/*
+ * Find the best chunks for a question.
+ *
+ * Post:    at most k results (question->k, else options->k), sorted, equal scores by (doc, chunk).
+ * Owns:    *ret_retrieved lives in `arena`.
+ * Thread:  any, one snapshot and arena each.
+ * Blocks:  CPU: encoding, search. Page faults.
+ * Errors:  SL_REJECT  no_vectors (mode vector without an encoder), too_large
+ *          SL_AGAIN   the embedder says later
+ *          SL_STOP    corrupt, memory
+ */
+enum sl_err sl_retrieve(const struct sl_snapshot *snapshot, const struct sl_question *question,
+                        const struct sl_retrieve_options *options,
+                        const struct sl_embedder *embedder, const struct sl_clock *clock,
+                        struct sl_arena *arena, struct sl_retrieved **ret_retrieved,
+                        struct sl_error *err);
+
+struct sl_scored {
+    uint64_t id; /* whatever names an item in both legs */
+    double score;
+};
+
+/*
+ * Fuse two ranked lists. RRF: sum of weight / (60 + rank). Min-max: each list scaled to [0, 1] by its own
+ * ends, weighted sum; an item missing from a list gets 0 there.
+ *
+ * Shape:   lists best first; ret_fused has room for both counts together; sorted best first, equal
+ *          scores by id.
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  SL_REJECT  too_large (the arena)
+ */
+enum sl_err sl_fuse(enum sl_fusion fusion, const struct sl_scored *a, uint32_t a_count,
+                    double a_weight, const struct sl_scored *b, uint32_t b_count, double b_weight,
+                    struct sl_arena *arena, struct sl_scored *ret_fused, uint32_t *ret_count,
+                    struct sl_error *err);
+
+#endif /* SLUICE_RETRIEVE_H */

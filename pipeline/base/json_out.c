@@ -1,0 +1,100 @@
+/* json_out.c -- JSON text, valid whatever the input. */
+#include <sluice/json.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Length of the valid UTF-8 sequence at p, or 0. */
+static size_t sequence(const unsigned char *p, size_t left)
+{
+    unsigned char a = p[0];
+
+    if (a < 0x80)
+        return 1;
+    if (a >= 0xC2 && a <= 0xDF)
+        return left >= 2 && (p[1] & 0xC0) == 0x80 ? 2 : 0;
+    if (a >= 0xE0 && a <= 0xEF) {
+        if (left < 3 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80)
+            return 0;
+        if ((a == 0xE0 && p[1] < 0xA0) || (a == 0xED && p[1] > 0x9F))
+            return 0;
+        return 3;
+    }
+    if (a >= 0xF0 && a <= 0xF4) {
+        if (left < 4 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80 || (p[3] & 0xC0) != 0x80)
+            return 0;
+        if ((a == 0xF0 && p[1] < 0x90) || (a == 0xF4 && p[1] > 0x8F))
+            return 0;
+        return 4;
+    }
+    return 0;
+}
+
+void sl_json_string(struct sl_buffer *buffer, struct sl_view text)
+{
+    const unsigned char *p = (const unsigned char *)text.data;
+    size_t start = 0, i = 0;
+
+    if (text.data == NULL) {
+        sl_buffer_view(buffer, SL_VIEW("null"));
+        return;
+    }
+    sl_buffer_view(buffer, SL_VIEW("\""));
+    while (i < text.size) {
+        size_t size = sequence(p + i, text.size - i);
+        if (size == 1 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\' && p[i] != 0x7F) {
+            i++;
+            continue;
+        }
+        if (size > 1) {
+            i += size;
+            continue;
+        }
+        sl_buffer_add(buffer, text.data + start, i - start);
+        if (size == 0)
+            sl_buffer_view(buffer, SL_VIEW("\xEF\xBF\xBD"));
+        else if (p[i] == '"' || p[i] == '\\')
+            sl_buffer_format(buffer, "\\%c", p[i]);
+        else if (p[i] == '\n')
+            sl_buffer_view(buffer, SL_VIEW("\\n"));
+        else if (p[i] == '\t')
+            sl_buffer_view(buffer, SL_VIEW("\\t"));
+        else if (p[i] == '\r')
+            sl_buffer_view(buffer, SL_VIEW("\\r"));
+        else
+            sl_buffer_format(buffer, "\\u%04x", p[i]);
+        i++;
+        start = i;
+    }
+    sl_buffer_add(buffer, text.data + start, i - start);
+    sl_buffer_view(buffer, SL_VIEW("\""));
+}
+
+void sl_json_name(struct sl_buffer *buffer, const char *name)
+{
+    if (buffer->size > 0 && buffer->data[buffer->size - 1] != '{' &&
+        buffer->data[buffer->size - 1] != '[')
+        sl_buffer_view(buffer, SL_VIEW(", "));
+    sl_json_string(buffer, sl_view_of(name));
+    sl_buffer_view(buffer, SL_VIEW(": "));
+}
+
+void sl_json_number(struct sl_buffer *buffer, double number)
+{
+    char text[40];
+
+    if (!isfinite(number)) {
+        sl_buffer_view(buffer, SL_VIEW("null"));
+        return;
+    }
+    for (int digits = 6; digits <= 17; digits += digits == 6 ? 9 : 2) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    for (char *c = text; *c != '\0'; c++)
+        if (*c == ',')
+            *c = '.';
+    sl_buffer_view(buffer, sl_view_of(text));
+}
