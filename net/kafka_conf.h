@@ -1,0 +1,46 @@
+/*
+ * kafka_conf.h -- what consumers and producers share: the properties of [kafka], and an ear for what
+ * librdkafka has to say beside its records.
+ */
+#ifndef SLUICE_KAFKA_CONF_H
+#define SLUICE_KAFKA_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/error.h>
+#include <sluice/message.h>
+
+#include "daemon/config.h"
+
+/* What one client reports beside its records. Each member may be NULL. Called from whichever thread polls the
+ * client; `log` from any of librdkafka's. */
+struct sl_kafka_watch {
+    /* A client error by librdkafka's name for it ("_ALL_BROKERS_DOWN"). */
+    void (*error)(void *context, const char *code, const char *text);
+    /* Once per broker and statistics interval. Round trips in seconds, 0 when there were none. */
+    void (*broker)(void *context, const char *broker, bool up, double rtt_mean, double rtt_p99);
+    /* Once per statistics interval: operations waiting for the client to be polled. */
+    void (*waiting)(void *context, int64_t replies);
+    /* A log line of librdkafka, with syslog's level. Never message text. */
+    void (*log)(void *context, int level, const char *text);
+    void *context;
+};
+
+/*
+ * The value of a [kafka] property, NULL when the configuration does not set it.
+ *
+ * Owns:    stays with the configuration.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  none.
+ */
+const char *sl_kafka_property(const struct sl_config *config, const char *name);
+
+/* What this machine is called among its equals: [queries] instance, else the host name. char[128]. */
+void sl_kafka_instance(const struct sl_config *config, char *ret_name);
+
+/* Version of the librdkafka in use, "2.0.2". */
+const char *sl_kafka_version(void);
+
+#endif
