@@ -81,6 +81,17 @@ const struct sl_filter *sl_filter_equals(struct sl_arena *arena, const char *fie
 const struct sl_filter *sl_filter_dates(struct sl_arena *arena, struct sl_day_range days);
 
 /*
+ * Does one value of a field satisfy a comparison node (SL_FILTER_EXISTS, EQ .. GE, IN)? For an index that
+ * keeps values by field; the field's name is not looked at. `date` is the string as given in the document.
+ *
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  none.
+ */
+bool sl_filter_field_matches(const struct sl_filter *comparison, const struct sl_field *field);
+
+/*
  * Does one document match? The reference the index's own evaluation is tested against.
  *
  * Owns:    nothing.
