@@ -21,6 +21,7 @@
 #ifndef SLUICE_CHUNK_H
 #define SLUICE_CHUNK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <sluice/arena.h>
@@ -31,6 +32,12 @@
 struct sl_embedder;
 
 #define SL_HASH_BYTES 16
+
+/* Bytes [byte_start, byte_end) of a text. */
+struct sl_span {
+    uint32_t byte_start;
+    uint32_t byte_end;
+};
 
 /* One term of a chunk and how often it stands there (sluice/text.h makes them). */
 struct sl_term_count {
@@ -55,6 +62,8 @@ struct sl_chunk {
     const struct sl_term_count *terms; /* sorted by term, unique; filled for the index */
     uint32_t term_count;
     uint32_t length_terms; /* BM25 document length: sum of counts */
+    const struct sl_span *excluded; /* boilerplate inside the range: cited, not indexed or embedded */
+    uint32_t excluded_count;        /* set by sl_chunk_document(); not stored */
 };
 
 struct sl_chunk_options {
@@ -106,5 +115,31 @@ struct sl_view sl_chunk_prefix(const struct sl_document *document, const struct 
 enum sl_err sl_chunk_windows(const struct sl_document *document, struct sl_chunk *chunks,
                              uint32_t chunk_count, const struct sl_embedder *embedder,
                              struct sl_arena *arena, struct sl_error *err);
+
+/*
+ * The exact text to embed for one window, or to index for a whole chunk: `prefix`, then the range
+ * without the chunk's excluded spans.
+ *
+ * Pre:     [byte_start, byte_end) lies within the chunk.
+ * Owns:    the result lives in `arena`.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  data == NULL when the arena is full
+ */
+struct sl_view sl_chunk_text(const struct sl_document *document, const struct sl_chunk *chunk,
+                             struct sl_view prefix, uint32_t byte_start, uint32_t byte_end,
+                             struct sl_arena *arena);
+
+/*
+ * The prefix as the encoder gets it: sl_chunk_prefix() cut to at most half of the token limit.
+ *
+ * Owns:    the result lives in `arena`.
+ * Thread:  any.
+ * Blocks:  CPU: a few tokenisations of at most 400 bytes.
+ * Errors:  data == NULL when the arena is full
+ */
+struct sl_view sl_chunk_window_prefix(const struct sl_document *document,
+                                      const struct sl_chunk *chunk,
+                                      const struct sl_embedder *embedder, struct sl_arena *arena);
 
 #endif /* SLUICE_CHUNK_H */

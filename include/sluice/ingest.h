@@ -33,6 +33,7 @@ struct sl_ingest {
     uint32_t chunk_count;
     struct sl_view *texts; /* [text_count]: what to embed, prefix included, in order */
     float **vectors;       /* [text_count]: the caller points each to its float[dim] */
+    struct sl_window **windows; /* [text_count]: whose text it is */
     uint32_t text_count;
 };
 

@@ -3,8 +3,10 @@
  *
  * Terms are chosen by script, run by run, so mixed text needs no decision for the whole:
  *     Latin and others  ICU words, NFKC case fold, possessive stripped, stop words of the language
- *                       dropped, Snowball stem of the language (English: Porter)
- *     Hangul            NFC; character bigrams of each eojeol, and the eojeol with particles stripped
+ *                       dropped, Snowball stem of the language (English: Porter; also used for the
+ *                       Latin words of languages Snowball does not know)
+ *     Hangul            NFC; character bigrams of each eojeol, and the eojeol with particles stripped, also
+ *                       where digits or Latin letters are part of it (제23조)
  *     Han, kana, Thai   bigrams (Han, kana); ICU words (Thai)
  *     digits            kept with inner punctuation (3.5, 2015-12-16) and also part by part
  */
@@ -15,7 +17,7 @@
 #include <stdint.h>
 
 #include <sluice/arena.h>
-#include <sluice/chunk.h> /* struct sl_term_count */
+#include <sluice/chunk.h> /* struct sl_term_count, struct sl_span */
 #include <sluice/error.h>
 #include <sluice/view.h>
 
@@ -55,11 +57,6 @@ enum sl_err sl_text_terms(struct sl_view text, const char *language, struct sl_a
                           struct sl_term_count **ret_terms, uint32_t *ret_count,
                           uint32_t *ret_length, struct sl_error *err);
 
-struct sl_span {
-    uint32_t byte_start;
-    uint32_t byte_end;
-};
-
 /*
  * Sentences of `text`: ICU boundaries (ss=standard) with the joins ICU lacks: abbreviations and titles,
  * initials, Korean dates ("2015. 12. 16."), numbering, speaker labels ("CHAIR YELLEN. "). Spans carry no
@@ -77,7 +74,8 @@ enum sl_err sl_text_sentences(struct sl_view text, struct sl_arena *arena,
                               struct sl_error *err);
 
 /*
- * Words in the sense of the chunk options: runs of non-space; a run of Han or kana counts its characters.
+ * Words in the sense of the chunk options: runs of non-space; a run of Han or kana counts its characters,
+ * and a longer run counts one for each SL_WORD_BYTES_MAX bytes begun.
  *
  * Owns:    nothing.
  * Thread:  any.
