@@ -69,12 +69,11 @@ bool sl_engine_failed(struct sl_engine *engine, struct sl_error *err);
 int sl_engine_stop(struct sl_engine *engine, uint32_t drain_ms);
 
 /*
- * Append the members `"state": ..., "kafka": {...}, "documents": {...}, "questions": {...}, "index": {...}` of a
- * JSON object, without its braces (docs/FLOW.md names them).
+ * Append one JSON object on one line, with the members of daemon/status.h and more (docs/FLOW.md, "Status").
  *
  * Owns:    copied.
  * Thread:  any.
- * Blocks:  page faults.
+ * Blocks:  no: figures of the index are those of the last commit.
  * Errors:  out->failed
  */
 void sl_engine_status_json(struct sl_engine *engine, struct sl_buffer *out);

@@ -1,0 +1,75 @@
+/*
+ * budget.c -- counters per stage and the two marks.
+ *
+ * Plain atomics: the marks are read once a record, and being off by the record just taken does no harm. What is not
+ * counted is what librdkafka holds (queued.max.messages.kbytes bounds that) and LMDB's dirty pages (the indexer's
+ * batch is bounded by bytes), so memory_budget wants some 100 MB of room beside the model.
+ */
+#include "daemon/budget.h"
+
+static const char *const names[SL_STAGE_COUNT] = {"lanes",   "workers",   "embedder",
+                                                  "indexer", "answerers", "publisher"};
+
+const char *sl_stage_name(enum sl_stage stage)
+{
+    return names[stage];
+}
+
+void sl_budget_limit(struct sl_budget *budget, uint32_t items, uint64_t record_bytes, uint64_t bytes)
+{
+    budget->items_max = items;
+    budget->record_bytes_max = (int64_t)record_bytes;
+    budget->bytes_max = (int64_t)bytes;
+}
+
+void sl_budget_add(struct sl_budget *budget, enum sl_stage stage, int64_t items, int64_t bytes)
+{
+    budget->items[stage] += items;
+    budget->bytes[stage] += bytes;
+}
+
+void sl_budget_shift(struct sl_budget *budget, enum sl_stage from, enum sl_stage to, int64_t bytes)
+{
+    sl_budget_add(budget, to, 1, bytes);
+    sl_budget_add(budget, from, -1, -bytes);
+}
+
+int64_t sl_budget_documents(const struct sl_budget *budget)
+{
+    int64_t sum = 0;
+
+    for (int stage = SL_STAGE_LANES; stage <= SL_STAGE_INDEXER; stage++)
+        sum += budget->items[stage];
+    return sum;
+}
+
+int64_t sl_budget_bytes(const struct sl_budget *budget)
+{
+    int64_t sum = 0;
+
+    for (int stage = 0; stage < SL_STAGE_COUNT; stage++)
+        sum += budget->bytes[stage];
+    return sum;
+}
+
+bool sl_budget_is_high(const struct sl_budget *budget)
+{
+    return sl_budget_documents(budget) >= budget->items_max ||
+           budget->record_bytes >= budget->record_bytes_max ||
+           sl_budget_bytes(budget) >= budget->bytes_max;
+}
+
+bool sl_budget_is_low(const struct sl_budget *budget)
+{
+    return sl_budget_documents(budget) * 4 <= budget->items_max * 3 &&
+           budget->record_bytes * 4 <= budget->record_bytes_max * 3 &&
+           sl_budget_bytes(budget) * 4 <= budget->bytes_max * 3;
+}
+
+bool sl_budget_admits(const struct sl_budget *budget)
+{
+    int64_t further = budget->items[SL_STAGE_WORKERS] + budget->items[SL_STAGE_EMBEDDER] +
+                      budget->items[SL_STAGE_INDEXER];
+
+    return further == 0 || sl_budget_bytes(budget) < budget->bytes_max;
+}
