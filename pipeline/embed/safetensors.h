@@ -1,0 +1,57 @@
+/*
+ * safetensors.h -- named tensors out of one .safetensors file.
+ *
+ * Layout: 8 bytes little-endian header size, a JSON object {name: {dtype, shape, data_offsets}}, then the
+ * tensors' bytes back to back. Everything is checked before a byte of data is read.
+ */
+#ifndef SLUICE_EMBED_SAFETENSORS_H
+#define SLUICE_EMBED_SAFETENSORS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/error.h>
+#include <sluice/hash.h>
+
+struct sl_safetensors;
+
+/*
+ * Open the file and check its header: sizes, types, and that the tensors cover the data without overlap or gap.
+ *
+ * Owns:    caller gets *ret_file; close it with sl_safetensors_close().
+ * Thread:  any.
+ * Blocks:  disk: the header.
+ * Errors:  SL_STOP  exit 78 bad_model, naming the file and what is wrong; out of memory
+ */
+enum sl_err sl_safetensors_open(const char *path, struct sl_safetensors **ret_file,
+                                struct sl_error *err);
+
+/* Is there a tensor of that name? */
+bool sl_safetensors_has(const struct sl_safetensors *file, const char *name);
+
+/*
+ * Read one tensor as float32 (stored as F32, F16 or BF16), checking its shape. `columns` 0 means a vector of `rows`.
+ *
+ * Owns:    writes float[rows * max(columns, 1)].
+ * Thread:  any, not the same file at once.
+ * Blocks:  disk.
+ * Errors:  SL_STOP  exit 78 bad_model: missing, other shape, other type, short read
+ */
+enum sl_err sl_safetensors_read(struct sl_safetensors *file, const char *name, uint32_t rows,
+                                uint32_t columns, float *ret_values, struct sl_error *err);
+
+/*
+ * Add every byte of the file to a digest.
+ *
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  disk, CPU.
+ * Errors:  SL_STOP  exit 78 bad_model: short read
+ */
+enum sl_err sl_safetensors_digest(struct sl_safetensors *file, struct sl_sha256 *digest,
+                                  struct sl_error *err);
+
+/* Close and free. NULL is fine. */
+void sl_safetensors_close(struct sl_safetensors *file);
+
+#endif
