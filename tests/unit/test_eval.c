@@ -1,0 +1,61 @@
+/* test_eval.c -- ranking figures against values worked out by hand. */
+#include <math.h>
+
+#include <sluice/eval.h>
+
+#include "test.h"
+
+static bool near(double a, double b)
+{
+    return fabs(a - b) < 1e-9;
+}
+
+TEST(ndcg_is_one_for_the_ideal_order)
+{
+    const int32_t grades[] = {2, 1, 0};
+    const int32_t ideal[] = {2, 1};
+
+    CHECK(near(sl_eval_ndcg(grades, 3, ideal, 2, 10), 1));
+}
+
+TEST(ndcg_discounts_by_log2_of_rank_plus_one)
+{
+    const int32_t grades[] = {0, 1, 0, 1};
+    const int32_t ideal[] = {1, 1};
+    double expected = (1 / log2(3) + 1 / log2(5)) / (1 + 1 / log2(3));
+
+    CHECK(near(sl_eval_ndcg(grades, 4, ideal, 2, 10), expected));
+    CHECK(near(sl_eval_ndcg(grades, 4, ideal, 2, 3), (1 / log2(3)) / (1 + 1 / log2(3))));
+    CHECK(near(sl_eval_ndcg(grades, 4, ideal, 2, 1), 0));
+    CHECK(near(sl_eval_ndcg(grades, 4, NULL, 0, 10), 0));
+}
+
+TEST(recall_counts_within_k)
+{
+    const int32_t grades[] = {0, 1, 0, 2};
+
+    CHECK(near(sl_eval_recall(grades, 4, 4, 10), 0.5));
+    CHECK(near(sl_eval_recall(grades, 4, 4, 2), 0.25));
+    CHECK(near(sl_eval_recall(grades, 0, 4, 10), 0));
+}
+
+TEST(mrr_is_of_the_first_relevant)
+{
+    const int32_t grades[] = {0, 0, 1, 1};
+
+    CHECK(near(sl_eval_mrr(grades, 4, 10), 1.0 / 3));
+    CHECK(near(sl_eval_mrr(grades, 4, 2), 0));
+}
+
+TEST(interval_holds_the_mean_and_repeats)
+{
+    double values[200];
+    double low, high, low_again, high_again;
+
+    for (int i = 0; i < 200; i++)
+        values[i] = i % 4 == 0;
+    sl_eval_ci95(values, 200, &low, &high);
+    sl_eval_ci95(values, 200, &low_again, &high_again);
+    CHECK(near(low, low_again) && near(high, high_again));
+    CHECK_THAT(low > 0.17 && low < 0.22 && high > 0.28 && high < 0.33, "%f %f", low, high);
+}

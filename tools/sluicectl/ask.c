@@ -1,0 +1,125 @@
+/*
+ * ask.c -- questions made by hand, and files of them.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sluice/decode.h>
+#include <sluice/text.h>
+
+#include "ask.h"
+
+enum sl_err ctl_question(struct sl_view text, struct sl_view filter, int64_t asked_ms,
+                         struct sl_arena *arena, struct sl_question *ret_question,
+                         struct sl_error *err)
+{
+    const struct sl_filter *tree = NULL;
+    size_t bad = sl_utf8_bad(text);
+    enum sl_err result;
+
+    if (text.size == 0)
+        return sl_fail(err, SL_REJECT, "empty_query", "the question is empty");
+    if (text.size > SL_QUERY_BYTES_MAX)
+        return sl_fail(err, SL_REJECT, "too_large", "the question has %zu bytes; allowed are %u", text.size,
+                       SL_QUERY_BYTES_MAX);
+    if (bad != text.size)
+        return sl_fail(err, SL_REJECT, "bad_utf8", "the question is not UTF-8 at byte %zu", bad);
+    if (filter.data != NULL) {
+        result = sl_filter_parse(filter, arena, &tree, err);
+        if (result != SL_OK)
+            return result;
+    }
+    *ret_question = (struct sl_question){
+        .text = text, .filter_text = filter, .filter = tree, .asked_ms = asked_ms};
+    return SL_OK;
+}
+
+static char *copy_member(const cJSON *object, const char *name)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+    struct sl_buffer digits = {0};
+
+    if (cJSON_IsString(member))
+        return strdup(member->valuestring);
+    if (cJSON_IsNumber(member)) {
+        sl_buffer_format(&digits, "%.17g", member->valuedouble);
+        return digits.data;
+    }
+    return NULL;
+}
+
+static bool query_parse(struct sl_view line, struct ctl_query *ret_query, struct sl_error *err)
+{
+    struct ctl_query query = {0};
+    cJSON *root = NULL;
+
+    if (sl_json_parse(line, &root, err) != SL_OK)
+        return false;
+    query.id = copy_member(root, "_id");
+    if (query.id == NULL)
+        query.id = copy_member(root, "id");
+    query.text = copy_member(root, "query");
+    if (query.text == NULL)
+        query.text = copy_member(root, "text");
+    query.filter = copy_member(root, "filter");
+    query.line = strndup(line.data, line.size);
+    cJSON_Delete(root);
+    *ret_query = query;
+    if (query.text == NULL)
+        sl_fail(err, SL_REJECT, "bad_field", "a question needs \"text\" or \"query\"");
+    return query.text != NULL && query.line != NULL;
+}
+
+static int queries_fill(const struct ctl *ctl, const char *path, struct ctl_lines *lines,
+                        struct ctl_queries *queries)
+{
+    struct sl_error err = {0};
+    struct sl_view line;
+    enum sl_err result;
+
+    while ((result = ctl_lines_next(lines, &line, &err)) == SL_OK) {
+        struct ctl_query *items =
+            reallocarray(queries->items, (size_t)queries->count + 1, sizeof(*items));
+
+        if (items == NULL)
+            return ctl_fail(ctl, SL_EXIT_OS, "no memory for the questions of %s", path);
+        queries->items = items;
+        items[queries->count] = (struct ctl_query){0};
+        if (!query_parse(line, &items[queries->count++], &err))
+            return ctl_fail(ctl, SL_EXIT_DATA, "%s:%llu: %s: %s", path,
+                            (unsigned long long)ctl_lines_number(lines), err.reason, err.message);
+    }
+    if (result == SL_AGAIN)
+        return SL_EXIT_OK;
+    return ctl_fail(ctl, err.exit_code != 0 ? err.exit_code : SL_EXIT_DATA, "%s:%llu: %s: %s", path,
+                    (unsigned long long)ctl_lines_number(lines), err.reason, err.message);
+}
+
+int ctl_queries_read(const struct ctl *ctl, const char *path, struct ctl_queries *ret_queries)
+{
+    struct ctl_lines *lines = NULL;
+    struct sl_error err = {0};
+    int exit_code;
+
+    *ret_queries = (struct ctl_queries){0};
+    if (ctl_lines_open(path, SL_QUESTION_BYTES_MAX, &lines, &err) != SL_OK)
+        return ctl_fail_error(ctl, &err, SL_EXIT_IO);
+    exit_code = queries_fill(ctl, path, lines, ret_queries);
+    ctl_lines_close(lines);
+    if (exit_code != SL_EXIT_OK)
+        ctl_queries_free(ret_queries);
+    return exit_code;
+}
+
+void ctl_queries_free(struct ctl_queries *queries)
+{
+    for (uint32_t i = 0; i < queries->count; i++) {
+        free(queries->items[i].id);
+        free(queries->items[i].text);
+        free(queries->items[i].filter);
+        free(queries->items[i].line);
+    }
+    free(queries->items);
+    *queries = (struct ctl_queries){0};
+}

@@ -1,0 +1,242 @@
+/*
+ * setup.c -- from a configuration file to an open index.
+ *
+ * What a document or a question goes through must be exactly what the daemon does with it, so everything here
+ * is taken from the configuration the daemon reads, and the index refuses an encoder or chunk settings that
+ * are not those it was made with.
+ *
+ * Root becomes the owner of the index directory before anything in it is opened: a lock or data file that
+ * belongs to root would keep the daemon out of its own index.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sluice/dates.h>
+
+#include "ctl.h"
+
+#define MS_PER_DAY 86400000LL
+
+/* The owner of `path`, or of the nearest directory above it that exists. */
+static bool path_owner(const char *path, uid_t *ret_uid, gid_t *ret_gid)
+{
+    char *copy = strdup(path);
+    struct stat status;
+    bool found = false;
+
+    while (copy != NULL && !(found = stat(copy, &status) == 0)) {
+        char *slash = strrchr(copy, '/');
+
+        if (slash == NULL || slash == copy)
+            break;
+        *slash = '\0';
+    }
+    free(copy);
+    if (found) {
+        *ret_uid = status.st_uid;
+        *ret_gid = status.st_gid;
+    }
+    return found;
+}
+
+static int become_owner(const struct ctl *ctl, const char *path)
+{
+    const struct passwd *user;
+    uid_t uid;
+    gid_t gid;
+
+    if (geteuid() != 0 || path[0] == '\0' || !path_owner(path, &uid, &gid) || uid == 0)
+        return SL_EXIT_OK;
+    user = getpwuid(uid);
+    if ((user != NULL ? initgroups(user->pw_name, gid) : setgroups(1, &gid)) != 0 || setgid(gid) != 0 ||
+        setuid(uid) != 0)
+        return ctl_fail(ctl, SL_EXIT_PERMISSION, "%s belongs to user %u, which root cannot become here: %s",
+                        path, (unsigned)uid, strerror(errno));
+    return SL_EXIT_OK;
+}
+
+int ctl_config(struct ctl *ctl)
+{
+    struct sl_buffer problems = {0};
+    struct sl_error err = {0};
+    int exit_code;
+
+    if (sl_config_read(ctl->config_file, &ctl->config, &problems, &err) != SL_OK) {
+        if (problems.size > 0 && !problems.failed)
+            fputs(problems.data, stderr);
+        exit_code = ctl_fail_error(ctl, &err, SL_EXIT_CONFIG);
+        if (exit_code == SL_EXIT_NOINPUT && !ctl->config_given)
+            fputs("sluicectl: name a configuration with -c FILE; 'sluicectl config sample' prints one\n", stderr);
+        sl_buffer_fini(&problems);
+        return exit_code;
+    }
+    sl_buffer_fini(&problems);
+    return become_owner(ctl, ctl->config->index.path);
+}
+
+int ctl_config_or_defaults(struct ctl *ctl)
+{
+    struct sl_buffer problems = {0};
+    struct sl_error err = {0};
+    int exit_code = SL_EXIT_OK;
+
+    if (ctl->config_given || access(ctl->config_file, F_OK) == 0)
+        return ctl_config(ctl);
+    if (sl_config_parse("defaults", SL_VIEW(""), &ctl->config, &problems, &err) != SL_OK)
+        exit_code = ctl_fail_error(ctl, &err, SL_EXIT_CONFIG);
+    sl_buffer_fini(&problems);
+    return exit_code;
+}
+
+int ctl_embedder(struct ctl *ctl, struct sl_embedder **ret_embedder)
+{
+    const struct sl_config *config = ctl->config;
+    struct sl_bert_options options = {.directory = config->embed.model,
+                                      .precision = config->embed.precision,
+                                      .batch_max = config->embed.batch};
+    struct sl_error err = {0};
+
+    *ret_embedder = NULL;
+    if (config->embed.backend == SL_EMBED_BACKEND_NONE)
+        return SL_EXIT_OK;
+    if (sl_bert_open(&options, ret_embedder, &err) != SL_OK)
+        return ctl_fail_error(ctl, &err, SL_EXIT_CONFIG);
+    return SL_EXIT_OK;
+}
+
+void ctl_ingest_options(const struct sl_config *config, const struct sl_embedder *embedder,
+                        struct sl_ingest_options *ret_options)
+{
+    *ret_options = (struct sl_ingest_options){
+        .chunk = {.words = config->chunk.words,
+                  .overlap_words = config->chunk.overlap_words,
+                  .boilerplate = config->clean.boilerplate},
+        .embedder = embedder,
+    };
+}
+
+int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
+             struct ctl_opened *ret_opened)
+{
+    const struct sl_config *config = ctl->config;
+    struct sl_index_options options = {.path = config->index.path,
+                                       .map_size_bytes = config->index.map_size_max,
+                                       .read_only = access != CTL_ACCESS_WRITE};
+    struct sl_error err = {0};
+    int exit_code;
+
+    *ret_opened = (struct ctl_opened){0};
+    if (embedder_wanted) {
+        exit_code = ctl_embedder(ctl, &ret_opened->embedder);
+        if (exit_code != SL_EXIT_OK)
+            return exit_code;
+    }
+    ctl_ingest_options(config, ret_opened->embedder, &ret_opened->ingest);
+    sl_ingest_fingerprint(&ret_opened->ingest, ret_opened->fingerprint);
+    if (access == CTL_ACCESS_WRITE || (access == CTL_ACCESS_SEARCH && embedder_wanted))
+        options.fingerprint = ret_opened->fingerprint;
+    if (access == CTL_ACCESS_WRITE) {
+        options.dim = ret_opened->embedder != NULL ? ret_opened->embedder->dim : 0;
+        options.m = config->index.m;
+        options.ef_construction = config->index.ef_construction;
+    }
+    if (sl_index_open(&options, &ret_opened->index, &err) != SL_OK) {
+        ctl_close(ret_opened);
+        return ctl_fail_error(ctl, &err, SL_EXIT_IO);
+    }
+    return SL_EXIT_OK;
+}
+
+void ctl_close(struct ctl_opened *opened)
+{
+    opened->index = sl_index_close(opened->index);
+    opened->embedder = sl_embedder_close(opened->embedder);
+}
+
+void ctl_retrieve_options(const struct sl_config *config, enum sl_mode mode, uint32_t k,
+                          uint32_t ef, struct sl_retrieve_options *ret_options)
+{
+    if (mode == SL_MODE_DEFAULT) {
+        mode = SL_MODE_HYBRID;
+        if (strcmp(config->retrieve.mode, "vector") == 0)
+            mode = SL_MODE_VECTOR;
+        else if (strcmp(config->retrieve.mode, "lexical") == 0)
+            mode = SL_MODE_LEXICAL;
+    }
+    *ret_options = (struct sl_retrieve_options){
+        .mode = mode,
+        .k = k != 0 ? k : config->retrieve.k,
+        .ef = ef != 0 ? ef : config->index.ef_search,
+        .fusion = strcmp(config->retrieve.fusion, "rrf") == 0 ? SL_FUSION_RRF : SL_FUSION_MINMAX,
+        .weight_lexical = config->retrieve.weight_lexical,
+        .weight_vector = config->retrieve.weight_vector,
+        .coverage_min = 0.5,
+        .half_life_days = config->retrieve.half_life_days,
+    };
+}
+
+static const char *const mode_names[] = {"", "hybrid", "vector", "lexical"};
+
+int ctl_mode(const struct ctl *ctl, const char *name, enum sl_mode *ret_mode)
+{
+    *ret_mode = SL_MODE_DEFAULT;
+    if (name == NULL)
+        return SL_EXIT_OK;
+    for (int i = SL_MODE_HYBRID; i <= SL_MODE_LEXICAL; i++) {
+        if (strcmp(name, mode_names[i]) == 0) {
+            *ret_mode = (enum sl_mode)i;
+            return SL_EXIT_OK;
+        }
+    }
+    return ctl_fail(ctl, SL_EXIT_USAGE, "--mode '%s': allowed is hybrid, vector, lexical", name);
+}
+
+const char *ctl_mode_name(enum sl_mode mode)
+{
+    return mode >= SL_MODE_HYBRID && mode <= SL_MODE_LEXICAL ? mode_names[mode] : "default";
+}
+
+int ctl_now(const struct ctl *ctl, const char *date, int64_t *ret_ms)
+{
+    struct sl_day_range days;
+
+    *ret_ms = -1;
+    if (date == NULL)
+        return SL_EXIT_OK;
+    if (!sl_date_iso(sl_view_of(date), &days))
+        return ctl_fail(ctl, SL_EXIT_USAGE, "--now '%s': allowed is an ISO date, such as 2019-07-31", date);
+    *ret_ms = ((int64_t)days.to + 1) * MS_PER_DAY - 1;
+    return SL_EXIT_OK;
+}
+
+static int64_t now_ms(void *context)
+{
+    struct timespec now;
+
+    (void)context;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t monotonic_us(void *context)
+{
+    struct timespec now;
+
+    (void)context;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+const struct sl_clock ctl_clock = {now_ms, monotonic_us, NULL};
+
+double ctl_seconds(void)
+{
+    return (double)monotonic_us(NULL) / 1e6;
+}
