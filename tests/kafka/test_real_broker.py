@@ -1,0 +1,138 @@
+"""The same on Apache Kafka, and what only a real broker can show: topics that grow, a broker that restarts."""
+
+import subprocess
+import time
+
+import sluice_test
+from sluice_test import wait_for
+
+
+class RealBroker(sluice_test.RealBrokerCase):
+    def setUp(self):
+        self.names, self.config = self.topics()
+
+    def make(self, config=None, **more):
+        merged = {section: dict(options) for section, options in self.config.items()}
+        for section, options in (config or {}).items():
+            merged.setdefault(section, {}).update(options)
+        return self.daemon(self.broker, merged, **more)
+
+    def put(self, daemon, key, value, topic=None, **more):
+        return daemon.client.produce(topic or self.names["docs"], key, value, **more)
+
+    def applied(self, daemon, *topics):
+        daemon.wait_applied(topics or (self.names["docs"],))
+
+    def ask(self, daemon, question):
+        topic = self.names["answers"]
+        start = [high for _, high in daemon.client.marks(topic)]
+        daemon.client.produce(self.names["questions"], b"q", question)
+        found = daemon.client.consume(topic, count=1, start=start, seconds=sluice_test.PATIENCE)
+        self.assertTrue(found, "no answer\n" + daemon.log_tail())
+        return found[0].json()
+
+    def kcat(self, *arguments, stdin=None):
+        return subprocess.run(["kcat", "-b", self.broker.bootstrap, "-q", *arguments], input=stdin, check=True,
+                              stdout=subprocess.PIPE, timeout=60).stdout
+
+    def test_kcat_all_the_way(self):
+        daemon = self.make()
+        self.kcat("-P", "-K:", "-t", self.names["docs"], stdin=b"k1:hello world")
+        self.applied(daemon)
+        self.kcat("-P", "-t", self.names["questions"], stdin=b"hello world?")
+        seen = self.kcat("-C", "-t", self.names["answers"], "-o", "beginning", "-c", "1")
+        self.assertIn(b'"hello world"', seen)
+        # A tombstone, as kcat writes it: an empty value with -Z is null.
+        self.kcat("-P", "-K:", "-Z", "-t", self.names["docs"], stdin=b"k1:")
+        self.applied(daemon)
+        self.assertEqual(self.ask(daemon, "hello world?")["status"], "not_found")
+
+    def test_partition_and_topic_added_while_running(self):
+        more = f"{self.names['docs']}-more"
+        daemon = self.make({"documents": {"topics": f"{self.names['docs']}, {more}"},
+                            "kafka": {"topic.metadata.refresh.interval.ms": 1000}}, start=False)
+        daemon.start(wait=False)
+        self.put(daemon, b"a", "The barge carries gravel.")
+        self.applied(daemon)
+        daemon.client.grow(self.names["docs"], 4)
+        for partition in (2, 3):
+            self.put(daemon, f"p{partition}", f"The raft number {partition} carries salt.", partition=partition)
+        daemon.client.create(more, 2)
+        self.put(daemon, b"m", "The schooner carries timber.", topic=more)
+        daemon.wait_applied((self.names["docs"], more), seconds=120)
+        for question, word in (("What does the barge carry?", "gravel"), ("What does raft number 3 carry?", "salt"),
+                               ("What does the schooner carry?", "timber")):
+            self.assertIn(word, self.ask(daemon, question)["answer"])
+        # What was seen as new is known after a restart.
+        self.assertEqual(daemon.stop(), 0)
+        daemon.start()
+        self.assertEqual(len(daemon.export()), 4)
+        self.assertIn(daemon.metric("sluice_documents_applied_total", None), (None, 0))
+
+    def test_dead_letters_and_transactions(self):
+        """Aborted records are not read; a commit marker at the end does not keep it from being ready."""
+        daemon = self.make()
+        self.put(daemon, b"bad", b"")
+        self.put(daemon, b"good", "The kelp is brown.")
+        self.applied(daemon)
+        letters = daemon.client.consume(self.names["dead"], count=1, seconds=30)
+        self.assertEqual(letters[0].header("sluice-reason"), b"empty_value")
+        self.assertEqual(letters[0].header("__connect.errors.topic"), self.names["docs"].encode())
+
+    def test_broker_restarts(self):
+        daemon = self.make()
+        self.put(daemon, b"a", "The barge carries gravel.")
+        self.applied(daemon)
+        self.broker.halt()
+        time.sleep(2)
+        daemon.check_alive()
+        self.assertEqual(daemon.http("/healthz")[0], 200)
+        self.broker.start()
+        wait_for(lambda: daemon.client._exists(self.names["docs"], 2), "the broker")
+        self.put(daemon, b"b", "The schooner carries timber.")
+        daemon.wait_applied((self.names["docs"],), seconds=120)
+        self.assertIn("timber", self.ask(daemon, "What does the schooner carry?")["answer"])
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_killed_again_and_again(self):
+        """Records through kill -9 loops: the export equals that of a run without kills."""
+        def records():
+            for i in range(300):
+                yield {"topic": self.names["docs"], "key": f"doc-{i % 120}",
+                       "value": None if i % 17 == 3 else f"Entry {i}. " + "The tide turned at noon. " * (5 + i % 60)}
+
+        daemon = self.make(start=False)
+        daemon.client.produce_many(records())
+        for i in range(6):
+            daemon.start(wait=False)
+            wait_for(lambda: daemon.check_alive() and daemon.positions(), "its first positions")
+            time.sleep(0.05 * i)
+            daemon.kill()
+        daemon.start()
+        self.applied(daemon)
+        self.assertIn(daemon.metric("sluice_documents_stale_total"), (None, 0))
+        self.assertEqual(daemon.stop(), 0)
+        daemon.ctl("verify")
+
+        undisturbed = self.make({"queries": {"group": "undisturbed", "instance": "other"}})
+        self.applied(undisturbed)
+        self.assertEqual(undisturbed.stop(), 0)
+        self.assertEqual(daemon.export(), undisturbed.export())
+        self.assertEqual([daemon.ctl_json("stats")[n] for n in ("documents", "chunks")],
+                         [undisturbed.ctl_json("stats")[n] for n in ("documents", "chunks")])
+
+    def test_two_replicas_share_the_questions(self):
+        """Two daemons of one group, each with its own index: every question is answered once."""
+        one = self.make()
+        two = self.make({"queries": {"instance": "second"}})
+        self.put(one, b"a", "The barge carries gravel.")
+        self.applied(one)
+        self.applied(two)
+        for i in range(20):
+            one.client.produce(self.names["questions"], f"{i}", "What does the barge carry?")
+        answers = one.client.consume(self.names["answers"], count=20, seconds=sluice_test.PATIENCE)
+        self.assertEqual(sorted(int(a.key) for a in answers), list(range(20)))
+
+
+if __name__ == "__main__":
+    sluice_test.main()

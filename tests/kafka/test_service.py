@@ -1,0 +1,226 @@
+"""The daemon as a process: configuration, signals, locks, a broker that is not there."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import sluice_test
+from sluice_test import BIN, wait_for
+
+FACT = "The lantern of the north mole is green."
+ASK = "What colour is the lantern of the north mole?"
+
+
+def sluiced(*arguments):
+    return subprocess.run([os.path.join(BIN, "sluiced"), *arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=60, check=False)
+
+
+class Configuration(sluice_test.Case):
+    """B35: a bad file is refused with its place, by --check and by the daemon itself, exit 78."""
+
+    GOOD = "[kafka]\nbootstrap.servers = 127.0.0.1:1\n[embed]\nbackend = none\n[index]\npath = {d}/index\n"
+
+    def check(self, text, *arguments):
+        directory = self.scratch()
+        path = os.path.join(directory, "c.conf")
+        with open(path, "wb") as f:
+            f.write(text.replace("{d}", directory).encode())
+        done = sluiced("-c", path, *(arguments or ("--check",)))
+        return done.returncode, done.stderr.decode(errors="replace"), directory
+
+    def test_good(self):
+        self.assertEqual(self.check(self.GOOD)[0], 0)
+        self.assertEqual(self.check(self.GOOD.replace("\n", "\r\n"))[0], 0)
+
+    def test_bad(self):
+        cases = [
+            ("unknown key", "[chunk]\nwrods = 3\n", ":8:", "wrods"),
+            ("unknown section", "[chnuk]\nwords = 3\n", ":7:", "chnuk"),
+            ("wrong type", "[chunk]\nwords = many\n", ":8:", "words"),
+            ("zero", "[chunk]\nwords = 0\n", ":8:", "words"),
+            ("negative", "[chunk]\nwords = -5\n", ":8:", "words"),
+            ("overflow", "[chunk]\nwords = 99999999999999999999999\n", ":8:", "words"),
+            ("duplicate section or key", "[index]\npath = /elsewhere\n", ":7:", "index"),
+            ("no equals sign", "[chunk]\nwords\n", ":8:", "words"),
+            ("bad choice", "[answer]\nbackend = oracle\n", ":8:", "backend"),
+            ("owned property", "[kafka]\nenable.auto.commit = true\n", "", "kafka"),
+            ("overlap above words", "[chunk]\nwords = 20\noverlap_words = 20\n", ":9:", "overlap_words"),
+        ]
+        for name, extra, place, word in cases:
+            with self.subTest(name):
+                code, said, directory = self.check(self.GOOD + extra)
+                self.assertEqual(code, 78, said)
+                self.assertIn(place, said)
+                self.assertIn(word, said)
+                code, _, directory = self.check(self.GOOD + extra, "--")
+                self.assertEqual(os.listdir(directory), ["c.conf"], "a refused start must write nothing")
+
+    def test_secret_in_the_file(self):
+        code, said, _ = self.check(self.GOOD.replace("[embed]", "sasl.password = hunter2\n[embed]"))
+        self.assertEqual(code, 78)
+        self.assertIn("sasl.password", said)
+        self.assertNotIn("hunter2", said)
+
+    def test_answers_into_documents(self):
+        """B36: the answers' topic must not be a documents' topic."""
+        code, said, _ = self.check(self.GOOD + "[documents]\ntopics = loop\n[queries]\nanswers_topic = loop\n")
+        self.assertEqual(code, 78, said)
+
+    def test_no_file(self):
+        self.assertEqual(sluiced("-c", "/nonexistent/c.conf").returncode, 66)
+        self.assertEqual(sluiced("--no-such-option").returncode, 64)
+        self.assertEqual(sluiced("--version").returncode, 0)
+
+
+class Service(sluice_test.Case):
+    def with_fact(self, config=None):
+        daemon = self.daemon(self.mock(), config)
+        daemon.client.produce("docs", b"north", FACT)
+        daemon.wait_applied()
+        return daemon
+
+    def test_reload(self):
+        daemon = self.with_fact()
+        daemon.client.produce("docs", b"south", "The lantern of the south mole is red.")
+        daemon.wait_applied()
+        ask = {"query": "lantern mole colour", "return_hits": True}
+        self.assertEqual(len(daemon.answer(ask)["hits"]), 2)
+        good = daemon.sections
+        good["retrieve"]["k"] = 1
+        daemon.write_config()
+        daemon.signal(signal.SIGHUP)
+        wait_for(lambda: daemon.metric("sluice_config_reloads_total", 'result="ok"') == 1, "a reload that is ok")
+        self.assertEqual(len(daemon.answer(ask)["hits"]), 1)
+        # A bad one changes nothing.
+        daemon.write_config(sluice_test.config_text(good).replace("k = 1", "k = lots"))
+        daemon.signal(signal.SIGHUP)
+        wait_for(lambda: (daemon.metric("sluice_config_reloads_total", None) or 0) == 2, "a reload that is refused")
+        self.assertEqual(daemon.metric("sluice_config_reloads_total", 'result="ok"'), 1)
+        self.assertEqual(len(daemon.answer(ask)["hits"]), 1)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_reloads_under_load_lose_no_question(self):
+        daemon = self.with_fact()
+        stop = threading.Event()
+
+        def storm():
+            bad = False
+            while not stop.is_set():
+                daemon.write_config("[nonsense]\n" if bad else None)
+                daemon.signal(signal.SIGHUP)
+                bad = not bad
+                time.sleep(0.01)
+
+        thread = threading.Thread(target=storm)
+        thread.start()
+        try:
+            daemon.client.produce_many([{"topic": "questions", "key": f"{i}", "value": ASK} for i in range(100)])
+            answers = daemon.client.consume("answers", count=100, seconds=sluice_test.PATIENCE)
+        finally:
+            stop.set()
+            thread.join()
+        self.assertEqual(sorted(int(a.key) for a in answers), list(range(100)))
+        self.assertTrue(all("green" in a.json()["answer"] for a in answers))
+
+    def test_term_drains(self):
+        """What was read is answered or asked again: over a stop, no question is lost."""
+        daemon = self.with_fact()
+        daemon.client.produce_many([{"topic": "questions", "key": f"{i}", "value": ASK} for i in range(300)])
+        daemon.client.consume("answers", count=1, seconds=sluice_test.PATIENCE)
+        self.assertEqual(daemon.stop(), 0)
+        daemon.start()
+        wait_for(lambda: len({a.key for a in daemon.client.consume("answers")}) == 300, "all 300 answers")
+        answers = daemon.client.consume("answers")
+        ids = {}
+        for a in answers:
+            ids.setdefault(a.key, set()).add(a.json()["id"])
+        self.assertTrue(all(len(found) == 1 for found in ids.values()), "one question, one answer id")
+
+    def test_second_daemon_is_refused(self):
+        daemon = self.with_fact()
+        other = sluice_test.Daemon(daemon.broker, self.scratch(), {"index": {"path": daemon.index}})
+        self.addCleanup(other.close)
+        other.start(wait=False)
+        self.assertEqual(other.process.wait(60), 73, other.log_tail())
+        self.assertIn("green", daemon.answer(ASK)["answer"])
+        # Nor may sluicectl write beside it; reading is fine.
+        path = os.path.join(self.scratch(), "x.txt")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("text")
+        self.assertEqual(daemon.ctl("import", path, check=False).returncode, 73)
+        self.assertEqual(list(daemon.export()), ["north"])
+        daemon.ctl("search", "lantern")
+
+    def test_no_broker_at_the_start(self):
+        broker = self.mock()
+        broker.down()
+        daemon = self.daemon(broker, start=False)
+        daemon.start(wait=False)
+        wait_for(lambda: daemon.check_alive() and daemon.http("/healthz")[0] == 200, "/healthz")
+        status, why = daemon.http("/readyz")
+        self.assertEqual(status, 503)
+        self.assertTrue(why.strip())
+        self.assertEqual(daemon.http("/metrics")[0], 200)
+        broker.up()
+        daemon.wait_ready()
+        daemon.client.produce("docs", b"north", FACT)
+        daemon.wait_applied()
+        self.assertIn("green", daemon.answer(ASK)["answer"])
+
+    def test_broker_goes_away_for_a_while(self):
+        broker = self.mock()
+        daemon = self.daemon(broker)
+        daemon.client.produce("docs", b"north", FACT)
+        daemon.wait_applied()
+        broker.down()
+        time.sleep(3)
+        daemon.check_alive()
+        self.assertEqual(daemon.http("/healthz")[0], 200)
+        broker.up()
+        daemon.client.produce("docs", b"south", "The lantern of the south mole is red.")
+        daemon.wait_applied()
+        self.assertIn("red", daemon.answer("What colour is the lantern of the south mole?")["answer"])
+
+    def test_stop_without_broker(self):
+        broker = self.mock()
+        daemon = self.daemon(broker)
+        broker.down()
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_status(self):
+        daemon = self.with_fact()
+        status = daemon.ctl_json("status")
+        self.assertEqual(status["state"], "serving", status)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(daemon.ctl("status", check=False).returncode, 69)
+
+    def test_log_holds_no_message_text(self):
+        canary = "zanzibar-quagga"
+        daemon = self.with_fact()
+        daemon.client.produce("docs", canary.encode(), f"A document with {canary} in it.")
+        daemon.client.produce("docs", b"bad", f'{{"text":"{canary}"}}x'.encode())
+        daemon.wait_applied()
+        daemon.answer(f"What of {canary}?")
+        daemon.answer({"query": canary, "filter": f"{canary} = = "})
+        self.assertEqual(daemon.stop(), 0)
+        self.assertNotIn(canary, daemon.log())
+
+    def test_newer_format_is_refused_unchanged(self):
+        """An index made by a later version is left alone, exit 78."""
+        daemon = self.with_fact()
+        self.assertEqual(daemon.stop(), 0)
+        current = os.path.join(daemon.index, "CURRENT")
+        with open(current, "rb") as f:
+            before = f.read()
+        self.assertTrue(before)
+        with open(current, "wb") as f:
+            f.write(b"env.99\n")
+        daemon.start(wait=False)
+        self.assertIn(daemon.process.wait(60), (74, 78), daemon.log_tail())
+
+
+if __name__ == "__main__":
+    sluice_test.main()
