@@ -54,6 +54,9 @@ struct sl_answer {
     struct sl_citation *citations;
     uint32_t citation_count;
     struct sl_retrieved *retrieved; /* hits with both legs' ranks and scores; NULL when none was made */
+    struct sl_citation *hits; /* [hit_count]: retrieved->results as places in documents, quote = the whole
+                                 chunk; only when question->return_hits */
+    uint32_t hit_count;
     struct sl_view *warnings;
     uint32_t warning_count;
     double embed_ms, search_ms, rerank_ms, generate_ms, total_ms;
@@ -84,6 +87,17 @@ struct sl_responder {
 enum sl_err sl_respond(const struct sl_responder *responder, const struct sl_question *question,
                        const struct sl_snapshot *snapshot, struct sl_arena *arena,
                        struct sl_answer *ret_answer, struct sl_error *err);
+
+/*
+ * The error answer to a question that cannot be answered, from what a function said about it.
+ *
+ * Owns:    *ret_answer and copies of the texts live in `arena`.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  none: without memory the message is empty
+ */
+void sl_answer_refuse(const struct sl_error *reason, struct sl_arena *arena,
+                      struct sl_answer *ret_answer);
 
 /* Where the index stood, for the answer's "index" member; made by the caller. */
 struct sl_index_state {

@@ -1,0 +1,101 @@
+/*
+ * answer_internal.h -- what the files that make an answer share.
+ *
+ *     retrieved --> passages --> extract --> citations, text, relevance
+ *                           \--> llm -----> citations, text (checked against the same passages)
+ */
+#ifndef SLUICE_ANSWER_INTERNAL_H
+#define SLUICE_ANSWER_INTERNAL_H
+
+#include <sluice/respond.h>
+#include <sluice/text.h>
+
+#define SL_PASSAGES_MAX  10u  /* read closely, whatever k is */
+#define SL_CITATIONS_MAX 3u   /* of an extracted answer */
+#define SL_QUOTE_BYTES_MAX 800u
+
+/* A chunk that was found, with its document. */
+struct sl_passage {
+    const struct sl_result *result;
+    const struct sl_document *document;
+    uint32_t byte_start, byte_end;
+    struct sl_view section;
+};
+
+/*
+ * Read the documents of the best results, each document once; same text twice is left out.
+ *
+ * Owns:    all in `arena`; views into the snapshot.
+ * Shape:   *ret_passages is struct sl_passage[*ret_count], best first, at most `max`.
+ * Thread:  the snapshot's.
+ * Blocks:  page faults.
+ * Errors:  SL_REJECT too_large; SL_STOP corrupt
+ */
+enum sl_err sl_passages_read(const struct sl_snapshot *snapshot,
+                             const struct sl_retrieved *retrieved, uint32_t max,
+                             struct sl_arena *arena, struct sl_passage **ret_passages,
+                             uint32_t *ret_count, struct sl_error *err);
+
+/* A question's terms that carry meaning, each with the weight of finding it. Sorted by term. */
+struct sl_needs {
+    struct sl_view *terms;
+    double *weights;
+    uint32_t count;
+    double total;
+    double known; /* part of total that stands anywhere in the index */
+    const char *language; /* of the question, for analysing sentences the same way */
+    unsigned cues;        /* enum sl_cue bits */
+};
+
+enum sl_cue { SL_CUE_NUMBER = 1, SL_CUE_DATE = 2, SL_CUE_NAME = 4 };
+
+/*
+ * What a question wants to see in an answer. Question words and the like are left out, unless nothing
+ * else is there; a term that no chunk holds weighs as much as the rarest.
+ *
+ * Owns:    lives in `arena`.
+ * Thread:  the snapshot's.
+ * Blocks:  page faults.
+ * Errors:  SL_REJECT too_large; SL_STOP corrupt, ICU data missing
+ */
+enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view question,
+                          struct sl_arena *arena, struct sl_needs *ret_needs,
+                          struct sl_error *err);
+
+/* Figures from which relevance is made. All but the cosine in [0, 1]. */
+struct sl_evidence {
+    double passage_cover;  /* share of the needs met by the best passage (with title and section) */
+    double sentence_cover; /* ... by the best sentence */
+    double known;          /* share of the needs that stand anywhere in the index */
+    double cosine;         /* of the best hit; -1 when there was no vector leg */
+};
+
+struct sl_extracted {
+    struct sl_citation *citations;
+    uint32_t citation_count;
+    struct sl_view text;
+    struct sl_evidence evidence;
+};
+
+/*
+ * The sentences that answer best, as text with [n] marks and as citations.
+ *
+ * Post:    at most SL_CITATIONS_MAX citations; none when no sentence meets any need.
+ * Owns:    lives in `arena`, quotes are views into the snapshot.
+ * Thread:  any.
+ * Blocks:  CPU.
+ * Errors:  SL_REJECT too_large; SL_STOP ICU data missing
+ */
+enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_passage *passages,
+                       uint32_t passage_count, struct sl_arena *arena,
+                       struct sl_extracted *ret_extracted, struct sl_error *err);
+
+/* One number in [0, 1] from the figures, and the least that counts as an answer. */
+double sl_relevance(const struct sl_evidence *evidence);
+double sl_relevance_min(const struct sl_evidence *evidence);
+
+/* Fill a citation from a passage and a range of its document's text. */
+struct sl_citation sl_citation_of(const struct sl_passage *passage, uint32_t n, uint32_t byte_start,
+                                  uint32_t byte_end, float score);
+
+#endif

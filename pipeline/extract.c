@@ -1,0 +1,398 @@
+/*
+ * extract.c -- the sentences of the found passages that answer the question.
+ *
+ * A sentence is worth the weight of the question's terms it holds; a little for terms that its neighbours,
+ * the title or the heading hold; a little for holding the kind of thing asked for (a number, a date, a
+ * name); a little for standing in a passage that both legs rank high. After the best one, others are taken
+ * while they add terms not met so far. Nothing is rewritten: an answer is made of stored bytes only.
+ *
+ * A trained reader was left out: it would cost a second model in memory for every daemon. Known weakness:
+ * a sentence that answers in quite other words than the question's is passed over.
+ */
+#include <sluice/limits.h>
+
+#include <stdlib.h>
+
+#include "answer_internal.h"
+
+#define CONTEXT_WEIGHT 0.25
+#define CUE_WEIGHT     0.08
+#define RANK_WEIGHT    0.10
+#define FURTHER_MIN    0.55 /* of the best sentence's score, to be cited beside it */
+#define FURTHER_NEW    0.10 /* share of the needs it must add */
+#define SENTENCES_MAX  2000u
+
+struct sentence {
+    uint32_t passage;
+    uint32_t byte_start, byte_end; /* in the document */
+    uint64_t *met;                 /* bit i: holds needs->terms[i] */
+    double cover;
+    double score;
+    bool taken;
+};
+
+struct extractor {
+    const struct sl_needs *needs;
+    const struct sl_passage *passages;
+    uint32_t passage_count;
+    struct sl_arena *arena;
+    struct sl_error *err;
+    struct sentence *sentences;
+    uint32_t count;
+    uint32_t words; /* of 64 bits in `met` */
+    uint64_t **around; /* [passage_count]: terms of title and section */
+};
+
+static enum sl_err no_memory(struct extractor *x)
+{
+    return sl_fail(x->err, SL_REJECT, "too_large",
+                   "answer: needs more memory than one question has");
+}
+
+static int compare_view(struct sl_view a, struct sl_view b)
+{
+    size_t common = a.size < b.size ? a.size : b.size;
+    int order = common > 0 ? memcmp(a.data, b.data, common) : 0;
+
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Which needs `text` meets. Both term lists are sorted. */
+static enum sl_err mark_met(struct extractor *x, struct sl_view text, uint64_t *met)
+{
+    struct sl_term_count *terms = NULL;
+    uint32_t count = 0, length = 0, need = 0, have = 0;
+    enum sl_err e = sl_text_terms(text, x->needs->language, x->arena, &terms, &count, &length, x->err);
+
+    while (!e && need < x->needs->count && have < count) {
+        int order = compare_view(x->needs->terms[need], terms[have].term);
+        if (order == 0)
+            met[need / 64] |= UINT64_C(1) << (need % 64);
+        need += order <= 0 ? 1 : 0;
+        have += order >= 0 ? 1 : 0;
+    }
+    return e;
+}
+
+static double weight_of(const struct extractor *x, const uint64_t *met)
+{
+    double weight = 0;
+
+    for (uint32_t i = 0; i < x->needs->count; i++)
+        if (met[i / 64] >> (i % 64) & 1)
+            weight += x->needs->weights[i];
+    return x->needs->total > 0 ? weight / x->needs->total : 0;
+}
+
+/* A run of bytes too long to quote is cut at white space, or at a code point where there is none. */
+static uint32_t piece_end(struct sl_view text, uint32_t start, uint32_t end)
+{
+    size_t cut;
+
+    if (end - start <= SL_QUOTE_BYTES_MAX)
+        return end;
+    cut = sl_utf8_floor(text, start + SL_QUOTE_BYTES_MAX);
+    for (size_t at = cut; at > start + SL_QUOTE_BYTES_MAX / 2; at--)
+        if (text.data[at] == ' ' || text.data[at] == '\n')
+            return (uint32_t)at;
+    return cut > start ? (uint32_t)cut : end;
+}
+
+static enum sl_err add_sentence(struct extractor *x, uint32_t passage, uint32_t start, uint32_t end)
+{
+    struct sl_view text = x->passages[passage].document->text;
+    struct sentence *sentence;
+    enum sl_err e;
+
+    while (start < end && x->count < SENTENCES_MAX) {
+        uint32_t stop = piece_end(text, start, end);
+        sentence = &x->sentences[x->count++];
+        *sentence = (struct sentence){.passage = passage, .byte_start = start, .byte_end = stop};
+        sentence->met = SL_NEW_ARRAY(x->arena, uint64_t, x->words);
+        if (sentence->met == NULL)
+            return no_memory(x);
+        if ((e = mark_met(x, sl_view_range(text, start, stop), sentence->met)))
+            return e;
+        sentence->cover = weight_of(x, sentence->met);
+        for (start = stop; start < end && (text.data[start] == ' ' || text.data[start] == '\n');)
+            start++;
+    }
+    return SL_OK;
+}
+
+static enum sl_err read_passage(struct extractor *x, uint32_t index)
+{
+    const struct sl_passage *passage = &x->passages[index];
+    struct sl_view text = sl_view_range(passage->document->text, passage->byte_start,
+                                        passage->byte_end);
+    struct sl_span *spans = NULL;
+    uint32_t count = 0;
+    enum sl_err e;
+
+    x->around[index] = SL_NEW_ARRAY(x->arena, uint64_t, x->words);
+    if (x->around[index] == NULL)
+        return no_memory(x);
+    if ((e = mark_met(x, passage->document->title, x->around[index])) ||
+        (e = mark_met(x, passage->section, x->around[index])) ||
+        (e = sl_text_sentences(text, x->arena, &spans, &count, x->err)))
+        return e;
+    for (uint32_t i = 0; !e && i < count; i++)
+        e = add_sentence(x, index, passage->byte_start + spans[i].byte_start,
+                         passage->byte_start + spans[i].byte_end);
+    return e;
+}
+
+/* ------------------------------------------------------------------------------------ scoring */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Does the sentence hold the kind of thing asked for? A name: a capital after the first word. */
+static bool meets_cue(struct sl_view text, unsigned cues)
+{
+    bool after_space = false;
+
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        if ((cues & SL_CUE_NUMBER) && is_digit(c))
+            return true;
+        if ((cues & SL_CUE_NAME) && after_space && c >= 'A' && c <= 'Z' && i + 1 < text.size &&
+            text.data[i + 1] >= 'a' && text.data[i + 1] <= 'z')
+            return true;
+        after_space = c == ' ';
+    }
+    return false;
+}
+
+static struct sl_view sentence_text(const struct extractor *x, const struct sentence *sentence)
+{
+    return sl_view_range(x->passages[sentence->passage].document->text, sentence->byte_start,
+                         sentence->byte_end);
+}
+
+/* What neighbours, title and heading add to the terms of sentence i itself. */
+static double context_of(const struct extractor *x, uint32_t i)
+{
+    const struct sentence *sentence = &x->sentences[i];
+    double weight = 0;
+
+    for (uint32_t t = 0; t < x->needs->count; t++) {
+        uint64_t bit = UINT64_C(1) << (t % 64);
+        uint64_t near = x->around[sentence->passage][t / 64];
+        if (i > 0 && x->sentences[i - 1].passage == sentence->passage)
+            near |= x->sentences[i - 1].met[t / 64];
+        if (i + 1 < x->count && x->sentences[i + 1].passage == sentence->passage)
+            near |= x->sentences[i + 1].met[t / 64];
+        if ((near & bit) && !(sentence->met[t / 64] & bit))
+            weight += x->needs->weights[t];
+    }
+    return x->needs->total > 0 ? weight / x->needs->total : 0;
+}
+
+static void score_sentences(struct extractor *x)
+{
+    for (uint32_t i = 0; i < x->count; i++) {
+        struct sentence *sentence = &x->sentences[i];
+        if (!(sentence->cover > 0))
+            continue;
+        sentence->score = sentence->cover + CONTEXT_WEIGHT * context_of(x, i) +
+                          RANK_WEIGHT / (1.0 + sentence->passage);
+        if (x->needs->cues && meets_cue(sentence_text(x, sentence), x->needs->cues))
+            sentence->score += CUE_WEIGHT;
+    }
+}
+
+static bool is_better(const struct sentence *a, const struct sentence *b)
+{
+    return b == NULL || a->score > b->score;
+}
+
+static bool is_repeated(const struct extractor *x, const struct sentence *sentence)
+{
+    for (uint32_t i = 0; i < x->count; i++)
+        if (x->sentences[i].taken &&
+            sl_view_equal(sentence_text(x, &x->sentences[i]), sentence_text(x, sentence)))
+            return true;
+    return false;
+}
+
+/* The next sentence worth citing; NULL when there is none. `met` is what those taken meet already. */
+static struct sentence *next_sentence(struct extractor *x, const uint64_t *met, double best)
+{
+    struct sentence *found = NULL;
+
+    for (uint32_t i = 0; i < x->count; i++) {
+        struct sentence *sentence = &x->sentences[i];
+        double added = 0;
+        if (sentence->taken || !(sentence->score > 0) || sentence->score < best * FURTHER_MIN)
+            continue;
+        for (uint32_t t = 0; t < x->needs->count; t++)
+            if ((sentence->met[t / 64] & ~met[t / 64]) >> (t % 64) & 1)
+                added += x->needs->weights[t];
+        if (best > 0 && added < FURTHER_NEW * x->needs->total)
+            continue;
+        if (is_better(sentence, found) && !is_repeated(x, sentence))
+            found = sentence;
+    }
+    return found;
+}
+
+/* Mark the sentences to cite, best first, in `order`. */
+static enum sl_err take_sentences(struct extractor *x, struct sentence **order, uint32_t *ret_count)
+{
+    uint64_t *met = SL_NEW_ARRAY(x->arena, uint64_t, x->words);
+    double best = 0;
+
+    if (met == NULL)
+        return no_memory(x);
+    *ret_count = 0;
+    while (*ret_count < SL_CITATIONS_MAX) {
+        struct sentence *sentence = next_sentence(x, met, best);
+        if (sentence == NULL)
+            break;
+        sentence->taken = true;
+        order[(*ret_count)++] = sentence;
+        best = best > 0 ? best : sentence->score;
+        for (uint32_t w = 0; w < x->words; w++)
+            met[w] |= sentence->met[w];
+    }
+    return SL_OK;
+}
+
+/* ------------------------------------------------------------------------------------- writing */
+
+/* Do only white space bytes lie between the end of `a` and the start of `b`, in one document? */
+static bool touches(const struct extractor *x, const struct sl_citation *a,
+                    const struct sl_citation *b)
+{
+    struct sl_view text;
+
+    if (a->doc != b->doc || a->byte_end > b->byte_start)
+        return false;
+    text = a->quote;
+    text.data -= a->byte_start; /* the document's text */
+    (void)x;
+    for (uint32_t at = a->byte_end; at < b->byte_start; at++)
+        if (text.data[at] != ' ' && text.data[at] != '\n')
+            return false;
+    return true;
+}
+
+static void join(struct sl_citation *a, const struct sl_citation *b)
+{
+    uint32_t start = a->byte_start < b->byte_start ? a->byte_start : b->byte_start;
+    uint32_t end = a->byte_end > b->byte_end ? a->byte_end : b->byte_end;
+
+    a->quote = (struct sl_view){a->quote.data - (a->byte_start - start), end - start};
+    a->byte_start = start;
+    a->byte_end = end;
+    a->score = a->score > b->score ? a->score : b->score;
+}
+
+/* Citations in the order taken; a sentence next to one already there makes that quote longer. */
+static enum sl_err cite(struct extractor *x, struct sentence **order, uint32_t count,
+                        struct sl_extracted *out)
+{
+    struct sl_citation *citations = SL_NEW_ARRAY(x->arena, struct sl_citation, SL_CITATIONS_MAX);
+
+    if (citations == NULL)
+        return no_memory(x);
+    out->citations = citations;
+    out->citation_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sl_citation one =
+            sl_citation_of(&x->passages[order[i]->passage], 0, order[i]->byte_start,
+                           order[i]->byte_end, (float)(order[i]->cover));
+        bool joined = false;
+        for (uint32_t j = 0; j < out->citation_count && !joined; j++)
+            if (touches(x, &citations[j], &one) || touches(x, &one, &citations[j])) {
+                join(&citations[j], &one);
+                joined = true;
+            }
+        if (!joined) {
+            one.n = out->citation_count + 1;
+            citations[out->citation_count++] = one;
+        }
+    }
+    return SL_OK;
+}
+
+/* "Sentence. [1] Sentence. [2]", line breaks inside a quote as spaces. */
+static enum sl_err write_text(struct extractor *x, struct sl_extracted *out)
+{
+    struct sl_buffer buffer = {0};
+
+    for (uint32_t i = 0; i < out->citation_count; i++) {
+        struct sl_view quote = out->citations[i].quote;
+        bool space = false;
+        if (i > 0)
+            sl_buffer_view(&buffer, SL_VIEW(" "));
+        for (size_t at = 0; at < quote.size; at++) {
+            bool blank = strchr(" \t\r\n", quote.data[at]) != NULL && quote.data[at] != '\0';
+            if (!blank || !space)
+                sl_buffer_add(&buffer, blank ? " " : quote.data + at, 1);
+            space = blank;
+        }
+        sl_buffer_format(&buffer, " [%u]", out->citations[i].n);
+    }
+    out->text = sl_arena_copy(x->arena, (struct sl_view){buffer.data ? buffer.data : "", buffer.size});
+    bool failed = buffer.failed || out->text.data == NULL;
+    sl_buffer_fini(&buffer);
+    return failed ? no_memory(x) : SL_OK;
+}
+
+static enum sl_err gather_evidence(struct extractor *x, struct sl_evidence *out)
+{
+    uint64_t *met = SL_NEW_ARRAY(x->arena, uint64_t, x->words);
+
+    if (met == NULL)
+        return no_memory(x);
+    *out = (struct sl_evidence){.cosine = -1};
+    out->known = x->needs->total > 0 ? x->needs->known / x->needs->total : 0;
+    for (uint32_t p = 0; p < x->passage_count; p++) {
+        const struct sl_result *result = x->passages[p].result;
+        memcpy(met, x->around[p], x->words * sizeof *met);
+        for (uint32_t i = 0; i < x->count; i++) {
+            if (x->sentences[i].passage != p)
+                continue;
+            for (uint32_t w = 0; w < x->words; w++)
+                met[w] |= x->sentences[i].met[w];
+            if (x->sentences[i].cover > out->sentence_cover)
+                out->sentence_cover = x->sentences[i].cover;
+        }
+        double cover = weight_of(x, met);
+        out->passage_cover = cover > out->passage_cover ? cover : out->passage_cover;
+        if (result->vector_rank > 0 && (double)result->vector_score > out->cosine)
+            out->cosine = (double)result->vector_score;
+    }
+    return SL_OK;
+}
+
+enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_passage *passages,
+                       uint32_t passage_count, struct sl_arena *arena,
+                       struct sl_extracted *ret_extracted, struct sl_error *err)
+{
+    struct extractor x = {.needs = needs, .passages = passages, .passage_count = passage_count,
+                          .arena = arena, .err = err, .words = needs->count / 64 + 1};
+    struct sentence *order[SL_CITATIONS_MAX];
+    struct sl_extracted out = {0};
+    uint32_t taken = 0;
+    enum sl_err e = SL_OK;
+
+    x.sentences = SL_NEW_ARRAY(arena, struct sentence, SENTENCES_MAX);
+    x.around = SL_NEW_ARRAY(arena, uint64_t *, passage_count);
+    if (x.sentences == NULL || x.around == NULL)
+        return no_memory(&x);
+    for (uint32_t i = 0; !e && i < passage_count; i++)
+        e = read_passage(&x, i);
+    if (e)
+        return e;
+    score_sentences(&x);
+    if ((e = take_sentences(&x, order, &taken)) || (e = cite(&x, order, taken, &out)) ||
+        (e = write_text(&x, &out)) || (e = gather_evidence(&x, &out.evidence)))
+        return e;
+    *ret_extracted = out;
+    return SL_OK;
+}

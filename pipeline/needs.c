@@ -1,0 +1,209 @@
+/*
+ * needs.c -- what a question wants to see in an answer: its terms, their weights, and the kind of thing
+ * asked for.
+ *
+ * Question words ("what", "tell me", "언제", "~인가요") stand in the question and not in the answer; a share
+ * of terms met that counts them is low for good answers and says little about bad ones. They are taken out
+ * of the text before it is analysed, because afterwards they are stems and bigrams.
+ */
+#include <sluice/index.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "answer_internal.h"
+
+static enum sl_err no_memory(struct sl_error *err)
+{
+    return sl_fail(err, SL_REJECT, "too_large", "answer: needs more memory than one question has");
+}
+
+/* Sorted: found by bsearch. */
+static const char *const ENGLISH_WORDS[] = {
+    "a",     "about", "all",   "am",    "an",    "and",    "any",    "are",   "as",     "at",
+    "be",    "been",  "by",    "can",   "could", "did",    "do",     "does",  "during", "for",
+    "from",  "give",  "had",   "has",   "have",  "he",     "her",    "his",   "how",    "i",
+    "if",    "in",    "into",  "is",    "it",    "its",    "many",   "may",   "me",     "might",
+    "much",  "must",  "my",    "name",  "of",    "on",     "or",     "please", "say",   "says",
+    "shall", "she",   "should", "so",   "some",  "tell",   "than",   "that",  "the",    "their",
+    "them",  "there", "these", "they",  "this",  "those",  "to",     "us",    "was",    "we",
+    "were",  "what",  "when",  "where", "which", "who",    "whom",   "whose", "why",    "will",
+    "with",  "would", "you",   "your"};
+
+/* Korean words (eojeols) that start like this ask and do not tell. */
+static const char *const KOREAN_STARTS[] = {"무엇", "뭐",   "무슨", "누구", "누가", "언제",
+                                            "어디", "어느", "어떤", "어떻게", "왜",  "얼마",
+                                            "몇",   "알려", "말해", "설명해"};
+
+/* Endings that turn the last word into a question; longest first. */
+static const char *const KOREAN_ENDINGS[] = {"하였습니까", "했습니까", "입니까", "합니까", "됩니까",
+                                             "습니까",     "되나요",   "하나요", "했나요", "인가요",
+                                             "나요",       "가요",     "까요",   "는가",   "인가",
+                                             "니까",       "지요",     "죠"};
+
+static int compare_word(const void *key, const void *item)
+{
+    const struct sl_view *word = key;
+    const char *entry = *(const char *const *)item;
+    int order = strncasecmp(word->data, entry, word->size);
+
+    return order != 0 ? order : entry[word->size] != '\0' ? -1 : 0;
+}
+
+static bool starts_with(struct sl_view word, const char *start)
+{
+    size_t size = strlen(start);
+
+    return word.size >= size && memcmp(word.data, start, size) == 0;
+}
+
+static bool asks(struct sl_view word)
+{
+    if (bsearch(&word, ENGLISH_WORDS, sizeof ENGLISH_WORDS / sizeof *ENGLISH_WORDS,
+                sizeof *ENGLISH_WORDS, compare_word) != NULL)
+        return true;
+    for (size_t i = 0; i < sizeof KOREAN_STARTS / sizeof *KOREAN_STARTS; i++)
+        if (starts_with(word, KOREAN_STARTS[i]))
+            return true;
+    return false;
+}
+
+static struct sl_view without_ending(struct sl_view word)
+{
+    for (size_t i = 0; i < sizeof KOREAN_ENDINGS / sizeof *KOREAN_ENDINGS; i++) {
+        size_t size = strlen(KOREAN_ENDINGS[i]);
+        if (word.size > size &&
+            memcmp(word.data + word.size - size, KOREAN_ENDINGS[i], size) == 0)
+            return sl_view_range(word, 0, word.size - size);
+    }
+    return word;
+}
+
+static bool has(struct sl_view word, const char *text)
+{
+    return word.size == strlen(text) && strncasecmp(word.data, text, word.size) == 0;
+}
+
+static unsigned cues_of(struct sl_view word, struct sl_view next)
+{
+    if (has(word, "when") || starts_with(word, "언제"))
+        return SL_CUE_DATE | SL_CUE_NUMBER;
+    if ((has(word, "how") && (has(next, "many") || has(next, "much") || has(next, "long") ||
+                              has(next, "old") || has(next, "far") || has(next, "large"))) ||
+        starts_with(word, "얼마") || starts_with(word, "몇") || has(word, "percentage"))
+        return SL_CUE_NUMBER;
+    if (has(word, "year") || has(word, "date"))
+        return SL_CUE_DATE | SL_CUE_NUMBER;
+    if (has(word, "who") || has(word, "whom") || has(word, "whose") || has(word, "where") ||
+        starts_with(word, "누구") || starts_with(word, "누가") || starts_with(word, "어디"))
+        return SL_CUE_NAME;
+    return 0;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool is_edge(char c) /* punctuation that hangs on a word */
+{
+    return strchr(",.;:!?\"'()[]{}", c) != NULL && c != '\0';
+}
+
+/* The next word from *at on, punctuation at its ends taken off; size 0 at the end. */
+static struct sl_view next_word(struct sl_view text, size_t *at)
+{
+    size_t start, end;
+
+    while (*at < text.size) {
+        while (*at < text.size && (is_space(text.data[*at]) || is_edge(text.data[*at])))
+            ++*at;
+        start = *at;
+        while (*at < text.size && !is_space(text.data[*at]))
+            ++*at;
+        end = *at;
+        while (end > start && is_edge(text.data[end - 1]))
+            end--;
+        if (end > start)
+            return sl_view_range(text, start, end);
+    }
+    return (struct sl_view){"", 0};
+}
+
+/* The words that tell, with single spaces; the cues on the way. */
+static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
+                                struct sl_view *ret_text, unsigned *ret_cues, struct sl_error *err)
+{
+    char *text = sl_arena_alloc(arena, question.size + 2);
+    size_t used = 0, at = 0, ahead;
+    unsigned cues = 0;
+
+    if (text == NULL)
+        return no_memory(err);
+    for (struct sl_view word = next_word(question, &at); word.size > 0;
+         word = next_word(question, &at)) {
+        ahead = at;
+        struct sl_view next = next_word(question, &ahead);
+        cues |= cues_of(word, next);
+        if (asks(word))
+            continue;
+        if (next.size == 0)
+            word = without_ending(word);
+        memcpy(text + used, word.data, word.size);
+        used += word.size;
+        text[used++] = ' ';
+    }
+    *ret_text = used > 0 ? (struct sl_view){text, used} : question;
+    *ret_cues = cues;
+    return SL_OK;
+}
+
+/* What a term would weigh that stands in no chunk at all. */
+static enum sl_err weight_of_unknown(const struct sl_snapshot *snapshot, double *ret,
+                                     struct sl_error *err)
+{
+    struct sl_index_stats stats;
+    enum sl_err e = sl_snapshot_stats(snapshot, &stats, err);
+
+    if (!e)
+        *ret = log(1.0 + ((double)stats.chunks + 0.5) / 0.5);
+    return e;
+}
+
+enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view question,
+                          struct sl_arena *arena, struct sl_needs *ret_needs,
+                          struct sl_error *err)
+{
+    struct sl_needs needs = {.language = sl_text_language(question)};
+    struct sl_term_count *terms = NULL;
+    struct sl_view text = question;
+    uint32_t length = 0;
+    double unknown = 0;
+    enum sl_err e;
+
+    if ((e = telling_text(question, arena, &text, &needs.cues, err)) ||
+        (e = sl_text_terms(text, needs.language, arena, &terms, &needs.count, &length, err)))
+        return e;
+    if (needs.count == 0 &&
+        (e = sl_text_terms(question, needs.language, arena, &terms, &needs.count, &length, err)))
+        return e;
+    needs.terms = SL_NEW_ARRAY(arena, struct sl_view, needs.count);
+    needs.weights = SL_NEW_ARRAY(arena, double, needs.count);
+    if (needs.terms == NULL || needs.weights == NULL)
+        return no_memory(err);
+    if ((e = weight_of_unknown(snapshot, &unknown, err)))
+        return e;
+    for (uint32_t i = 0; i < needs.count; i++) {
+        float idf = 0;
+        uint64_t chunks = 0;
+        if ((e = sl_snapshot_idf(snapshot, terms[i].term, &idf, &chunks, err)))
+            return e;
+        needs.terms[i] = terms[i].term;
+        needs.weights[i] = chunks > 0 ? (double)idf : unknown;
+        needs.total += needs.weights[i];
+        needs.known += chunks > 0 ? needs.weights[i] : 0;
+    }
+    *ret_needs = needs;
+    return SL_OK;
+}

@@ -1,0 +1,219 @@
+/*
+ * respond.c -- one question to one answer.
+ *
+ *     deadline -> retrieve -> passages -> extract -> relevant enough? -> [write with a chat model] -> answer
+ *
+ * The extractive answer is always made first: it decides whether the documents say anything at all, and it
+ * is what goes out when the chat model fails, is late or cites what is not there. What is wrong with a
+ * question becomes an error answer; only what is wrong with the index ends the program.
+ */
+#include <sluice/limits.h>
+#include <sluice/respond.h>
+
+#include "answer_internal.h"
+
+enum { WARNINGS_MAX = 8 };
+
+struct answering {
+    const struct sl_responder *responder;
+    const struct sl_question *question;
+    const struct sl_snapshot *snapshot;
+    struct sl_arena *arena;
+    struct sl_error *err;
+    struct sl_answer *answer;
+    int64_t start_us;
+    int64_t deadline_us; /* INT64_MAX: none */
+};
+
+static int64_t now_us(const struct answering *a)
+{
+    return a->responder->clock->monotonic_us(a->responder->clock->context);
+}
+
+static enum sl_err no_memory(struct answering *a)
+{
+    return sl_fail(a->err, SL_REJECT, "too_large", "answer: needs more memory than one question has");
+}
+
+void sl_answer_refuse(const struct sl_error *reason, struct sl_arena *arena,
+                      struct sl_answer *ret_answer)
+{
+    *ret_answer = (struct sl_answer){.status = SL_STATUS_ERROR,
+                                     .text = SL_VIEW(""),
+                                     .embed_model = SL_VIEW(""),
+                                     .answer_model = SL_VIEW("extract")};
+    ret_answer->error_code = sl_arena_copy(arena, sl_view_of(reason->reason));
+    ret_answer->error_message = sl_arena_copy(arena, sl_view_of(reason->message));
+    if (ret_answer->error_code.data == NULL)
+        ret_answer->error_code = SL_VIEW("too_large");
+    if (ret_answer->error_message.data == NULL)
+        ret_answer->error_message = SL_VIEW("");
+}
+
+static enum sl_err add_warning(struct answering *a, struct sl_view text)
+{
+    struct sl_answer *answer = a->answer;
+
+    if (answer->warning_count == WARNINGS_MAX)
+        return SL_OK;
+    text = sl_arena_copy(a->arena, text);
+    if (text.data == NULL)
+        return no_memory(a);
+    answer->warnings[answer->warning_count++] = text;
+    return SL_OK;
+}
+
+/* The deadline runs from when the question was written; without that time, from now. */
+static void set_deadline(struct answering *a)
+{
+    const struct sl_clock *clock = a->responder->clock;
+    int64_t left_ms = a->question->deadline_ms;
+
+    a->deadline_us = INT64_MAX;
+    if (a->question->deadline_ms == 0)
+        return;
+    if (a->question->asked_ms >= 0)
+        left_ms -= clock->now_ms(clock->context) - a->question->asked_ms;
+    a->deadline_us = a->start_us + left_ms * 1000;
+}
+
+static enum sl_err check_deadline(struct answering *a)
+{
+    if (now_us(a) < a->deadline_us)
+        return SL_OK;
+    return sl_fail(a->err, SL_REJECT, "deadline_exceeded",
+                   "question: its deadline of %u ms has passed", a->question->deadline_ms);
+}
+
+/* An encoder that is busy or away costs the vector leg, not the answer. */
+static enum sl_err retrieve(struct answering *a)
+{
+    const struct sl_responder *r = a->responder;
+    struct sl_question lexical = *a->question;
+    enum sl_err e = sl_retrieve(a->snapshot, a->question, &r->retrieve, r->embedder, r->clock,
+                                a->arena, &a->answer->retrieved, a->err);
+
+    if (e != SL_AGAIN)
+        return e;
+    if (a->question->mode == SL_MODE_VECTOR)
+        return sl_fail(a->err, SL_REJECT, "embedder_unavailable",
+                       "search: mode vector, and the encoder cannot be reached");
+    lexical.mode = SL_MODE_LEXICAL;
+    if ((e = add_warning(a, SL_VIEW("embedder_unavailable: searched without vectors"))))
+        return e;
+    return sl_retrieve(a->snapshot, &lexical, &r->retrieve, NULL, r->clock, a->arena,
+                       &a->answer->retrieved, a->err);
+}
+
+static enum sl_err list_hits(struct answering *a)
+{
+    struct sl_retrieved *retrieved = a->answer->retrieved;
+    struct sl_citation *hits = SL_NEW_ARRAY(a->arena, struct sl_citation, retrieved->count);
+    enum sl_err e;
+
+    if (hits == NULL)
+        return no_memory(a);
+    for (uint32_t i = 0; i < retrieved->count; i++) {
+        struct sl_retrieved one = {.results = &retrieved->results[i], .count = 1};
+        struct sl_passage *passage = NULL;
+        uint32_t count = 0;
+        if ((e = sl_passages_read(a->snapshot, &one, 1, a->arena, &passage, &count, a->err)))
+            return e;
+        hits[i] = sl_citation_of(passage, i + 1, passage->byte_start, passage->byte_end,
+                                 retrieved->results[i].score);
+    }
+    a->answer->hits = hits;
+    a->answer->hit_count = retrieved->count;
+    return SL_OK;
+}
+
+/* The last look before an answer leaves: each quote is what the document holds there. */
+static enum sl_err check_quotes(struct answering *a)
+{
+    for (uint32_t i = 0; i < a->answer->citation_count; i++) {
+        const struct sl_citation *citation = &a->answer->citations[i];
+        struct sl_document document;
+        uint32_t chunk_count;
+        enum sl_err e = sl_snapshot_document(a->snapshot, citation->doc, a->arena, &document,
+                                             &chunk_count, a->err);
+        if (e)
+            return e;
+        SL_INVARIANT(citation->byte_start <= citation->byte_end &&
+                     citation->byte_end <= document.text.size);
+        SL_INVARIANT(sl_view_equal(citation->quote,
+                                   sl_view_range(document.text, citation->byte_start,
+                                                 citation->byte_end)));
+    }
+    return SL_OK;
+}
+
+static enum sl_err answer_question(struct answering *a)
+{
+    struct sl_answer *answer = a->answer;
+    struct sl_passage *passages = NULL;
+    struct sl_extracted extracted = {0};
+    struct sl_needs needs = {0};
+    uint32_t passage_count = 0;
+    enum sl_err e;
+
+    if ((e = check_deadline(a)) || (e = retrieve(a)) || (e = check_deadline(a)))
+        return e;
+    answer->embed_ms = answer->retrieved->embed_ms;
+    answer->search_ms = answer->retrieved->search_ms;
+    if (a->question->return_hits && (e = list_hits(a)))
+        return e;
+    if ((e = sl_passages_read(a->snapshot, answer->retrieved, SL_PASSAGES_MAX, a->arena, &passages,
+                              &passage_count, a->err)) ||
+        (e = sl_needs_read(a->snapshot, answer->retrieved->search_text, a->arena, &needs, a->err)) ||
+        (e = sl_extract(&needs, passages, passage_count, a->arena, &extracted, a->err)))
+        return e;
+    if (extracted.citation_count == 0 ||
+        sl_relevance(&extracted.evidence) < sl_relevance_min(&extracted.evidence))
+        return SL_OK;
+    answer->status = SL_STATUS_ANSWERED;
+    answer->text = extracted.text;
+    answer->citations = extracted.citations;
+    answer->citation_count = extracted.citation_count;
+    return check_quotes(a);
+}
+
+enum sl_err sl_respond(const struct sl_responder *responder, const struct sl_question *question,
+                       const struct sl_snapshot *snapshot, struct sl_arena *arena,
+                       struct sl_answer *ret_answer, struct sl_error *err)
+{
+    struct sl_error failure = {0};
+    struct sl_answer answer = {.status = SL_STATUS_NOT_FOUND,
+                               .text = SL_VIEW(""),
+                               .embed_model = SL_VIEW(""),
+                               .answer_model = SL_VIEW("extract")};
+    struct answering a = {responder, question, snapshot, arena, &failure, &answer, 0, 0};
+    enum sl_err e = SL_OK;
+
+    a.start_us = now_us(&a);
+    set_deadline(&a);
+    answer.warnings = SL_NEW_ARRAY(arena, struct sl_view, WARNINGS_MAX);
+    if (answer.warnings == NULL)
+        return sl_stop(err, SL_EXIT_OS, 0, "memory", "answer: out of memory");
+    if (responder->embedder != NULL)
+        answer.embed_model = sl_view_of(responder->embedder->name);
+    for (uint32_t i = 0; !e && i < question->warning_count; i++)
+        e = add_warning(&a, question->warnings[i]);
+    if (!e)
+        e = answer_question(&a);
+    if (e == SL_STOP) {
+        if (err != NULL)
+            *err = failure;
+        return e;
+    }
+    if (e) {
+        struct sl_answer refused;
+        sl_answer_refuse(&failure, arena, &refused);
+        refused.warnings = answer.warnings;
+        refused.warning_count = answer.warning_count;
+        refused.embed_model = answer.embed_model;
+        answer = refused;
+    }
+    answer.total_ms = (double)(now_us(&a) - a.start_us) / 1000.0;
+    *ret_answer = answer;
+    return SL_OK;
+}
