@@ -153,4 +153,14 @@ bool sl_config_explain(const char *name, struct sl_buffer *out);
 enum sl_err sl_secret_read(const char *name, char **ret_secret, struct sl_error *err);
 void sl_secret_free(char *secret);
 
+/*
+ * Where a credential's file is, for properties that take a path (ssl.key.location).
+ *
+ * Owns:    caller frees *ret_path.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  SL_STOP  exit 78: a name with a slash, or no $CREDENTIALS_DIRECTORY; 71 memory
+ */
+enum sl_err sl_secret_path(const char *name, char **ret_path, struct sl_error *err);
+
 #endif

@@ -1,0 +1,261 @@
+/*
+ * config_table.c -- every option: where it is stored, what it may be, what it means.
+ *
+ * The parser, the validator, config/sluiced.conf, docs/CONFIGURATION.md and `sluicectl config explain` are all made
+ * from these rows; an option is added here and in struct sl_config, nowhere else. [kafka] has no rows: its keys are
+ * librdkafka's (config_kafka.c).
+ *
+ * A value marked planned belongs to the fixed vocabulary and is refused by name, so that a file written for a later
+ * version fails with a sentence instead of doing something else.
+ */
+#include "daemon/config_internal.h"
+
+#include <sluice/limits.h>
+
+#define AT(field) offsetof(struct sl_config, field)
+
+static const struct option_choice cleanup_words[] = {{"auto", SL_CLEANUP_AUTO, false},
+                                                     {"compact", SL_CLEANUP_COMPACT, false},
+                                                     {"delete", SL_CLEANUP_DELETE, false},
+                                                     {0}};
+static const struct option_choice gap_words[] = {{"halt", SL_ON_GAP_HALT, false},
+                                                 {"continue", SL_ON_GAP_CONTINUE, false},
+                                                 {"resync", SL_ON_GAP_RESYNC, true},
+                                                 {0}};
+static const struct option_choice delivery_words[] = {
+    {"at_least_once", SL_DELIVERY_AT_LEAST_ONCE, false},
+    {"exactly_once", SL_DELIVERY_EXACTLY_ONCE, true},
+    {0}};
+static const struct option_choice embed_words[] = {{"bert", SL_EMBED_BACKEND_BERT, false},
+                                                   {"static", 0, true},
+                                                   {"http", 0, true},
+                                                   {"none", SL_EMBED_BACKEND_NONE, false},
+                                                   {0}};
+static const struct option_choice precision_words[] = {
+    {"auto", 0, false}, {"f32", 0, false}, {"bf16", 0, true}, {"int8", 0, true}, {0}};
+static const struct option_choice storage_words[] = {
+    {"f32", 0, false}, {"f16", 0, true}, {"i8", 0, true}, {0}};
+static const struct option_choice mode_words[] = {
+    {"hybrid", 0, false}, {"vector", 0, false}, {"lexical", 0, false}, {0}};
+static const struct option_choice fusion_words[] = {{"rrf", 0, false}, {"minmax", 0, false}, {0}};
+static const struct option_choice rerank_words[] = {
+    {"none", 0, false}, {"bert", 0, true}, {"http", 0, true}, {0}};
+static const struct option_choice answer_words[] = {
+    {"extract", SL_ANSWER_EXTRACT, false}, {"llm", SL_ANSWER_LLM, false}, {0}};
+static const struct option_choice pii_words[] = {
+    {"off", 0, false}, {"mask", 0, true}, {"hash", 0, true}, {0}};
+static const struct option_choice level_words[] = {{"error", 0, false},
+                                                   {"warning", 0, false},
+                                                   {"notice", 0, false},
+                                                   {"info", 0, false},
+                                                   {"debug", 0, false},
+                                                   {0}};
+static const struct option_choice format_words[] = {{"auto", SL_LOG_AUTO, false},
+                                                    {"journal", SL_LOG_JOURNAL, false},
+                                                    {"json", SL_LOG_JSON, false},
+                                                    {"text", SL_LOG_TEXT, false},
+                                                    {0}};
+
+const struct option_section option_sections[] = {
+    {"kafka",
+     "Every key is a property of librdkafka, passed on as it is: security.protocol, sasl.mechanism, "
+     "ssl.ca.location, ... Properties that decide whether records are lost or doubled belong to sluiced and are "
+     "refused here. Secrets are never values: write PROPERTY_credential, and give the name of a file in "
+     "$CREDENTIALS_DIRECTORY or an absolute path (mode 0600)."},
+    {"documents", "Where documents come from, and where records go that cannot be used."},
+    {"queries", "Where questions come from and answers go."},
+    {"workers", "Threads and memory."},
+    {"chunk", "How documents are cut into the passages that are searched and cited. Changing it re-cuts a "
+              "document when it comes again; `sluicectl rebuild` does all."},
+    {"embed", "The model that turns text into vectors."},
+    {"index", "The index directory. One daemon at a time holds it."},
+    {"retrieve", "How passages are found for a question."},
+    {"answer", "How an answer is made from the passages."},
+    {"clean", "What is taken out of documents before they are indexed."},
+    {"http", "Metrics, health and the status page."},
+    {"log", "What is logged. Texts of documents, questions and answers never are."},
+};
+const size_t option_section_count = sizeof option_sections / sizeof option_sections[0];
+
+#define FROM_TO(a, b)  .least = (a), .most = (b)
+#define KIB            (1024ull)
+#define MIB            (1024ull * KIB)
+#define GIB            (1024ull * MIB)
+
+const struct option option_table[] = {
+    {.section = "documents", .key = "topics", .kind = OPTION_TOPICS, .at = AT(documents.topics),
+     .fallback = "docs",
+     .help = "Topics with documents, separated by commas. The record's key is the document's id; a record "
+             "without a value deletes it. A topic that does not exist yet is waited for."},
+    {.section = "documents", .key = "dead_letter_topic", .kind = OPTION_TOPIC,
+     .at = AT(documents.dead_letter_topic), .fallback = "docs.dlq", .may_be_empty = true,
+     .help = "Where records go that cannot be used, with the reason in their headers. Empty: such records are "
+             "only counted and logged."},
+    {.section = "documents", .key = "lag_group", .kind = OPTION_GROUP, .at = AT(documents.lag_group),
+     .fallback = "", .may_be_empty = true,
+     .help = "Consumer group under which positions are published for lag tools. It is written, never read: the "
+             "positions that count are in the index. Empty: sluice-docs-INSTANCE."},
+    {.section = "documents", .key = "cleanup", .kind = OPTION_CHOICE, .at = AT(documents.cleanup),
+     .fallback = "auto", .choices = cleanup_words,
+     .help = "The cleanup.policy of the document topics. auto asks the broker; name it where the broker may not "
+             "be asked."},
+    {.section = "documents", .key = "on_gap", .kind = OPTION_CHOICE, .at = AT(documents.on_gap),
+     .fallback = "halt", .choices = gap_words, .reload = true,
+     .help = "What to do when records that were never read are gone from a topic (retention, a recreated topic): "
+             "halt stops with a sentence, continue goes on from what is there and counts the gap."},
+
+    {.section = "queries", .key = "topics", .kind = OPTION_TOPICS, .at = AT(queries.topics),
+     .fallback = "questions", .may_be_empty = true,
+     .help = "Topics with questions, separated by commas: plain text or a JSON object. Empty: the daemon only "
+             "indexes."},
+    {.section = "queries", .key = "answers_topic", .kind = OPTION_TOPIC,
+     .at = AT(queries.answers_topic), .fallback = "answers",
+     .help = "Where answers go unless a question names a reply topic."},
+    {.section = "queries", .key = "reply_topics", .kind = OPTION_TOPICS,
+     .at = AT(queries.reply_topics), .fallback = "", .may_be_empty = true, .reload = true,
+     .help = "Reply topics a question may name in its headers (kafka_replyTopic or REPLY_TOPIC), separated by "
+             "commas. Any other gets its answer on answers_topic, with the error reply_topic_not_allowed."},
+    {.section = "queries", .key = "group", .kind = OPTION_GROUP, .at = AT(queries.group),
+     .fallback = "sluice",
+     .help = "Consumer group of the questions. Daemons with the same group share them."},
+    {.section = "queries", .key = "instance", .kind = OPTION_GROUP, .at = AT(queries.instance),
+     .fallback = "", .may_be_empty = true,
+     .help = "This daemon's name in the group; it must differ between daemons. Empty: the host name."},
+    {.section = "queries", .key = "delivery", .kind = OPTION_CHOICE, .at = AT(queries.delivery),
+     .fallback = "at_least_once", .choices = delivery_words,
+     .help = "at_least_once: no answer is lost, one may come twice after a crash, with the same "
+             "sluice-answer-id."},
+    {.section = "queries", .key = "tenant", .kind = OPTION_TEXT, .at = AT(queries.tenant),
+     .fallback = "", .may_be_empty = true, .most = SL_FIELD_BYTES_MAX,
+     .help = "The tenant of everything on this daemon's topics: questions see only its documents. Not together "
+             "with tenant_header."},
+    {.section = "queries", .key = "tenant_header", .kind = OPTION_TEXT, .at = AT(queries.tenant_header),
+     .fallback = "", .may_be_empty = true, .most = SL_FIELD_NAME_MAX,
+     .help = "Name of the record header that carries the tenant. Only where producers can be trusted with it."},
+
+    {.section = "workers", .key = "threads", .kind = OPTION_COUNT, .at = AT(workers.threads),
+     .fallback = "0", FROM_TO(0, 256), .unit = "threads",
+     .help = "Threads that decode, cut and embed documents. 0: one per core."},
+    {.section = "workers", .key = "queue_items", .kind = OPTION_COUNT, .at = AT(workers.queue_items),
+     .fallback = "1024", FROM_TO(16, 1000000), .unit = "records", .reload = true,
+     .help = "Documents under way at most. When that many are, partitions pause."},
+    {.section = "workers", .key = "queue_bytes", .kind = OPTION_SIZE, .at = AT(workers.queue_bytes),
+     .fallback = "64M", FROM_TO(MIB, 64 * GIB), .reload = true,
+     .help = "Bytes of documents under way at most. A single larger record still passes, alone."},
+    {.section = "workers", .key = "memory_budget", .kind = OPTION_SIZE,
+     .at = AT(workers.memory_budget), .fallback = "1G", FROM_TO(64 * MIB, 1024 * GIB), .reload = true,
+     .help = "What records, chunks, requests and the Kafka client's queues may take together. Memory of the "
+             "model and the mapped index come on top."},
+
+    {.section = "chunk", .key = "words", .kind = OPTION_COUNT, .at = AT(chunk.words),
+     .fallback = "220", FROM_TO(SL_CHUNK_WORDS_MIN, SL_CHUNK_WORDS_MAX), .unit = "words",
+     .help = "Words of a passage at most; cuts fall between sentences."},
+    {.section = "chunk", .key = "overlap_words", .kind = OPTION_COUNT, .at = AT(chunk.overlap_words),
+     .fallback = "30", FROM_TO(0, SL_CHUNK_WORDS_MAX), .unit = "words",
+     .help = "Words a passage repeats of the one before it. Less than words."},
+
+    {.section = "embed", .key = "backend", .kind = OPTION_CHOICE, .at = AT(embed.backend),
+     .fallback = "bert", .choices = embed_words,
+     .help = "bert runs an encoder of the BERT family in the daemon; none searches by words alone."},
+    {.section = "embed", .key = "model", .kind = OPTION_DIRECTORY, .at = AT(embed.model),
+     .fallback = "/usr/share/sluice/models/all-MiniLM-L6-v2",
+     .help = "Directory in Hugging Face layout: config.json, vocab.txt, model.safetensors. An index belongs to "
+             "the model it was made with."},
+    {.section = "embed", .key = "precision", .kind = OPTION_WORD, .at = AT(embed.precision),
+     .fallback = "auto", .choices = precision_words, .help = "Arithmetic of the encoder."},
+    {.section = "embed", .key = "batch", .kind = OPTION_COUNT, .at = AT(embed.batch),
+     .fallback = "32", FROM_TO(1, 1024), .unit = "texts",
+     .help = "Texts the encoder reads in one pass at most."},
+    {.section = "embed", .key = "dimensions", .kind = OPTION_COUNT, .at = NO_FIELD, .fallback = "0",
+     FROM_TO(0, 0), .unit = "", .help = "Length of the vectors. 0: the model's own."},
+    {.section = "embed", .key = "url", .kind = OPTION_URL, .at = NO_FIELD, .fallback = "",
+     .may_be_empty = true, .help = "Address of an embedding server; for backend = http."},
+    {.section = "embed", .key = "api_key_credential", .kind = OPTION_CREDENTIAL, .at = NO_FIELD,
+     .fallback = "", .may_be_empty = true, .help = "Its key; for backend = http."},
+
+    {.section = "index", .key = "path", .kind = OPTION_DIRECTORY, .at = AT(index.path),
+     .fallback = "", .may_be_empty = true,
+     .help = "Directory of the index, on a local file system. Empty: $STATE_DIRECTORY, else "
+             "/var/lib/sluiced/NAME when the file is NAME.conf."},
+    {.section = "index", .key = "map_size_max", .kind = OPTION_SIZE, .at = AT(index.map_size_max),
+     .fallback = "64G", FROM_TO(16 * MIB, 16 * 1024 * GIB),
+     .help = "The index never grows beyond this. It is address space, not memory, and costs nothing until used."},
+    {.section = "index", .key = "m", .kind = OPTION_COUNT, .at = AT(index.m), .fallback = "16",
+     FROM_TO(4, SL_M_MAX), .unit = "links",
+     .help = "Links of a vector in the graph. More finds more and takes more space. Fixed when the index is "
+             "made."},
+    {.section = "index", .key = "ef_construction", .kind = OPTION_COUNT,
+     .at = AT(index.ef_construction), .fallback = "200", FROM_TO(8, SL_EF_MAX), .unit = "candidates",
+     .help = "How thoroughly a new vector's neighbours are sought. At least m."},
+    {.section = "index", .key = "ef_search", .kind = OPTION_COUNT, .at = AT(index.ef_search),
+     .fallback = "64", FROM_TO(1, SL_EF_MAX), .unit = "candidates",
+     .help = "How thoroughly a question's neighbours are sought. At least [retrieve] k."},
+    {.section = "index", .key = "storage", .kind = OPTION_WORD, .at = NO_FIELD, .fallback = "f32",
+     .choices = storage_words, .help = "How vectors are stored."},
+
+    {.section = "retrieve", .key = "mode", .kind = OPTION_WORD, .at = AT(retrieve.mode),
+     .fallback = "hybrid", .choices = mode_words, .reload = true,
+     .help = "hybrid searches by meaning and by words; a question may choose otherwise. Without a model it is "
+             "by words alone."},
+    {.section = "retrieve", .key = "k", .kind = OPTION_COUNT, .at = AT(retrieve.k), .fallback = "5",
+     FROM_TO(1, SL_QUESTION_K_MAX), .unit = "passages", .reload = true,
+     .help = "Passages looked at for an answer unless the question says how many."},
+    {.section = "retrieve", .key = "fusion", .kind = OPTION_WORD, .at = AT(retrieve.fusion),
+     .fallback = "rrf", .choices = fusion_words, .reload = true,
+     .help = "How the two lists become one: rrf adds reciprocal ranks, minmax adds scaled scores."},
+    {.section = "retrieve", .key = "weights", .kind = OPTION_WEIGHTS,
+     .at = AT(retrieve.weight_lexical), .fallback = "1, 1", .reload = true,
+     .help = "LEXICAL, VECTOR: what each list counts where the model knows the question's language. Where it "
+             "does not, words decide alone."},
+    {.section = "retrieve", .key = "half_life_days", .kind = OPTION_DAYS,
+     .at = AT(retrieve.half_life_days), .fallback = "off", FROM_TO(0, 100000), .unit = "days",
+     .reload = true, .help = "A dated document loses half its weight in that time."},
+    {.section = "retrieve", .key = "rerank", .kind = OPTION_WORD, .at = NO_FIELD, .fallback = "none",
+     .choices = rerank_words, .help = "A second look at the best passages."},
+
+    {.section = "answer", .key = "backend", .kind = OPTION_CHOICE, .at = AT(answer.backend),
+     .fallback = "extract", .choices = answer_words,
+     .help = "extract quotes sentences of the documents. llm asks a chat model to write from the passages; each "
+             "quote is checked, and the extracted answer goes out when it does not hold."},
+    {.section = "answer", .key = "url", .kind = OPTION_URL, .at = AT(answer.url), .fallback = "",
+     .may_be_empty = true,
+     .help = "Base address of an OpenAI-compatible server, without /chat/completions: "
+             "https://llm.example.org/v1. For backend = llm."},
+    {.section = "answer", .key = "model", .kind = OPTION_TEXT, .at = AT(answer.model), .fallback = "",
+     .may_be_empty = true, .most = 95, .help = "The model to ask for. For backend = llm."},
+    {.section = "answer", .key = "api_key_credential", .kind = OPTION_CREDENTIAL,
+     .at = AT(answer.api_key_credential), .fallback = "", .may_be_empty = true,
+     .help = "File with the server's key: a name in $CREDENTIALS_DIRECTORY, or an absolute path."},
+    {.section = "answer", .key = "max_tokens", .kind = OPTION_COUNT, .at = AT(answer.max_tokens),
+     .fallback = "512", FROM_TO(1, 100000), .unit = "tokens", .reload = true,
+     .help = "Length of a written answer at most."},
+    {.section = "answer", .key = "deadline_ms", .kind = OPTION_MS, .at = AT(answer.deadline_ms),
+     .fallback = "30000", FROM_TO(100, SL_DEADLINE_MS_MAX), .unit = "ms", .reload = true,
+     .help = "Time for an answer unless the question says how much. A suffix s or m may be used."},
+
+    {.section = "clean", .key = "pii", .kind = OPTION_WORD, .at = NO_FIELD, .fallback = "off",
+     .choices = pii_words, .help = "What happens to e-mail addresses, telephone and card numbers."},
+    {.section = "clean", .key = "boilerplate", .kind = OPTION_FLAG, .at = AT(clean.boilerplate),
+     .fallback = "on", .help = "Leave out lines that repeat on every page: headers, footers, page numbers."},
+
+    {.section = "http", .key = "listen", .kind = OPTION_LISTEN, .at = AT(http.listen),
+     .fallback = "127.0.0.1:9464", .may_be_empty = true,
+     .help = "ADDRESS:PORT of /metrics, /healthz, /readyz and the status page; [::1]:9464 for IPv6. There is no "
+             "password: keep it on loopback or behind something that has one. Empty: off."},
+
+    {.section = "log", .key = "level", .kind = OPTION_WORD, .at = AT(log.level), .fallback = "info",
+     .choices = level_words, .reload = true, .help = "The least serious lines that are written."},
+    {.section = "log", .key = "format", .kind = OPTION_CHOICE, .at = AT(log.format),
+     .fallback = "auto", .choices = format_words, .reload = true,
+     .help = "auto: the journal when standard error goes there, else text."},
+};
+const size_t option_count = sizeof option_table / sizeof option_table[0];
+
+const struct option *option_find(const char *section, const char *key)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (strcmp(option_table[i].section, section) == 0 &&
+            strcmp(option_table[i].key, key) == 0)
+            return &option_table[i];
+    return NULL;
+}
