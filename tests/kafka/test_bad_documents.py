@@ -175,8 +175,8 @@ class BadDocuments(sluice_test.Case):
     def test_one_huge_word(self):
         """B22: five megabytes without a break point are cut, not choked on."""
         daemon = self.daemon(self.mock())
-        daemon.client.produce("docs", b"word", b"x" * (5 << 20))
-        daemon.client.produce("docs", b"after", "After the word comes a gannet.")
+        daemon.client.produce("docs", b"word", b"x" * 5000000, partition=0)
+        daemon.client.produce("docs", b"after", "After the word comes a gannet.", partition=1)
         daemon.wait_applied(seconds=120)
         self.assertIn("gannet", daemon.answer("What comes after the word?")["answer"])
         self.assertEqual(sorted(daemon.export()), ["after", "word"])

@@ -30,7 +30,7 @@ import urllib.request
 import kafka_broker
 
 SOURCE = kafka_broker.SOURCE
-BUILD = os.environ.get("SLUICE_BUILD", os.path.join(SOURCE, "build", "quick"))
+BUILD = os.path.abspath(os.environ.get("SLUICE_BUILD", os.path.join(SOURCE, "build", "quick")))
 BIN = os.path.join(BUILD, "bin")
 MODEL = os.path.join(SOURCE, "build", "models", "all-MiniLM-L6-v2")
 DATA = os.path.join(os.path.dirname(SOURCE), "shared", "data")
