@@ -23,6 +23,7 @@ ROOT = os.path.dirname(HERE)
 TOPICS = "docs:4,questions:1,answers:1,docs.dlq:1"
 WAIT_SECONDS = 120
 READABLE = (".md", ".txt", ".json")
+LINES = ".jsonl"
 BATCH = 200  # files on one command line
 
 CONFIG = """\
@@ -134,27 +135,31 @@ class Stack:
         except OSError:
             return False
 
-    def ctl(self, *arguments):
+    def ctl(self, *arguments, folder=None):
         done = subprocess.run([self.program("sluicectl"), arguments[0], "-c", self.config, *arguments[1:]],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, check=False)
         if done.returncode != 0:
             raise Failed(f"sluicectl {shlex.join(arguments)} ended with {done.returncode}: "
                          f"{done.stderr.decode(errors='replace').strip()}")
         return done.stdout
 
     def put(self, path):
-        """A file of JSON lines, a file that is one document, or a folder of both."""
+        """A file of JSON lines, a file that is one document, or a folder of both. Files are named from there."""
         if not os.path.exists(path):
             raise Failed(f"{path}: no such file or folder")
-        inside = (glob.glob(os.path.join(glob.escape(path), "**", "*"), recursive=True)
-                  if os.path.isdir(path) else [path])
-        lines = sorted(p for p in inside if p.endswith(".jsonl"))
-        files = sorted(p for p in inside if p.endswith(READABLE) or (p == path and os.path.isfile(p)
-                                                                     and p not in lines))
-        for line_file in lines:
-            self.ctl("put", "--wait", "--jsonl", line_file)
+        if os.path.isdir(path):
+            folder = path
+            inside = sorted(glob.glob("**/*", root_dir=path, recursive=True))
+            files = [name for name in inside if name.endswith(READABLE)]
+        else:
+            folder, name = os.path.split(os.path.abspath(path))
+            inside = [name]
+            files = [] if name.endswith(LINES) else [name]
+        lines = [name for name in inside if name.endswith(LINES)]
+        for name in lines:
+            self.ctl("put", "--wait", "--jsonl", name, folder=folder)
         for at in range(0, len(files), BATCH):
-            self.ctl("put", "--wait", *files[at:at + BATCH])
+            self.ctl("put", "--wait", *files[at:at + BATCH], folder=folder)
         return len(lines) + len(files)
 
     def ask(self, question, expression=None):
@@ -275,7 +280,8 @@ def options_read():
     parser.add_argument("--keep", action="store_true", help="leave broker and daemon running at the end")
     parser.add_argument("--docs", metavar="PATH", help="a folder or a FILE.jsonl of your own documents, and a "
                         "prompt for your questions, in place of the demonstration's")
-    parser.add_argument("--bin", default=os.path.join(ROOT, "build", "quick", "bin"), help=argparse.SUPPRESS)
+    parser.add_argument("--bin", default=os.path.join(ROOT, "build", "quick", "bin"), type=os.path.abspath,
+                        help=argparse.SUPPRESS)
     parser.add_argument("--model", default=os.path.join(ROOT, "build", "models", "all-MiniLM-L6-v2"),
                         help="directory of the encoder")
     # For the test of this very program: what it must notice.
