@@ -84,9 +84,9 @@ void nearest_offer(struct nearest *nearest, const char *candidate)
 {
     size_t distance = edit_distance(nearest->name, candidate);
 
-    if (distance <= 1 + strlen(nearest->name) / 4 &&
-        (nearest->best == NULL || distance < nearest->distance)) {
-        nearest->best = candidate;
+    if (distance <= 1 + strlen(nearest->name) / 4 && distance < strlen(nearest->name) &&
+        (nearest->best[0] == '\0' || distance < nearest->distance)) {
+        (void)snprintf(nearest->best, sizeof nearest->best, "%s", candidate);
         nearest->distance = distance;
     }
 }
@@ -110,7 +110,7 @@ static void section_unknown(struct reader *reader, const char *name)
         nearest_offer(&nearest, option_sections[i].name);
         sl_buffer_format(&names, "%s%s", i > 0 ? ", " : "", option_sections[i].name);
     }
-    if (nearest.best != NULL)
+    if (nearest.best[0] != '\0')
         problem_add(&reader->problems, reader->line, name, NULL,
                     "unknown section; did you mean [%s]?", nearest.best);
     else
@@ -148,22 +148,23 @@ static void section_begin(struct reader *reader, struct sl_view line)
 
 static void key_unknown(struct reader *reader, const char *key)
 {
+    const char *section = reader->section->name;
     struct nearest nearest = {.name = key};
 
-    for (size_t i = 0; i < option_count; i++)
-        if (strcmp(option_table[i].section, reader->section->name) == 0)
-            nearest_offer(&nearest, option_table[i].key);
-    for (size_t i = 0; nearest.best == NULL && i < option_count; i++)
+    for (size_t i = 0; i < option_count; i++) {
         if (strcmp(option_table[i].key, key) == 0) {
-            problem_add(&reader->problems, reader->line, reader->section->name, key,
+            problem_add(&reader->problems, reader->line, section, key,
                         "unknown key; it belongs to [%s]", option_table[i].section);
             return;
         }
-    if (nearest.best != NULL)
-        problem_add(&reader->problems, reader->line, reader->section->name, key,
-                    "unknown key; did you mean %s?", nearest.best);
+        if (strcmp(option_table[i].section, section) == 0)
+            nearest_offer(&nearest, option_table[i].key);
+    }
+    if (nearest.best[0] != '\0')
+        problem_add(&reader->problems, reader->line, section, key, "unknown key; did you mean %s?",
+                    nearest.best);
     else
-        problem_add(&reader->problems, reader->line, reader->section->name, key,
+        problem_add(&reader->problems, reader->line, section, key,
                     "unknown key; docs/CONFIGURATION.md lists those of this section");
 }
 

@@ -91,10 +91,10 @@ bool option_set(const struct option *option, struct sl_config *config, struct sl
 /* "1 to 65535", "docs.dlq or empty", ...: the allowed values, for messages and documents. */
 void option_allowed(const struct option *option, struct sl_buffer *out);
 
-/* The word nearest to `name` among candidates, NULL when none is near. Feed them one after the other. */
+/* The word nearest to `name` among candidates, "" when none is near. Offer them one after the other. */
 struct nearest {
     const char *name;
-    const char *best;
+    char best[65]; /* "" = none */
     size_t distance;
 };
 void nearest_offer(struct nearest *nearest, const char *candidate);

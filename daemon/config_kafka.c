@@ -92,7 +92,7 @@ static bool property_add(struct sl_config_property **properties, uint32_t *count
     return true;
 }
 
-/* Why this name may not be set at all; NULL when it may. */
+/* Says why this name may not be set at all. */
 static bool name_refused(struct sl_view name, const char *shown, int line, bool credential,
                          struct problems *problems)
 {
@@ -125,15 +125,30 @@ static bool twice(const struct sl_config *config, struct sl_view name, const cha
     return true;
 }
 
+static void offer(void *context, const char *name)
+{
+    nearest_offer(context, name);
+}
+
+/* Is there such a property? Else the nearest name is in the message. */
+static bool known(const char *shown, int line, struct problems *problems)
+{
+    char why[200];
+    struct nearest nearest = {.name = shown};
+
+    if (sl_kafka_property_known(shown, why, sizeof why))
+        return true;
+    sl_kafka_properties_each(offer, &nearest);
+    if (nearest.best[0] != '\0')
+        problem_add(problems, line, "kafka", shown, "%s; did you mean %s?", why, nearest.best);
+    else
+        problem_add(problems, line, "kafka", shown, "%s", why);
+    return false;
+}
+
 static bool credential_add(struct sl_config *config, struct sl_view name, const char *shown,
                            struct sl_view value, int line, struct problems *problems)
 {
-    char why[200];
-
-    if (!sl_kafka_property_known(shown, why, sizeof why)) {
-        problem_add(problems, line, "kafka", shown, "%s", why);
-        return false;
-    }
     if (value.size == 0 || value.size > 4095 ||
         (value.data[0] != '/' && !topic_name_valid(value))) {
         problem_add(problems, line, "kafka", shown,
@@ -176,7 +191,7 @@ bool kafka_option_add(struct sl_config *config, struct sl_view key, struct sl_vi
     memcpy(shown, name.data, name.size);
     shown[name.size] = '\0';
     if (name_refused(name, shown, line, credential, problems) ||
-        twice(config, name, shown, line, problems))
+        twice(config, name, shown, line, problems) || !known(shown, line, problems))
         return false;
     return credential ? credential_add(config, name, shown, value, line, problems)
                       : plain_add(config, name, shown, value, line, problems);

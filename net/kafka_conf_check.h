@@ -16,4 +16,7 @@
 bool sl_kafka_property_check(const char *name, const char *value, char *why, size_t size);
 bool sl_kafka_property_known(const char *name, char *why, size_t size);
 
+/* Every name of librdkafka's table, for suggestions. Same thread, no order, nothing kept. */
+void sl_kafka_properties_each(void (*each)(void *context, const char *name), void *context);
+
 #endif
