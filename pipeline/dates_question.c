@@ -1,0 +1,356 @@
+/*
+ * dates_question.c -- the date range a question asks for.
+ *
+ * At every word: an open end ("since X", "X 이후"), a range ("between X and Y", "X부터 Y까지", "X-Y"), or one
+ * date with the word that ties it to the sentence ("in X", "X에"). The question's own date stands where
+ * people put it: at its start, or anywhere in a short question. In a long text, such as a question with its
+ * background, dates further in are part of the matter ("growth in 2014"), and a hard filter made of one
+ * would lose the answer. So a date counts in the first words, or when the question is short.
+ *
+ * A grammar of a time library was left out: they read as much as possible, and here a wrong date costs more
+ * than one not read, which still is searched as text.
+ */
+#include "dates_internal.h"
+
+#define SHORT_WORDS 30u /* a question of at most so many words is about its dates */
+
+struct reader {
+    struct sl_view text;
+    sl_day today;
+};
+
+static bool atom_at(const struct reader *r, size_t at, struct sl_date_atom *ret)
+{
+    return sl_date_korean(r->text, at, r->today, ret) || sl_date_english(r->text, at, r->today, ret);
+}
+
+static size_t past_space(const struct reader *r, size_t at)
+{
+    sl_scan_space(r->text, &at);
+    return at;
+}
+
+static bool any_word(const struct reader *r, size_t *at, const char *const *words)
+{
+    size_t i = *at;
+    int ignored;
+
+    if (!sl_scan_any_word(r->text, &i, words, &ignored))
+        return false;
+    *at = past_space(r, i);
+    return true;
+}
+
+static bool any_bytes(const struct reader *r, size_t *at, const char *const *bytes)
+{
+    size_t i = past_space(r, *at);
+
+    for (; *bytes != NULL; bytes++)
+        if (sl_scan_bytes(r->text, &i, *bytes)) {
+            *at = i;
+            return true;
+        }
+    return false;
+}
+
+/* Particles after a Korean date that say nothing of their own. */
+static size_t past_particles(const struct reader *r, size_t at)
+{
+    static const char *const particles[] = {"동안에는", "동안에", "동안", "중에는", "중에", "중",
+                                            "당시에", "당시", "에서는", "에는", "에", "의", NULL};
+    size_t i = at;
+
+    if (at == 0 || (unsigned char)r->text.data[at - 1] < 0x80)
+        return at;
+    return any_bytes(r, &i, particles) ? i : at;
+}
+
+/* ------------------------------------------------------------------------------------- ranges */
+
+/* Give a date without a year the year of the other end, one earlier or later if the order asks for it. */
+static bool fill_year(struct sl_date_atom *partial, const struct sl_date_atom *whole, bool is_first)
+{
+    int year, month, day, ignored, last_month, last_day;
+    sl_day near = is_first ? whole->days.to : whole->days.from;
+    struct sl_day_range days;
+
+    sl_day_to_civil(near, &year, &ignored, &ignored);
+    sl_day_to_civil(partial->days.from, &ignored, &month, &day);
+    sl_day_to_civil(partial->days.to, &ignored, &last_month, &last_day);
+    for (int try = 0; try < 2; try++, year += is_first ? -1 : 1) {
+        bool one_day = partial->days.from == partial->days.to;
+        if (one_day && day > sl_month_days(year, month))
+            return false;
+        days = sl_days_of(year, month, one_day ? day : 0);
+        if (is_first ? days.from <= whole->days.to : days.to >= whole->days.from) {
+            partial->days = days;
+            partial->partial = false;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A bare number as one end: "between 4 and 22 January 1995", "3월 4일부터 22일까지". */
+static bool day_of_same_month(const struct reader *r, size_t at, const struct sl_date_atom *month,
+                              struct sl_date_atom *ret)
+{
+    int year, month_number, ignored, day;
+    size_t i = at;
+
+    sl_day_to_civil(month->days.from, &year, &month_number, &ignored);
+    if (!sl_scan_digits(r->text, &i, 1, 2, &day) || day < 1 ||
+        day > sl_month_days(year, month_number))
+        return false;
+    if (!sl_scan_bytes(r->text, &i, "일"))
+        (void)(sl_scan_word(r->text, &i, "th") || sl_scan_word(r->text, &i, "st") ||
+               sl_scan_word(r->text, &i, "nd") || sl_scan_word(r->text, &i, "rd"));
+    *ret = (struct sl_date_atom){.days = sl_days_of(year, month_number, day), .end = i,
+                                 .partial = month->partial};
+    return true;
+}
+
+static bool second_end(const struct reader *r, size_t at, struct sl_date_atom *first,
+                       struct sl_date_atom *ret)
+{
+    struct sl_date_atom second;
+
+    if (!atom_at(r, at, &second) && (first->days.from != first->days.to ||
+                                     !day_of_same_month(r, at, first, &second)))
+        return false;
+    if (first->partial && second.partial)
+        return false;
+    if (first->partial && !fill_year(first, &second, true))
+        return false;
+    if (second.partial && !fill_year(&second, first, false))
+        return false;
+    if (first->days.from > second.days.to)
+        return false;
+    *ret = (struct sl_date_atom){.days = {first->days.from, second.days.to}, .end = second.end,
+                                 .weak = first->weak && second.weak};
+    return true;
+}
+
+/* between X and Y; from X to Y; X to Y; X-Y */
+static bool english_range(const struct reader *r, size_t at, struct sl_date_atom *ret)
+{
+    static const char *const opening[] = {"between", "from", NULL};
+    static const char *const joining[] = {"and", "to", "until", "till", "through", "thru", "or", NULL};
+    static const char *const dashes[] = {"-", "\xE2\x80\x93", "\xE2\x80\x94", "~", NULL};
+    struct sl_date_atom first, month;
+    size_t i = at, start;
+    int ignored;
+    bool opened = any_word(r, &i, opening), joined;
+
+    start = i;
+    if (!atom_at(r, i, &first)) {
+        /* from 4 to 22 January 1995: the month comes later */
+        if (!opened || !sl_scan_digits(r->text, &i, 1, 2, &ignored))
+            return false;
+        i = past_space(r, i);
+        if (!any_word(r, &i, joining) && !any_bytes(r, &i, dashes))
+            return false;
+        if (!atom_at(r, past_space(r, i), &month) || month.partial ||
+            month.days.from != month.days.to || !day_of_same_month(r, start, &month, &first))
+            return false;
+        *ret = (struct sl_date_atom){.days = {first.days.from, month.days.to}, .end = month.end};
+        return first.days.from <= month.days.to;
+    }
+    i = past_space(r, first.end);
+    joined = any_word(r, &i, joining);
+    if (!joined && !any_bytes(r, &i, dashes))
+        return false;
+    if (!second_end(r, past_space(r, i), &first, ret))
+        return false;
+    if (opened || !joined)
+        ret->weak = false;
+    return true;
+}
+
+/* X부터 Y까지, X에서 Y까지, X과 Y 사이에, X ~ Y */
+static bool korean_range(const struct reader *r, size_t at, struct sl_date_atom *ret)
+{
+    static const char *const joining[] = {"부터", "에서", "과", "와", "~", "-", "\xE2\x80\x93", NULL};
+    static const char *const closing[] = {"까지의", "까지", "사이에", "사이의", "사이", NULL};
+    struct sl_date_atom first;
+    size_t i;
+
+    if (!sl_date_korean(r->text, at, r->today, &first))
+        return false;
+    i = first.end;
+    if (!any_bytes(r, &i, joining) || !second_end(r, past_space(r, i), &first, ret))
+        return false;
+    ret->weak = false;
+    (void)any_bytes(r, &ret->end, closing);
+    return true;
+}
+
+/* ----------------------------------------------------------------------------------- open ends */
+
+static bool english_open(const struct reader *r, size_t at, struct sl_date_atom *ret)
+{
+    static const char *const since[] = {"since", "on or after", "starting from", "starting in",
+                                        "beginning in", NULL};
+    static const char *const after[] = {"after", "later than", NULL};
+    static const char *const before[] = {"before", "prior to", "earlier than", NULL};
+    static const char *const until[] = {"until", "till", "up to", "on or before", "no later than",
+                                        NULL};
+    static const char *const articles[] = {"the", NULL};
+    static const char *const onwards[] = {"onwards", "onward", "or later", "and later", NULL};
+    struct sl_date_atom atom;
+    size_t i = at;
+    int kind = any_word(r, &i, since)    ? 1
+               : any_word(r, &i, after)  ? 2
+               : any_word(r, &i, before) ? 3
+               : any_word(r, &i, until)  ? 4
+                                         : 0;
+
+    if (kind == 0 && sl_scan_word(r->text, &i, "from"))
+        i = past_space(r, i);
+    else if (kind != 0)
+        (void)any_word(r, &i, articles);
+    if (!atom_at(r, i, &atom) || atom.partial)
+        return false;
+    if (kind == 0) {
+        i = past_space(r, atom.end);
+        if (!any_word(r, &i, onwards))
+            return false;
+        kind = 1;
+        atom.end = i;
+    }
+    *ret = (struct sl_date_atom){.days = {SL_DAY_NONE, SL_DAY_MAX}, .end = atom.end};
+    if (kind <= 2)
+        ret->days.from = kind == 1 ? atom.days.from : atom.days.to + 1;
+    else
+        ret->days.to = kind == 3 ? atom.days.from - 1 : atom.days.to;
+    return true;
+}
+
+/* X 이후, X부터: from its first day; X 이전, X 전: before its first day; X까지: up to its last day */
+static bool korean_open(const struct reader *r, size_t at, struct sl_date_atom *ret)
+{
+    static const char *const since[] = {"이후에는", "이후에", "이후의", "이후", "이래", "부터", NULL};
+    static const char *const before[] = {"이전에는", "이전에", "이전의", "이전", "전에", NULL};
+    static const char *const until[] = {"까지의", "까지", NULL};
+    struct sl_date_atom atom;
+    size_t i;
+
+    if (!sl_date_korean(r->text, at, r->today, &atom) || atom.partial)
+        return false;
+    i = atom.end;
+    *ret = (struct sl_date_atom){.days = {SL_DAY_NONE, SL_DAY_MAX}};
+    if (any_bytes(r, &i, since))
+        ret->days.from = atom.days.from;
+    else if (any_bytes(r, &i, before))
+        ret->days.to = atom.days.from - 1;
+    else if (any_bytes(r, &i, until))
+        ret->days.to = atom.days.to;
+    else
+        return false;
+    ret->end = i;
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------- one phrase */
+
+/* Is what follows a bare year a thing that is counted? "in 2000 cases" */
+static bool counts_things(const struct reader *r, size_t at)
+{
+    static const char *const things[] = {"people", "men", "women", "cases", "percent", "dollars",
+                                         "euros", "pounds", "won", "years", "days", "hours",
+                                         "minutes", "miles", "feet", "meters", "metres", "km",
+                                         "words", "pages", "students", "jobs", "votes", "of", NULL};
+    size_t i = past_space(r, at);
+
+    return any_word(r, &i, things);
+}
+
+/* One date with the word before it. A bare year needs one. */
+static bool single(const struct reader *r, size_t at, struct sl_date_atom *ret)
+{
+    static const char *const tying[] = {"in", "during", "throughout", "within", "on", "back in",
+                                        "dated", "as of", "over", "for", NULL};
+    size_t i = at;
+    bool tied = any_word(r, &i, tying);
+    bool bracketed = !tied && at > 0 && memchr("[(", r->text.data[at - 1], 2) != NULL;
+    bool leading = at == 0 || bracketed;
+
+    if (!atom_at(r, i, ret) || ret->partial)
+        return false;
+    if (ret->weak && (counts_things(r, ret->end) ||
+                      !((tied && !sl_scan_word(r->text, &at, "for")) ||
+                        (leading && ret->end < r->text.size &&
+                         memchr(":])", r->text.data[ret->end], 3) != NULL))))
+        return false;
+    ret->end = past_particles(r, ret->end);
+    return true;
+}
+
+static bool phrase_at(const struct reader *r, size_t at, struct sl_date_atom *ret)
+{
+    static const char *const tying[] = {"in", "during", NULL};
+    size_t i = at;
+
+    if (korean_range(r, at, ret) || korean_open(r, at, ret) || english_open(r, at, ret))
+        return true;
+    if (english_range(r, at, ret) && !ret->weak)
+        return true;
+    if (any_word(r, &i, tying) && english_range(r, i, ret)) /* in 2014 through 2018 */
+        return true;
+    return single(r, at, ret);
+}
+
+/* May a phrase start here? Not inside a word or a number. */
+static bool is_start(struct sl_view text, size_t at)
+{
+    unsigned char here = (unsigned char)text.data[at];
+    unsigned char before = at > 0 ? (unsigned char)text.data[at - 1] : ' ';
+    bool before_inner = (before >= '0' && before <= '9') || ((before | 0x20) >= 'a' && (before | 0x20) <= 'z') ||
+                        before == '_';
+
+    if ((here & 0xC0) == 0x80 || here <= ' ')
+        return false;
+    if (before >= 0x80) /* after another script: digits and letters start anew, Hangul goes on */
+        return here < 0x80;
+    return !before_inner;
+}
+
+static size_t count_words(struct sl_view text)
+{
+    size_t count = 0;
+    bool inside = false;
+
+    for (size_t i = 0; i < text.size; i++) {
+        bool space = (unsigned char)text.data[i] <= ' ';
+        count += !space && !inside ? 1 : 0;
+        inside = !space;
+    }
+    return count;
+}
+
+/* Where the first word ends that a leading phrase may begin with: after "[", "(" and "At the". */
+static size_t leading_end(const struct reader *r)
+{
+    static const char *const openings[] = {"at the", "at", NULL};
+    size_t i = past_space(r, 0);
+
+    while (i < r->text.size && memchr("[(\"'", r->text.data[i], 4) != NULL)
+        i++;
+    (void)any_word(r, &i, openings);
+    return i;
+}
+
+bool sl_date_read(struct sl_view question, sl_day today, struct sl_date_found *ret_found)
+{
+    struct reader r = {question, today};
+    size_t end = count_words(question) <= SHORT_WORDS ? question.size : leading_end(&r) + 1;
+
+    for (size_t at = 0; at < end && at < question.size; at++) {
+        struct sl_date_atom atom;
+        if (!is_start(question, at) || !phrase_at(&r, at, &atom))
+            continue;
+        *ret_found = (struct sl_date_found){atom.days, at, atom.end};
+        return true;
+    }
+    return false;
+}
