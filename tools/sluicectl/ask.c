@@ -112,14 +112,18 @@ int ctl_queries_read(const struct ctl *ctl, const char *path, struct ctl_queries
     return exit_code;
 }
 
+void ctl_query_fini(struct ctl_query *query)
+{
+    free(query->id);
+    free(query->text);
+    free(query->filter);
+    free(query->line);
+}
+
 void ctl_queries_free(struct ctl_queries *queries)
 {
-    for (uint32_t i = 0; i < queries->count; i++) {
-        free(queries->items[i].id);
-        free(queries->items[i].text);
-        free(queries->items[i].filter);
-        free(queries->items[i].line);
-    }
+    for (uint32_t i = 0; i < queries->count; i++)
+        ctl_query_fini(&queries->items[i]);
     free(queries->items);
     *queries = (struct ctl_queries){0};
 }

@@ -23,8 +23,7 @@ struct ctl_query {
     char *id;
     char *text;
     char *filter; /* NULL: none */
-    char *line;   /* all of it */
-    bool wanted;  /* free for the caller's use */
+    char *line;   /* all of it, as JSON */
 };
 
 struct ctl_queries {
@@ -41,6 +40,7 @@ struct ctl_queries {
  * Errors:  the exit code after saying why: 65 with file:line, 66
  */
 int ctl_queries_read(const struct ctl *ctl, const char *path, struct ctl_queries *ret_queries);
+void ctl_query_fini(struct ctl_query *query);
 void ctl_queries_free(struct ctl_queries *queries);
 
 /* The part of a chunk that says most about the question, on one line. */

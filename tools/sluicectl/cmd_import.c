@@ -132,10 +132,10 @@ int cmd_import(struct ctl *ctl, int argc, char **argv)
     source_options.key = key;
     if (exit_code == SL_EXIT_OK)
         exit_code = ctl_source_open(ctl, &source_options, &source);
-    if (exit_code == SL_EXIT_OK && topic == NULL && ctl->config->documents.topics.count == 0)
-        exit_code = ctl_fail(ctl, SL_EXIT_CONFIG, "[documents] topics is empty; say --topic TOPIC");
     if (exit_code == SL_EXIT_OK)
-        exit_code = import_run(ctl, source, topic != NULL ? topic : ctl->config->documents.topics.items[0]);
+        exit_code = ctl_documents_topic(ctl, &topic);
+    if (exit_code == SL_EXIT_OK)
+        exit_code = import_run(ctl, source, topic);
     ctl_source_close(source);
     return exit_code;
 }

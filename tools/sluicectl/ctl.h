@@ -131,6 +131,9 @@ int ctl_config(struct ctl *ctl);
 /* As ctl_config(), but the built-in defaults when no -c was given and the default file is not there. */
 int ctl_config_or_defaults(struct ctl *ctl);
 
+/* The first documents topic, unless *topic names another. Exit code 78 when there is none. */
+int ctl_documents_topic(const struct ctl *ctl, const char **topic);
+
 enum ctl_access {
     CTL_ACCESS_WRITE,  /* as the only writer; created when absent */
     CTL_ACCESS_SEARCH, /* read only, beside a daemon too; made by the same settings as configured */

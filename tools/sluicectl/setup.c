@@ -95,6 +95,16 @@ int ctl_config_or_defaults(struct ctl *ctl)
     return exit_code;
 }
 
+int ctl_documents_topic(const struct ctl *ctl, const char **topic)
+{
+    if (*topic != NULL)
+        return SL_EXIT_OK;
+    if (ctl->config->documents.topics.count == 0)
+        return ctl_fail(ctl, SL_EXIT_CONFIG, "[documents] topics is empty; say --topic TOPIC");
+    *topic = ctl->config->documents.topics.items[0];
+    return SL_EXIT_OK;
+}
+
 int ctl_embedder(struct ctl *ctl, struct sl_embedder **ret_embedder)
 {
     const struct sl_config *config = ctl->config;
