@@ -1,7 +1,7 @@
 /*
  * http.h -- the small window: /metrics, /healthz, /readyz, and a status page at /. Reads only: GET and HEAD.
  *
- * Bounds: 16 connections (4 from one address when it is not loopback), 5 s per request, 8 KiB of request.
+ * Bounds: 16 connections (8 from one address), 5 s of silence, 8 KiB of request.
  * No TLS and no passwords: it listens on loopback unless told otherwise, and shows numbers, topic names and
  * reasons, never a key or a text.
  */

@@ -46,7 +46,7 @@ void sl_kafka_properties_each(void (*each)(void *context, const char *name), voi
     if (fclose(memory) == 0)
         for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
             line[strcspn(line, " ")] = '\0';
-            if (strchr(line, '.') != NULL || strchr(line, '_') != NULL || line[0] == 'a')
+            if (line[0] >= 'a' && line[0] <= 'z') /* the others are headings and rules */
                 each(context, line);
         }
     free(text);
