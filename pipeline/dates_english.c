@@ -448,8 +448,9 @@ static bool read_relative(struct cursor c, struct sl_date_atom *ret)
 {
     enum sl_unit unit;
     int shift, count, y, m, today_month, today_day;
+    bool article = word(&c, "the");
 
-    if (word(&c, "the"))
+    if (article)
         space(&c);
     if (word(&c, "last") || word(&c, "past") || word(&c, "previous"))
         shift = -1;
@@ -460,8 +461,11 @@ static bool read_relative(struct cursor c, struct sl_date_atom *ret)
     else
         return false;
     space(&c);
-    if (unit_word(&c, &unit))
-        return unit != SL_UNIT_DAY && done(&c, sl_days_of_unit(c.today, unit, shift), ret);
+    if (unit_word(&c, &unit)) {
+        done(&c, sl_days_of_unit(c.today, unit, shift), ret);
+        ret->weak = article; /* "the last year of the war" */
+        return unit != SL_UNIT_DAY;
+    }
     if (month(&c, &m)) {
         sl_day_to_civil(c.today, &y, &today_month, &today_day);
         y += shift < 0 && m >= today_month ? -1 : shift > 0 && m <= today_month ? 1 : 0;

@@ -104,13 +104,15 @@ struct sl_day_range sl_days_of_unit(sl_day today, enum sl_unit unit, int shift)
 struct sl_day_range sl_days_third(struct sl_day_range days, int third)
 {
     int year, month, day, length = days.to - days.from + 1;
+    bool is_month = length >= 28 && length <= 31; /* 1-10, 11-20, 21-end */
     struct sl_day_range part;
 
     sl_day_to_civil(days.from, &year, &month, &day);
     if (length >= 365) /* whole months: January-April, May-August, September-December */
         return sl_days_of_months(year, 1 + 4 * third, 4);
-    part.from = days.from + (length <= 31 ? 10 * third : length * third / 3);
-    part.to = third == 2 ? days.to
-                         : days.from + (length <= 31 ? 10 * (third + 1) : length * (third + 1) / 3) - 1;
+    part.from = days.from + (is_month ? 10 * third : length * third / 3);
+    part.to = days.from + (is_month ? 10 * (third + 1) : length * (third + 1) / 3) - 1;
+    if (third == 2)
+        part.to = days.to;
     return part;
 }
