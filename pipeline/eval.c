@@ -1,8 +1,8 @@
 /*
  * eval.c -- the arithmetic of rankings.
  *
- * Kept apart from whoever asks the questions, so that the same figures come out of `sluicectl eval`, the
- * quality tests and the unit test, which holds it to values worked out by hand.
+ * Kept apart from whoever asks the questions, so that the same figures come out of `sluicectl
+ * eval`, the quality tests and the unit test, which holds it to values worked out by hand.
  */
 #include <sluice/error.h>
 #include <sluice/eval.h>

@@ -21,8 +21,8 @@ enum sl_err ctl_question(struct sl_view text, struct sl_view filter, int64_t ask
     if (text.size == 0)
         return sl_fail(err, SL_REJECT, "empty_query", "the question is empty");
     if (text.size > SL_QUERY_BYTES_MAX)
-        return sl_fail(err, SL_REJECT, "too_large", "the question has %zu bytes; allowed are %u", text.size,
-                       SL_QUERY_BYTES_MAX);
+        return sl_fail(err, SL_REJECT, "too_large", "the question has %zu bytes; allowed are %u",
+                       text.size, SL_QUERY_BYTES_MAX);
     if (bad != text.size)
         return sl_fail(err, SL_REJECT, "bad_utf8", "the question is not UTF-8 at byte %zu", bad);
     if (filter.data != NULL) {

@@ -1,9 +1,10 @@
 /*
- * cmd_answer.c -- `sluicectl answer`: a file of questions to one answer object a line, from the index alone.
+ * cmd_answer.c -- `sluicectl answer`: a file of questions to one answer object a line, from the
+ * index alone.
  *
- * Each line becomes the JSON record that `sluiced` would read from Kafka, and goes the daemon's way from there;
- * what is wrong with a question is therefore an answer of status error here too. The answer's id is the
- * question's _id, so that both files can be joined.
+ * Each line becomes the JSON record that `sluiced` would read from Kafka, and goes the daemon's way
+ * from there; what is wrong with a question is therefore an answer of status error here too. The
+ * answer's id is the question's _id, so that both files can be joined.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -35,13 +36,15 @@ struct answering {
 /* The record: the line's members that a question knows, with "text" as "query". */
 static char *record_of(const struct ctl_query *query)
 {
-    static const char *const kept[] = {"k",         "filter",       "mode",        "exact",  "session",
-                                       "deadline_ms", "min_position", "return_hits", "stream"};
+    static const char *const kept[] = {"k",       "filter",      "mode",         "exact",
+                                       "session", "deadline_ms", "min_position", "return_hits",
+                                       "stream"};
     cJSON *line = cJSON_Parse(query->line);
     cJSON *record = cJSON_CreateObject();
     char *text = NULL;
 
-    if (line != NULL && record != NULL && cJSON_AddStringToObject(record, "query", query->text) != NULL) {
+    if (line != NULL && record != NULL &&
+        cJSON_AddStringToObject(record, "query", query->text) != NULL) {
         for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
             cJSON *member = cJSON_DetachItemFromObjectCaseSensitive(line, kept[i]);
 
@@ -98,8 +101,9 @@ static enum sl_err index_state(const struct sl_snapshot *snapshot, struct sl_are
 }
 
 static enum sl_err answer_one(const struct answering *answering, const struct ctl_query *query,
-                              struct sl_view record, struct sl_arena *arena, struct sl_view *ret_json,
-                              const struct sl_snapshot *snapshot, struct sl_error *err)
+                              struct sl_view record, struct sl_arena *arena,
+                              struct sl_view *ret_json, const struct sl_snapshot *snapshot,
+                              struct sl_error *err)
 {
     struct sl_message message = {.topic = SL_VIEW("questions"),
                                  .offset = -1,
@@ -134,8 +138,8 @@ static enum sl_err answer_one(const struct answering *answering, const struct ct
         if (code != SL_OK)
             return code;
     }
-    return sl_answer_json(&answer, &question, sl_view_of(query->id != NULL ? query->id : ""), &state, arena,
-                          ret_json, err);
+    return sl_answer_json(&answer, &question, sl_view_of(query->id != NULL ? query->id : ""),
+                          &state, arena, ret_json, err);
 }
 
 static void answer_item(void *context, uint32_t thread, uint32_t i)
@@ -153,7 +157,8 @@ static void answer_item(void *context, uint32_t thread, uint32_t i)
     if (arena == NULL || record == NULL) {
         sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a question");
     } else if (sl_snapshot_open(answering->opened->index, &snapshot, err) == SL_OK &&
-               answer_one(answering, query, sl_view_of(record), arena, &json, snapshot, err) == SL_OK) {
+               answer_one(answering, query, sl_view_of(record), arena, &json, snapshot, err) ==
+                   SL_OK) {
         sl_buffer_view(&answering->lines[i], json);
         sl_buffer_view(&answering->lines[i], SL_VIEW("\n"));
     }
@@ -195,18 +200,27 @@ int cmd_answer(struct ctl *ctl, int argc, char **argv)
     const char *path = NULL, *mode_name = NULL, *tenant = NULL, *now = NULL;
     uint32_t k = 0;
     const struct ctl_option options[] = {
-        {"queries", CTL_TEXT, &path, "FILE", "questions, one JSON object a line: \"query\" or \"text\", and any "
-         "member of a question", 0, 0},
-        {"mode", CTL_TEXT, &mode_name, "MODE", "hybrid, vector or lexical; default: as configured", 0, 0},
-        {"k", CTL_COUNT, &k, "N", "how many chunks are read; default: as configured", 1, SL_QUESTION_K_MAX},
+        {"queries", CTL_TEXT, &path, "FILE",
+         "questions, one JSON object a line: \"query\" or \"text\", and any "
+         "member of a question",
+         0, 0},
+        {"mode", CTL_TEXT, &mode_name, "MODE", "hybrid, vector or lexical; default: as configured",
+         0, 0},
+        {"k", CTL_COUNT, &k, "N", "how many chunks are read; default: as configured", 1,
+         SL_QUESTION_K_MAX},
         {"tenant", CTL_TEXT, &tenant, "NAME", "the tenant that asks", 0, 0},
-        {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0, 0},
+        {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0,
+         0},
     };
     const struct ctl_usage usage = {
         "answer --queries FILE",
-        "Answer questions from the index, extractively, without Kafka: one answer object a line, in their order.\n"
+        "Answer questions from the index, extractively, without Kafka: one answer object a line, "
+        "in their order.\n"
         "Exit: 65 a line of the file is not a question, 66 no such file or index.",
-        options, CTL_OPTION_COUNT(options), 0, 0};
+        options,
+        CTL_OPTION_COUNT(options),
+        0,
+        0};
     struct ctl_list args = {0};
     struct ctl_opened opened;
     struct ctl_queries queries;
@@ -229,14 +243,16 @@ int cmd_answer(struct ctl *ctl, int argc, char **argv)
     if (exit_code != SL_EXIT_OK)
         return exit_code;
     ctl_retrieve_options(ctl->config, mode, k, 0, &answering.responder.retrieve);
-    exit_code = ctl_open(ctl, CTL_ACCESS_SEARCH, answering.responder.retrieve.mode != SL_MODE_LEXICAL, &opened);
+    exit_code = ctl_open(ctl, CTL_ACCESS_SEARCH,
+                         answering.responder.retrieve.mode != SL_MODE_LEXICAL, &opened);
     if (exit_code == SL_EXIT_OK) {
         answering.responder.embedder = opened.embedder;
         answering.responder.clock = &ctl_clock;
         if (ctl->config->queries.tenant_header[0] != '\0')
             answering.question_options.tenant_header = ctl->config->queries.tenant_header;
-        answering.question_options.tenant =
-            ctl->config->queries.tenant[0] != '\0' ? sl_view_of(ctl->config->queries.tenant) : SL_VIEW_NULL;
+        answering.question_options.tenant = ctl->config->queries.tenant[0] != '\0'
+                                                ? sl_view_of(ctl->config->queries.tenant)
+                                                : SL_VIEW_NULL;
         if (tenant != NULL && answering.question_options.tenant_header != NULL) {
             answering.tenant = (struct sl_header){sl_view_of(ctl->config->queries.tenant_header),
                                                   sl_view_of(tenant)};

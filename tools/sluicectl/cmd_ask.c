@@ -1,9 +1,10 @@
 /*
  * cmd_ask.c -- `sluicectl ask`: one question over Kafka, and its answer.
  *
- * The answers topic is read from where it ends before the question is sent, so the answer cannot be missed;
- * which of the answers is ours is told by the correlation id, 16 random bytes that the daemon echoes. No reply
- * topic is asked for: the default one always works, an own one only where it is allowed.
+ * The answers topic is read from where it ends before the question is sent, so the answer cannot be
+ * missed; which of the answers is ours is told by the correlation id, 16 random bytes that the
+ * daemon echoes. No reply topic is asked for: the default one always works, an own one only where
+ * it is allowed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 
 struct asking {
     struct ctl *ctl;
-    const char *topic;   /* of the question */
+    const char *topic; /* of the question */
     const char *answers;
     uint32_t timeout_s;
     double deadline;
@@ -47,8 +48,8 @@ static int fail_late(const struct asking *asking, const char *what, const char *
 }
 
 /*
- * Start reading every partition of the answers topic at its end; from its beginning when the topic was not there
- * before the question was sent.
+ * Start reading every partition of the answers topic at its end; from its beginning when the topic
+ * was not there before the question was sent.
  */
 static enum sl_err assign_answers(struct asking *asking, bool from_end, struct sl_error *err)
 {
@@ -143,8 +144,10 @@ static int await_answer(struct asking *asking, struct sl_buffer *ret_answer)
             return SL_EXIT_OK;
         }
         if (event.type == SL_KAFKA_FATAL)
-            return ctl_fail(asking->ctl, SL_EXIT_UNAVAILABLE, "reading topic '%s': %s", asking->answers, event.text);
-        if (event.type == SL_KAFKA_DOWN || event.type == SL_KAFKA_ERROR || event.type == SL_KAFKA_NO_TOPIC)
+            return ctl_fail(asking->ctl, SL_EXIT_UNAVAILABLE, "reading topic '%s': %s",
+                            asking->answers, event.text);
+        if (event.type == SL_KAFKA_DOWN || event.type == SL_KAFKA_ERROR ||
+            event.type == SL_KAFKA_NO_TOPIC)
             snprintf(last, sizeof(last), "%s", event.text);
     }
     return fail_late(asking, "no answer", last[0] != '\0' ? last : "is sluiced running?");
@@ -162,7 +165,8 @@ static void print_source(struct sl_buffer *out, const cJSON *citation)
         sl_buffer_format(out, " %.*s,", SL_VIEW_ARG(title));
     if (date.size > 0)
         sl_buffer_format(out, " %.*s,", SL_VIEW_ARG(date));
-    sl_buffer_format(out, " %.*s\n    \"%.*s\"\n", SL_VIEW_ARG(ctl_json_text(citation, "doc")), SL_VIEW_ARG(quote));
+    sl_buffer_format(out, " %.*s\n    \"%.*s\"\n", SL_VIEW_ARG(ctl_json_text(citation, "doc")),
+                     SL_VIEW_ARG(quote));
 }
 
 /* Answer and sources for a person. */
@@ -259,20 +263,26 @@ int cmd_ask(struct ctl *ctl, int argc, char **argv)
     const char *filter = NULL, *topic = NULL, *tenant = NULL, *mode_name = NULL;
     uint32_t k = 0, timeout_s = 30;
     const struct ctl_option options[] = {
-        {"k", CTL_COUNT, &k, "N", "how many chunks are read; default: as the daemon is configured", 1,
-         SL_QUESTION_K_MAX},
+        {"k", CTL_COUNT, &k, "N", "how many chunks are read; default: as the daemon is configured",
+         1, SL_QUESTION_K_MAX},
         {"filter", CTL_TEXT, &filter, "EXPR", "only documents this is true of", 0, 0},
-        {"mode", CTL_TEXT, &mode_name, "MODE", "hybrid, vector or lexical; default: as the daemon is configured", 0, 0},
+        {"mode", CTL_TEXT, &mode_name, "MODE",
+         "hybrid, vector or lexical; default: as the daemon is configured", 0, 0},
         {"topic", CTL_TEXT, &topic, "TOPIC", "ask there; default: the first of [queries]", 0, 0},
-        {"tenant", CTL_TEXT, &tenant, "NAME", "the tenant that asks, in the configured header", 0, 0},
+        {"tenant", CTL_TEXT, &tenant, "NAME", "the tenant that asks, in the configured header", 0,
+         0},
         {"timeout", CTL_COUNT, &timeout_s, "SECONDS", "how long to wait; default: 30", 1, 600},
     };
     const struct ctl_usage usage = {
         "ask \"QUESTION\"",
         "Produce a question, wait for its answer, and print it with its numbered sources.\n"
-        "Exit: 0 an answer came, also when it is that the documents do not say; 65 the answer is an error;\n"
+        "Exit: 0 an answer came, also when it is that the documents do not say; 65 the answer is "
+        "an error;\n"
         "69 no broker, or no answer in time.",
-        options, CTL_OPTION_COUNT(options), 1, 1};
+        options,
+        CTL_OPTION_COUNT(options),
+        1,
+        1};
     struct ctl_list args = {0};
     struct asking asking = {.ctl = ctl};
     enum sl_mode mode;
@@ -288,7 +298,8 @@ int cmd_ask(struct ctl *ctl, int argc, char **argv)
     if (exit_code != SL_EXIT_OK)
         return exit_code;
     if (tenant != NULL && ctl->config->queries.tenant_header[0] == '\0')
-        return ctl_fail(ctl, SL_EXIT_USAGE, "--tenant: [queries] tenant_header names no header it could go into");
+        return ctl_fail(ctl, SL_EXIT_USAGE,
+                        "--tenant: [queries] tenant_header names no header it could go into");
     if (topic == NULL && ctl->config->queries.topics.count == 0)
         return ctl_fail(ctl, SL_EXIT_CONFIG, "[queries] topics is empty; say --topic TOPIC");
     asking.topic = topic != NULL ? topic : ctl->config->queries.topics.items[0];

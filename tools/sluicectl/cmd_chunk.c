@@ -31,12 +31,12 @@ static enum sl_err cut(struct cutting *cutting, struct sl_error *err)
         .header_count = item->content_type != NULL ? 1 : 0,
     };
     enum sl_decoded decoded;
-    enum sl_err code =
-        sl_decode(&message, &cutting->ingest.decode, cutting->arena, &cutting->document, &decoded, err);
+    enum sl_err code = sl_decode(&message, &cutting->ingest.decode, cutting->arena,
+                                 &cutting->document, &decoded, err);
 
     if (code == SL_OK)
-        code = sl_chunk_document(&cutting->document, &cutting->ingest.chunk, cutting->arena, &cutting->chunks,
-                                 &cutting->chunk_count, err);
+        code = sl_chunk_document(&cutting->document, &cutting->ingest.chunk, cutting->arena,
+                                 &cutting->chunks, &cutting->chunk_count, err);
     if (code == SL_OK && cutting->ingest.embedder != NULL)
         code = sl_chunk_windows(&cutting->document, cutting->chunks, cutting->chunk_count,
                                 cutting->ingest.embedder, cutting->arena, err);
@@ -49,8 +49,8 @@ static void print_chunk(struct sl_buffer *out, const struct cutting *cutting, ui
     struct sl_view text = sl_view_range(cutting->document.text, chunk->byte_start, chunk->byte_end);
 
     if (!cutting->ctl->json) {
-        sl_buffer_format(out, "--- chunk %u: bytes %u to %u, %u words", i, chunk->byte_start, chunk->byte_end,
-                         chunk->word_count);
+        sl_buffer_format(out, "--- chunk %u: bytes %u to %u, %u words", i, chunk->byte_start,
+                         chunk->byte_end, chunk->word_count);
         if (chunk->window_count > 0)
             sl_buffer_format(out, ", %u windows", chunk->window_count);
         if (chunk->section.data != NULL)
@@ -83,8 +83,8 @@ static int chunk_item(struct cutting *cutting)
     struct sl_error err = {0};
 
     if (cut(cutting, &err) != SL_OK)
-        return ctl_fail(cutting->ctl, err.exit_code != 0 ? err.exit_code : SL_EXIT_DATA, "%s: %s: %s",
-                        cutting->item->where, err.reason, err.message);
+        return ctl_fail(cutting->ctl, err.exit_code != 0 ? err.exit_code : SL_EXIT_DATA,
+                        "%s: %s: %s", cutting->item->where, err.reason, err.message);
     for (uint32_t i = 0; i < cutting->chunk_count; i++)
         print_chunk(&out, cutting, i);
     return ctl_print(cutting->ctl, &out);
@@ -113,18 +113,22 @@ int cmd_chunk(struct ctl *ctl, int argc, char **argv)
     uint32_t words = 0, overlap = UINT32_MAX;
     bool windows = false;
     const struct ctl_option options[] = {
-        {"words", CTL_COUNT, &words, "N", "words a chunk has at most; default: as configured", SL_CHUNK_WORDS_MIN,
-         SL_CHUNK_WORDS_MAX},
-        {"overlap", CTL_COUNT, &overlap, "N", "words neighbours share at most; default: as configured", 0,
-         SL_CHUNK_WORDS_MAX},
+        {"words", CTL_COUNT, &words, "N", "words a chunk has at most; default: as configured",
+         SL_CHUNK_WORDS_MIN, SL_CHUNK_WORDS_MAX},
+        {"overlap", CTL_COUNT, &overlap, "N",
+         "words neighbours share at most; default: as configured", 0, SL_CHUNK_WORDS_MAX},
         {"windows", CTL_FLAG, &windows, NULL, "cut windows for the configured encoder too", 0, 0},
     };
     const struct ctl_usage usage = {
         "chunk FILE",
-        "Show how a file is cut into chunks: byte ranges of the stored text, words, section. Without -c and\n"
+        "Show how a file is cut into chunks: byte ranges of the stored text, words, section. "
+        "Without -c and\n"
         "without the default configuration the built-in settings are used.\n"
         "Exit: 65 the file cannot be used as a document, 66 there is no such file.",
-        options, CTL_OPTION_COUNT(options), 1, 1};
+        options,
+        CTL_OPTION_COUNT(options),
+        1,
+        1};
     struct ctl_list paths = {0};
     struct ctl_list lines = {0};
     struct ctl_source_options source_options = {&paths, &lines, NULL};
@@ -147,10 +151,11 @@ int cmd_chunk(struct ctl *ctl, int argc, char **argv)
             cutting.ingest.chunk.words = words;
         if (overlap != UINT32_MAX)
             cutting.ingest.chunk.overlap_words = overlap;
-        exit_code = cutting.ingest.chunk.overlap_words < cutting.ingest.chunk.words
-                        ? chunk_run(&cutting, source)
-                        : ctl_fail(ctl, SL_EXIT_USAGE, "--overlap %u: allowed is less than --words, %u",
-                                   cutting.ingest.chunk.overlap_words, cutting.ingest.chunk.words);
+        exit_code =
+            cutting.ingest.chunk.overlap_words < cutting.ingest.chunk.words
+                ? chunk_run(&cutting, source)
+                : ctl_fail(ctl, SL_EXIT_USAGE, "--overlap %u: allowed is less than --words, %u",
+                           cutting.ingest.chunk.overlap_words, cutting.ingest.chunk.words);
     }
     sl_embedder_close(embedder);
     ctl_source_close(source);

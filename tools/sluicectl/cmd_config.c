@@ -29,7 +29,8 @@ static int explain(const struct ctl *ctl, const char *name)
 
     if (!sl_config_explain(name, &text)) {
         sl_buffer_fini(&text);
-        return ctl_fail(ctl, SL_EXIT_USAGE, "there is no option '%s'; 'sluicectl config defaults' lists them all",
+        return ctl_fail(ctl, SL_EXIT_USAGE,
+                        "there is no option '%s'; 'sluicectl config defaults' lists them all",
                         name);
     }
     return print_text(ctl, &text, "explanation");
@@ -39,12 +40,16 @@ int cmd_config(struct ctl *ctl, int argc, char **argv)
 {
     const struct ctl_usage usage = {
         "config explain NAME | defaults | sample | markdown",
-        "explain NAME   what an option is, its type, range and default; NAME is section.key or key\n"
+        "explain NAME   what an option is, its type, range and default; NAME is section.key or "
+        "key\n"
         "defaults       every option with its default, as a configuration file\n"
         "sample         the commented sample file\n"
         "markdown       the reference manual of the options\n"
         "Needs no configuration file. Exit: 64 there is no such option.",
-        NULL, 0, 1, 2};
+        NULL,
+        0,
+        1,
+        2};
     struct ctl_list args = {0};
     struct sl_buffer text = {0};
     enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &args);

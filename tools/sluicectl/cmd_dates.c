@@ -24,7 +24,8 @@ static void add_day(struct sl_buffer *out, const struct ctl *ctl, const char *na
     }
 }
 
-static int print_found(const struct ctl *ctl, struct sl_view text, const struct sl_date_found *found)
+static int print_found(const struct ctl *ctl, struct sl_view text,
+                       const struct sl_date_found *found)
 {
     struct sl_buffer out = {0};
     struct sl_view phrase = SL_VIEW_NULL;
@@ -45,7 +46,8 @@ static int print_found(const struct ctl *ctl, struct sl_view text, const struct 
     if (ctl->json && found != NULL) {
         sl_json_name(&out, "phrase");
         sl_json_string(&out, phrase);
-        sl_buffer_format(&out, ", \"byte_start\": %zu, \"byte_end\": %zu", found->byte_start, found->byte_end);
+        sl_buffer_format(&out, ", \"byte_start\": %zu, \"byte_end\": %zu", found->byte_start,
+                         found->byte_end);
     }
     if (ctl->json)
         sl_buffer_format(&out, "}\n");
@@ -60,13 +62,17 @@ int cmd_dates(struct ctl *ctl, int argc, char **argv)
 {
     const char *now = NULL;
     const struct ctl_option options[] = {
-        {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0, 0},
+        {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0,
+         0},
     };
-    const struct ctl_usage usage = {
-        "dates \"TEXT\" [--now DATE]",
-        "Show the date range that is read from a question, and from which words. Needs no configuration file.\n"
-        "Exit: 0, also when there is no date in it.",
-        options, CTL_OPTION_COUNT(options), 1, 1};
+    const struct ctl_usage usage = {"dates \"TEXT\" [--now DATE]",
+                                    "Show the date range that is read from a question, and from "
+                                    "which words. Needs no configuration file.\n"
+                                    "Exit: 0, also when there is no date in it.",
+                                    options,
+                                    CTL_OPTION_COUNT(options),
+                                    1,
+                                    1};
     struct ctl_list args = {0};
     struct sl_date_found found;
     struct sl_view text;

@@ -1,8 +1,8 @@
 /*
  * cmd_eval.c -- `sluicectl eval`: how good retrieval is on questions whose documents are known.
  *
- * A document counts with its best chunk: of several chunks of one document the first found stays and the
- * others fall out of the ranking. Only questions with at least one relevant document count.
+ * A document counts with its best chunk: of several chunks of one document the first found stays
+ * and the others fall out of the ranking. Only questions with at least one relevant document count.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,11 +16,13 @@
 #include "qrels.h"
 
 #define ROUND_QUESTIONS   64u
-#define CHUNKS_PER_RESULT 10u /* how far to look beyond the depth for chunks of the same document */
+#define CHUNKS_PER_RESULT 10u /* how far to look beyond the depth for chunks of the same document  \
+                               */
 
 enum metric { NDCG_10 = 0, RECALL_10, RECALL_100, MRR_10, METRIC_COUNT };
 
-static const char *const metric_names[METRIC_COUNT] = {"ndcg@10", "recall@10", "recall@100", "mrr@10"};
+static const char *const metric_names[METRIC_COUNT] = {"ndcg@10", "recall@10", "recall@100",
+                                                       "mrr@10"};
 
 struct evaluation {
     struct ctl *ctl;
@@ -45,12 +47,14 @@ struct ranking {
     uint32_t count;
 };
 
-static enum sl_err rank_documents(const struct sl_snapshot *snapshot, const struct sl_retrieved *retrieved,
-                                  uint32_t depth, struct sl_arena *arena, struct ranking *ret_ranking,
+static enum sl_err rank_documents(const struct sl_snapshot *snapshot,
+                                  const struct sl_retrieved *retrieved, uint32_t depth,
+                                  struct sl_arena *arena, struct ranking *ret_ranking,
                                   struct sl_error *err)
 {
     sl_doc_id *docs = SL_NEW_ARRAY(arena, sl_doc_id, depth);
-    struct ranking ranking = {SL_NEW_ARRAY(arena, struct sl_view, depth), SL_NEW_ARRAY(arena, float, depth), 0};
+    struct ranking ranking = {SL_NEW_ARRAY(arena, struct sl_view, depth),
+                              SL_NEW_ARRAY(arena, float, depth), 0};
 
     if (docs == NULL || ranking.keys == NULL || ranking.scores == NULL)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a ranking");
@@ -77,8 +81,9 @@ static enum sl_err rank_documents(const struct sl_snapshot *snapshot, const stru
     return SL_OK;
 }
 
-static enum sl_err score(struct evaluation *evaluation, uint32_t query, const struct ranking *ranking,
-                         struct sl_arena *arena, struct sl_error *err)
+static enum sl_err score(struct evaluation *evaluation, uint32_t query,
+                         const struct ranking *ranking, struct sl_arena *arena,
+                         struct sl_error *err)
 {
     uint32_t judged;
     const struct ctl_judgement *judgements =
@@ -107,8 +112,8 @@ static enum sl_err score(struct evaluation *evaluation, uint32_t query, const st
 static void write_run(struct sl_buffer *out, const char *query, const struct ranking *ranking)
 {
     for (uint32_t i = 0; i < ranking->count; i++)
-        sl_buffer_format(out, "%s Q0 %.*s %u %.6f sluice\n", query, SL_VIEW_ARG(ranking->keys[i]), i + 1,
-                         (double)ranking->scores[i]);
+        sl_buffer_format(out, "%s Q0 %.*s %u %.6f sluice\n", query, SL_VIEW_ARG(ranking->keys[i]),
+                         i + 1, (double)ranking->scores[i]);
 }
 
 static enum sl_err evaluate(struct evaluation *evaluation, uint32_t i, struct sl_arena *arena,
@@ -122,13 +127,13 @@ static enum sl_err evaluate(struct evaluation *evaluation, uint32_t i, struct sl
     enum sl_err code = sl_snapshot_open(evaluation->opened->index, &snapshot, err);
 
     if (code == SL_OK)
-        code = ctl_question(sl_view_of(query->text), sl_view_of(query->filter), evaluation->asked_ms, arena,
-                            &question, err);
+        code = ctl_question(sl_view_of(query->text), sl_view_of(query->filter),
+                            evaluation->asked_ms, arena, &question, err);
     if (code != SL_OK)
         return code;
     question.exact = evaluation->exact;
-    code = sl_retrieve(snapshot, &question, &evaluation->retrieve, evaluation->opened->embedder, &ctl_clock,
-                       arena, &retrieved, err);
+    code = sl_retrieve(snapshot, &question, &evaluation->retrieve, evaluation->opened->embedder,
+                       &ctl_clock, arena, &retrieved, err);
     if (code == SL_OK)
         code = rank_documents(snapshot, retrieved, evaluation->depth, arena, &ranking, err);
     if (code != SL_OK)
@@ -169,10 +174,11 @@ static int evaluate_all(struct evaluation *evaluation, FILE *run)
             struct sl_buffer *lines = &evaluation->run[i];
 
             if (exit_code == SL_EXIT_OK && evaluation->errs[i].code != SL_OK)
-                exit_code = ctl_fail(ctl, SL_EXIT_DATA, "question %s: %s: %s", evaluation->queries.items[at + i].id,
+                exit_code = ctl_fail(ctl, SL_EXIT_DATA, "question %s: %s: %s",
+                                     evaluation->queries.items[at + i].id,
                                      evaluation->errs[i].reason, evaluation->errs[i].message);
-            if (run != NULL && lines->size > 0 && fwrite(lines->data, 1, lines->size, run) != lines->size &&
-                exit_code == SL_EXIT_OK)
+            if (run != NULL && lines->size > 0 &&
+                fwrite(lines->data, 1, lines->size, run) != lines->size && exit_code == SL_EXIT_OK)
                 exit_code = ctl_fail(ctl, SL_EXIT_IO, "cannot write the run: %s", strerror(errno));
             sl_buffer_fini(lines);
         }
@@ -182,7 +188,8 @@ static int evaluate_all(struct evaluation *evaluation, FILE *run)
     return exit_code;
 }
 
-static int print_result(const struct evaluation *evaluation, const struct sl_index_stats *stats, double seconds)
+static int print_result(const struct evaluation *evaluation, const struct sl_index_stats *stats,
+                        double seconds)
 {
     uint32_t count = evaluation->queries.count;
     struct sl_buffer out = {0};
@@ -200,10 +207,12 @@ static int print_result(const struct evaluation *evaluation, const struct sl_ind
         sl_json_name(&out, metric_names[m]);
         sl_buffer_format(&out, "[%.4f, %.4f]", low, high);
     }
-    sl_buffer_format(&out, "}, \"mode\": \"%s\", \"depth\": %u, \"documents\": %llu, \"chunks\": %llu, "
-                           "\"seconds\": %.3f}\n",
+    sl_buffer_format(&out,
+                     "}, \"mode\": \"%s\", \"depth\": %u, \"documents\": %llu, \"chunks\": %llu, "
+                     "\"seconds\": %.3f}\n",
                      ctl_mode_name(evaluation->retrieve.mode), evaluation->depth,
-                     (unsigned long long)stats->documents, (unsigned long long)stats->chunks, seconds);
+                     (unsigned long long)stats->documents, (unsigned long long)stats->chunks,
+                     seconds);
     return ctl_print(evaluation->ctl, &out);
 }
 
@@ -230,8 +239,10 @@ static void keep_judged(struct evaluation *evaluation)
     evaluation->queries.count = kept;
 }
 
-/* Figures of the index; they say how many chunks to ask for so that `depth` documents are among them. */
-static enum sl_err fit_depth(struct evaluation *evaluation, struct sl_index_stats *ret_stats, struct sl_error *err)
+/* Figures of the index; they say how many chunks to ask for so that `depth` documents are among
+ * them. */
+static enum sl_err fit_depth(struct evaluation *evaluation, struct sl_index_stats *ret_stats,
+                             struct sl_error *err)
 {
     SL_CLEANUP(sl_snapshot_closep) struct sl_snapshot *snapshot = NULL;
     enum sl_err code = sl_snapshot_open(evaluation->opened->index, &snapshot, err);
@@ -260,7 +271,8 @@ static int eval_run(struct evaluation *evaluation, FILE *run)
     int exit_code = SL_EXIT_OK;
 
     if (evaluation->queries.count == 0)
-        return ctl_fail(evaluation->ctl, SL_EXIT_DATA, "no question has a relevant document in the judgements");
+        return ctl_fail(evaluation->ctl, SL_EXIT_DATA,
+                        "no question has a relevant document in the judgements");
     if (fit_depth(evaluation, &stats, &err) != SL_OK)
         return ctl_fail_error(evaluation->ctl, &err, SL_EXIT_IO);
     for (int m = 0; m < METRIC_COUNT; m++) {
@@ -282,7 +294,8 @@ static int eval_open(struct evaluation *evaluation, const char *run_path)
     struct ctl *ctl = evaluation->ctl;
     struct ctl_opened opened;
     FILE *run = NULL;
-    int exit_code = ctl_open(ctl, CTL_ACCESS_SEARCH, evaluation->retrieve.mode != SL_MODE_LEXICAL, &opened);
+    int exit_code =
+        ctl_open(ctl, CTL_ACCESS_SEARCH, evaluation->retrieve.mode != SL_MODE_LEXICAL, &opened);
 
     if (exit_code != SL_EXIT_OK)
         return exit_code;
@@ -304,21 +317,33 @@ int cmd_eval(struct ctl *ctl, int argc, char **argv)
     struct evaluation evaluation = {.ctl = ctl, .depth = 100};
     uint32_t ef = 0;
     const struct ctl_option options[] = {
-        {"queries", CTL_TEXT, &queries, "FILE", "questions: {\"_id\", \"text\" or \"query\", \"filter\"} a line", 0, 0},
-        {"qrels", CTL_TEXT, &qrels, "FILE", "judgements: question, document (_id = key), score", 0, 0},
-        {"mode", CTL_TEXT, &mode_name, "MODE", "hybrid, vector or lexical; default: as configured", 0, 0},
-        {"k", CTL_COUNT, &evaluation.depth, "N", "how many documents to look at; default: 100", 1, SL_K_MAX},
-        {"ef", CTL_COUNT, &ef, "N", "how hard to look in the graph; default: as configured", 1, SL_EF_MAX},
-        {"exact", CTL_FLAG, &evaluation.exact, NULL, "compare every vector instead of walking the graph", 0, 0},
+        {"queries", CTL_TEXT, &queries, "FILE",
+         "questions: {\"_id\", \"text\" or \"query\", \"filter\"} a line", 0, 0},
+        {"qrels", CTL_TEXT, &qrels, "FILE", "judgements: question, document (_id = key), score", 0,
+         0},
+        {"mode", CTL_TEXT, &mode_name, "MODE", "hybrid, vector or lexical; default: as configured",
+         0, 0},
+        {"k", CTL_COUNT, &evaluation.depth, "N", "how many documents to look at; default: 100", 1,
+         SL_K_MAX},
+        {"ef", CTL_COUNT, &ef, "N", "how hard to look in the graph; default: as configured", 1,
+         SL_EF_MAX},
+        {"exact", CTL_FLAG, &evaluation.exact, NULL,
+         "compare every vector instead of walking the graph", 0, 0},
         {"run", CTL_TEXT, &run, "FILE", "write the rankings there, in TREC's form", 0, 0},
-        {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0, 0},
+        {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0,
+         0},
     };
     const struct ctl_usage usage = {
         "eval --queries FILE --qrels FILE",
-        "Measure retrieval: nDCG@10, recall@10, recall@100 and MRR@10 over the questions that have a relevant\n"
-        "document, with bootstrap 95 % intervals (ci95 is that of nDCG@10). One JSON object on standard output.\n"
+        "Measure retrieval: nDCG@10, recall@10, recall@100 and MRR@10 over the questions that have "
+        "a relevant\n"
+        "document, with bootstrap 95 % intervals (ci95 is that of nDCG@10). One JSON object on "
+        "standard output.\n"
         "Exit: 65 a line is wrong or no question is judged, 66 no such file or index.",
-        options, CTL_OPTION_COUNT(options), 0, 0};
+        options,
+        CTL_OPTION_COUNT(options),
+        0,
+        0};
     struct ctl_list args = {0};
     enum sl_mode mode;
     enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &args);

@@ -1,9 +1,9 @@
 /*
  * cmd_export.c -- `sluicectl export`: the documents as stored, one JSON object a line.
  *
- * A line can go back in by `import --jsonl` or `put --jsonl` and gives the same document under its key; the
- * order is the index's own and the same for the same content. Written line by line: an index may be larger
- * than memory.
+ * A line can go back in by `import --jsonl` or `put --jsonl` and gives the same document under its
+ * key; the order is the index's own and the same for the same content. Written line by line: an
+ * index may be larger than memory.
  */
 #include <stdio.h>
 
@@ -30,9 +30,15 @@ static void add_text(struct sl_buffer *out, const char *name, struct sl_view tex
 static void add_value(struct sl_buffer *out, const struct sl_field *field)
 {
     switch (field->type) {
-    case SL_FIELD_STRING: sl_json_string(out, field->string); break;
-    case SL_FIELD_NUMBER: sl_json_number(out, field->number); break;
-    case SL_FIELD_BOOL: sl_buffer_format(out, field->boolean ? "true" : "false"); break;
+    case SL_FIELD_STRING:
+        sl_json_string(out, field->string);
+        break;
+    case SL_FIELD_NUMBER:
+        sl_json_number(out, field->number);
+        break;
+    case SL_FIELD_BOOL:
+        sl_buffer_format(out, field->boolean ? "true" : "false");
+        break;
     }
 }
 
@@ -97,8 +103,9 @@ static void add_document(struct sl_buffer *out, const struct sl_document *docume
     add_text(out, "_id", document->key);
     if (origin) {
         add_text(out, "_topic", document->topic);
-        sl_buffer_format(out, ", \"_partition\": %d, \"_offset\": %lld, \"_timestamp\": %lld", document->partition,
-                         (long long)document->offset, (long long)document->timestamp_ms);
+        sl_buffer_format(out, ", \"_partition\": %d, \"_offset\": %lld, \"_timestamp\": %lld",
+                         document->partition, (long long)document->offset,
+                         (long long)document->timestamp_ms);
     }
     add_text(out, "title", document->title);
     add_text(out, "date", document->date);
@@ -110,8 +117,9 @@ static void add_document(struct sl_buffer *out, const struct sl_document *docume
     add_text(out, "text", document->text);
 }
 
-static enum sl_err add_chunks(struct sl_buffer *out, const struct exporting *exporting, sl_doc_id doc,
-                              uint32_t chunk_count, struct sl_arena *arena, struct sl_error *err)
+static enum sl_err add_chunks(struct sl_buffer *out, const struct exporting *exporting,
+                              sl_doc_id doc, uint32_t chunk_count, struct sl_arena *arena,
+                              struct sl_error *err)
 {
     sl_json_name(out, "_chunks");
     sl_buffer_format(out, "[");
@@ -127,14 +135,16 @@ static enum sl_err add_chunks(struct sl_buffer *out, const struct exporting *exp
     return SL_OK;
 }
 
-static enum sl_err export_one(const struct exporting *exporting, sl_doc_id doc, struct sl_arena *arena,
-                              struct sl_buffer *line, struct sl_error *err)
+static enum sl_err export_one(const struct exporting *exporting, sl_doc_id doc,
+                              struct sl_arena *arena, struct sl_buffer *line, struct sl_error *err)
 {
     struct sl_document document;
     uint32_t chunk_count;
-    enum sl_err code = sl_snapshot_document(exporting->snapshot, doc, arena, &document, &chunk_count, err);
+    enum sl_err code =
+        sl_snapshot_document(exporting->snapshot, doc, arena, &document, &chunk_count, err);
 
-    if (code != SL_OK || (exporting->topic.data != NULL && !sl_view_equal(document.topic, exporting->topic)))
+    if (code != SL_OK ||
+        (exporting->topic.data != NULL && !sl_view_equal(document.topic, exporting->topic)))
         return code;
     add_document(line, &document, exporting->origin);
     if (exporting->chunks)
@@ -189,7 +199,10 @@ int cmd_export(struct ctl *ctl, int argc, char **argv)
         "export --jsonl",
         "Print every document as stored, one JSON object a line, also beside a running daemon.\n"
         "Exit: 65 a record is damaged, 66 there is no index.",
-        options, CTL_OPTION_COUNT(options), 0, 0};
+        options,
+        CTL_OPTION_COUNT(options),
+        0,
+        0};
     struct ctl_list args = {0};
     struct ctl_opened opened;
     struct exporting exporting = {.ctl = ctl};

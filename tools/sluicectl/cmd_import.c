@@ -18,7 +18,8 @@ static void print_text(struct sl_buffer *out, const struct import_counts *counts
     if (counts->deleted + counts->absent > 0)
         sl_buffer_format(out, ", %llu deleted", (unsigned long long)counts->deleted);
     if (counts->stale > 0)
-        sl_buffer_format(out, ", %llu left as they came from Kafka", (unsigned long long)counts->stale);
+        sl_buffer_format(out, ", %llu left as they came from Kafka",
+                         (unsigned long long)counts->stale);
     sl_buffer_format(out, "; %llu chunks, %llu vectors made\n", (unsigned long long)counts->chunks,
                      (unsigned long long)counts->embedded);
     if (refusals->count > 0)
@@ -28,15 +29,16 @@ static void print_text(struct sl_buffer *out, const struct import_counts *counts
 static void print_json(struct sl_buffer *out, const struct import_counts *counts,
                        const struct ctl_refusals *refusals, double seconds)
 {
-    sl_buffer_format(out,
-                     "{\"inserted\": %llu, \"replaced\": %llu, \"unchanged\": %llu, \"deleted\": %llu, "
-                     "\"absent\": %llu, \"stale\": %llu, \"chunks\": %llu, \"embedded\": %llu, "
-                     "\"refused\": %llu, \"refusals\": [",
-                     (unsigned long long)counts->inserted, (unsigned long long)counts->replaced,
-                     (unsigned long long)counts->unchanged, (unsigned long long)counts->deleted,
-                     (unsigned long long)counts->absent, (unsigned long long)counts->stale,
-                     (unsigned long long)counts->chunks, (unsigned long long)counts->embedded,
-                     (unsigned long long)refusals->count);
+    sl_buffer_format(
+        out,
+        "{\"inserted\": %llu, \"replaced\": %llu, \"unchanged\": %llu, \"deleted\": %llu, "
+        "\"absent\": %llu, \"stale\": %llu, \"chunks\": %llu, \"embedded\": %llu, "
+        "\"refused\": %llu, \"refusals\": [",
+        (unsigned long long)counts->inserted, (unsigned long long)counts->replaced,
+        (unsigned long long)counts->unchanged, (unsigned long long)counts->deleted,
+        (unsigned long long)counts->absent, (unsigned long long)counts->stale,
+        (unsigned long long)counts->chunks, (unsigned long long)counts->embedded,
+        (unsigned long long)refusals->count);
     sl_buffer_add(out, refusals->json.data, refusals->json.size);
     sl_buffer_format(out, "], \"seconds\": %.3f}\n", seconds);
 }
@@ -111,16 +113,23 @@ int cmd_import(struct ctl *ctl, int argc, char **argv)
     const char *topic = NULL;
     const char *key = NULL;
     const struct ctl_option options[] = {
-        {"jsonl", CTL_LIST, &lines, "FILE", "one document a line, key = _id or id; - is standard input", 0, 0},
+        {"jsonl", CTL_LIST, &lines, "FILE",
+         "one document a line, key = _id or id; - is standard input", 0, 0},
         {"key", CTL_TEXT, &key, "KEY", "key of the one file, instead of its path", 0, 0},
-        {"topic", CTL_TEXT, &topic, "TOPIC", "put them under this topic; default: the first of [documents]", 0, 0},
+        {"topic", CTL_TEXT, &topic, "TOPIC",
+         "put them under this topic; default: the first of [documents]", 0, 0},
     };
     const struct ctl_usage usage = {
         "import PATH... [--jsonl FILE]...",
-        "Put files, folders of files, or JSON lines into the index, the same way the daemon would. Records of\n"
-        "the same key from Kafka win over imported ones. A line {\"_id\": \"KEY\", \"_delete\": true} deletes.\n"
+        "Put files, folders of files, or JSON lines into the index, the same way the daemon would. "
+        "Records of\n"
+        "the same key from Kafka win over imported ones. A line {\"_id\": \"KEY\", \"_delete\": "
+        "true} deletes.\n"
         "Exit: 65 some documents were refused (the others are in), 73 a daemon holds the index.",
-        options, CTL_OPTION_COUNT(options), 0, UINT32_MAX};
+        options,
+        CTL_OPTION_COUNT(options),
+        0,
+        UINT32_MAX};
     struct ctl_source *source = NULL;
     struct ctl_source_options source_options = {&paths, &lines, NULL};
     enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &paths);

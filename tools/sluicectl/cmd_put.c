@@ -15,7 +15,8 @@ static int put_item(struct ctl_producer *producer, const char *topic, const stru
                                  .key = {item->key.data, item->key.size},
                                  .value = item->is_delete ? SL_VIEW_NULL : value,
                                  .headers = &header,
-                                 .header_count = item->content_type != NULL && !item->is_delete ? 1 : 0,
+                                 .header_count =
+                                     item->content_type != NULL && !item->is_delete ? 1 : 0,
                                  .timestamp_ms = -1};
 
     return ctl_producer_send(producer, &send, item->where);
@@ -46,18 +47,19 @@ static int put_all(const struct ctl *ctl, struct ctl_source *source, struct ctl_
     return exit_code;
 }
 
-static int print_result(const struct ctl *ctl, const struct ctl_producer *producer, const char *topic,
-                        struct ctl_refusals *refusals, bool searchable)
+static int print_result(const struct ctl *ctl, const struct ctl_producer *producer,
+                        const char *topic, struct ctl_refusals *refusals, bool searchable)
 {
     struct sl_buffer out = {0};
 
     if (ctl->json) {
-        sl_buffer_format(&out,
-                         "{\"topic\": \"%s\", \"delivered\": %llu, \"failed\": %llu, \"searchable\": %s, "
-                         "\"refused\": %llu, \"refusals\": [",
-                         topic, (unsigned long long)ctl_producer_delivered(producer),
-                         (unsigned long long)ctl_producer_failed(producer), searchable ? "true" : "false",
-                         (unsigned long long)refusals->count);
+        sl_buffer_format(
+            &out,
+            "{\"topic\": \"%s\", \"delivered\": %llu, \"failed\": %llu, \"searchable\": %s, "
+            "\"refused\": %llu, \"refusals\": [",
+            topic, (unsigned long long)ctl_producer_delivered(producer),
+            (unsigned long long)ctl_producer_failed(producer), searchable ? "true" : "false",
+            (unsigned long long)refusals->count);
         sl_buffer_add(&out, refusals->json.data, refusals->json.size);
         sl_buffer_format(&out, "]}\n");
     } else {
@@ -65,17 +67,19 @@ static int print_result(const struct ctl *ctl, const struct ctl_producer *produc
                          (unsigned long long)ctl_producer_delivered(producer), topic,
                          searchable ? " and searchable" : "");
         if (ctl_producer_failed(producer) > 0)
-            sl_buffer_format(&out, ", %llu not delivered", (unsigned long long)ctl_producer_failed(producer));
+            sl_buffer_format(&out, ", %llu not delivered",
+                             (unsigned long long)ctl_producer_failed(producer));
         if (refusals->count > 0)
-            sl_buffer_format(&out, ", %llu refused, see above", (unsigned long long)refusals->count);
+            sl_buffer_format(&out, ", %llu refused, see above",
+                             (unsigned long long)refusals->count);
         sl_buffer_format(&out, "\n");
     }
     sl_buffer_fini(&refusals->json);
     return ctl_print(ctl, &out);
 }
 
-static int put_run(const struct ctl *ctl, struct ctl_source *source, const char *topic, uint32_t timeout_s,
-                   bool wait)
+static int put_run(const struct ctl *ctl, struct ctl_source *source, const char *topic,
+                   uint32_t timeout_s, bool wait)
 {
     struct ctl_producer *producer;
     struct ctl_refusals refusals = {0};
@@ -92,7 +96,8 @@ static int put_run(const struct ctl *ctl, struct ctl_source *source, const char 
     if (exit_code == SL_EXIT_OK && wait)
         exit_code = ctl_producer_wait_searchable(producer);
     refused = refusals.count;
-    if (print_result(ctl, producer, topic, &refusals, wait && exit_code == SL_EXIT_OK) != SL_EXIT_OK &&
+    if (print_result(ctl, producer, topic, &refusals, wait && exit_code == SL_EXIT_OK) !=
+            SL_EXIT_OK &&
         exit_code == SL_EXIT_OK)
         exit_code = SL_EXIT_IO;
     ctl_producer_close(producer);
@@ -107,19 +112,27 @@ int cmd_put(struct ctl *ctl, int argc, char **argv)
     uint32_t timeout_s = 60;
     bool wait = false;
     const struct ctl_option options[] = {
-        {"jsonl", CTL_LIST, &lines, "FILE", "one document a line, key = _id or id; - is standard input", 0, 0},
+        {"jsonl", CTL_LIST, &lines, "FILE",
+         "one document a line, key = _id or id; - is standard input", 0, 0},
         {"key", CTL_TEXT, &key, "KEY", "key of the one file, instead of its path", 0, 0},
-        {"topic", CTL_TEXT, &topic, "TOPIC", "produce there; default: the first of [documents]", 0, 0},
+        {"topic", CTL_TEXT, &topic, "TOPIC", "produce there; default: the first of [documents]", 0,
+         0},
         {"wait", CTL_FLAG, &wait, NULL, "until the running daemon has them in its index", 0, 0},
-        {"timeout", CTL_COUNT, &timeout_s, "SECONDS", "for delivery, and again for --wait; default: 60", 1, 3600},
+        {"timeout", CTL_COUNT, &timeout_s, "SECONDS",
+         "for delivery, and again for --wait; default: 60", 1, 3600},
     };
     const struct ctl_usage usage = {
         "put PATH... [--jsonl FILE]...",
-        "Produce files, folders of files, or JSON lines as documents; their content-type header follows the file's\n"
+        "Produce files, folders of files, or JSON lines as documents; their content-type header "
+        "follows the file's\n"
         "name. A line {\"_id\": \"KEY\", \"_delete\": true} becomes a tombstone.\n"
-        "Exit: 65 some lines were refused (the others are delivered), 69 not all were delivered, or with --wait not\n"
+        "Exit: 65 some lines were refused (the others are delivered), 69 not all were delivered, "
+        "or with --wait not\n"
         "searchable in time.",
-        options, CTL_OPTION_COUNT(options), 0, UINT32_MAX};
+        options,
+        CTL_OPTION_COUNT(options),
+        0,
+        UINT32_MAX};
     struct ctl_source *source = NULL;
     struct ctl_source_options source_options = {&paths, &lines, NULL};
     enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &paths);

@@ -29,14 +29,20 @@ int cmd_rm(struct ctl *ctl, int argc, char **argv)
     uint32_t timeout_s = 60;
     bool wait = false;
     const struct ctl_option options[] = {
-        {"topic", CTL_TEXT, &topic, "TOPIC", "produce there; default: the first of [documents]", 0, 0},
+        {"topic", CTL_TEXT, &topic, "TOPIC", "produce there; default: the first of [documents]", 0,
+         0},
         {"wait", CTL_FLAG, &wait, NULL, "until the running daemon has deleted them", 0, 0},
-        {"timeout", CTL_COUNT, &timeout_s, "SECONDS", "for delivery, and again for --wait; default: 60", 1, 3600},
+        {"timeout", CTL_COUNT, &timeout_s, "SECONDS",
+         "for delivery, and again for --wait; default: 60", 1, 3600},
     };
     const struct ctl_usage usage = {
-        "rm KEY...", "Produce a tombstone for each key: the document and all its chunks are deleted.\n"
-                     "Exit: 69 not all were delivered, or with --wait not deleted in time.",
-        options, CTL_OPTION_COUNT(options), 1, UINT32_MAX};
+        "rm KEY...",
+        "Produce a tombstone for each key: the document and all its chunks are deleted.\n"
+        "Exit: 69 not all were delivered, or with --wait not deleted in time.",
+        options,
+        CTL_OPTION_COUNT(options),
+        1,
+        UINT32_MAX};
     struct ctl_list keys = {0};
     struct ctl_producer *producer;
     struct sl_buffer out = {0};
@@ -60,8 +66,8 @@ int cmd_rm(struct ctl *ctl, int argc, char **argv)
     if (exit_code == SL_EXIT_OK && wait)
         exit_code = ctl_producer_wait_searchable(producer);
     if (ctl->json)
-        sl_buffer_format(&out, "{\"topic\": \"%s\", \"delivered\": %llu, \"failed\": %llu}\n", topic,
-                         (unsigned long long)ctl_producer_delivered(producer),
+        sl_buffer_format(&out, "{\"topic\": \"%s\", \"delivered\": %llu, \"failed\": %llu}\n",
+                         topic, (unsigned long long)ctl_producer_delivered(producer),
                          (unsigned long long)ctl_producer_failed(producer));
     else
         sl_buffer_format(&out, "%llu tombstones delivered to topic %s\n",

@@ -103,11 +103,13 @@ static void found_json(struct sl_buffer *out, const struct found *found)
     sl_buffer_format(out, "}");
 }
 
-static void leg_stats_json(struct sl_buffer *out, const char *name, const struct sl_search_stats *stats)
+static void leg_stats_json(struct sl_buffer *out, const char *name,
+                           const struct sl_search_stats *stats)
 {
     sl_json_name(out, name);
-    sl_buffer_format(out, "{\"path\": \"%s\", \"distances\": %llu, \"visited\": %llu}", path_name(stats->path),
-                     (unsigned long long)stats->distances, (unsigned long long)stats->visited);
+    sl_buffer_format(out, "{\"path\": \"%s\", \"distances\": %llu, \"visited\": %llu}",
+                     path_name(stats->path), (unsigned long long)stats->distances,
+                     (unsigned long long)stats->visited);
 }
 
 static void head_json(struct search *search)
@@ -134,13 +136,15 @@ static void head_json(struct search *search)
         name_day(out, "date_from", retrieved->date.days.from);
         name_day(out, "date_to", retrieved->date.days.to);
         name_text(out, "date_phrase",
-                  sl_view_range(search->question->text, retrieved->date.byte_start, retrieved->date.byte_end));
+                  sl_view_range(search->question->text, retrieved->date.byte_start,
+                                retrieved->date.byte_end));
     }
     sl_buffer_format(out, ", \"widened\": %s}", retrieved->widened ? "true" : "false");
     leg_stats_json(out, "lexical", &retrieved->lexical_stats);
     leg_stats_json(out, "vector", &retrieved->vector_stats);
     sl_json_name(out, "timing_ms");
-    sl_buffer_format(out, "{\"embed\": %.3f, \"search\": %.3f}", retrieved->embed_ms, retrieved->search_ms);
+    sl_buffer_format(out, "{\"embed\": %.3f, \"search\": %.3f}", retrieved->embed_ms,
+                     retrieved->search_ms);
 }
 
 static void explain_text(struct search *search)
@@ -150,7 +154,8 @@ static void explain_text(struct search *search)
 
     sl_buffer_format(out, "mode      %s\n", ctl_mode_name(retrieved->mode));
     if (retrieved->coverage >= 0)
-        sl_buffer_format(out, "coverage  %.2f of the question is known to the encoder\n", retrieved->coverage);
+        sl_buffer_format(out, "coverage  %.2f of the question is known to the encoder\n",
+                         retrieved->coverage);
     if (retrieved->date_read) {
         char from[11] = "-";
         char to[11] = "-";
@@ -167,10 +172,12 @@ static void explain_text(struct search *search)
     if (retrieved->filter_expression.size > 0)
         sl_buffer_format(out, "filter    %.*s\n", SL_VIEW_ARG(retrieved->filter_expression));
     if (retrieved->selected_documents != UINT64_MAX)
-        sl_buffer_format(out, "selected  %llu documents\n", (unsigned long long)retrieved->selected_documents);
+        sl_buffer_format(out, "selected  %llu documents\n",
+                         (unsigned long long)retrieved->selected_documents);
     sl_buffer_format(out, "lexical   %llu postings scored\n",
                      (unsigned long long)retrieved->lexical_stats.distances);
-    sl_buffer_format(out, "vector    %s, %llu vectors compared\n", path_name(retrieved->vector_stats.path),
+    sl_buffer_format(out, "vector    %s, %llu vectors compared\n",
+                     path_name(retrieved->vector_stats.path),
                      (unsigned long long)retrieved->vector_stats.distances);
     sl_buffer_format(out, "time      embed %.1f ms, search %.1f ms\n\n", retrieved->embed_ms,
                      retrieved->search_ms);
@@ -197,7 +204,8 @@ static void found_text(struct search *search, const struct found *found)
         sl_buffer_format(out, "%.*s  ", SL_VIEW_ARG(document->date));
     if (document->title.size > 0)
         sl_buffer_format(out, "%.*s  ", SL_VIEW_ARG(document->title));
-    sl_buffer_format(out, "(%.*s, chunk %u)\n    ", SL_VIEW_ARG(document->key), found->result->chunk);
+    sl_buffer_format(out, "(%.*s, chunk %u)\n    ", SL_VIEW_ARG(document->key),
+                     found->result->chunk);
     for (uint32_t i = 0; marked && i < snippet->mark_count; i++) {
         const struct sl_span *mark = &snippet->marks[i];
 
@@ -216,20 +224,22 @@ static void found_text(struct search *search, const struct found *found)
     }
 }
 
-static enum sl_err found_read(struct search *search, uint32_t i, struct found *found, struct sl_error *err)
+static enum sl_err found_read(struct search *search, uint32_t i, struct found *found,
+                              struct sl_error *err)
 {
     const struct sl_result *result = &search->retrieved->results[i];
     uint32_t chunk_count;
     enum sl_err code;
 
     *found = (struct found){.result = result, .rank = i + 1};
-    code = sl_snapshot_document(search->snapshot, result->doc, search->arena, &found->document, &chunk_count,
-                                err);
+    code = sl_snapshot_document(search->snapshot, result->doc, search->arena, &found->document,
+                                &chunk_count, err);
     if (code == SL_OK)
-        code = sl_snapshot_chunk(search->snapshot, result->doc, result->chunk, search->arena, &found->chunk, err);
+        code = sl_snapshot_chunk(search->snapshot, result->doc, result->chunk, search->arena,
+                                 &found->chunk, err);
     if (code == SL_OK)
-        code = ctl_snippet(search->retrieved->search_text, &found->document, &found->chunk, search->arena,
-                           &found->snippet, err);
+        code = ctl_snippet(search->retrieved->search_text, &found->document, &found->chunk,
+                           search->arena, &found->snippet, err);
     return code;
 }
 
@@ -273,8 +283,8 @@ static enum sl_err search_run(struct search *search, const struct ctl_opened *op
     enum sl_err code = sl_snapshot_open(opened->index, &snapshot, err);
 
     if (code == SL_OK)
-        code = sl_retrieve(snapshot, search->question, options, opened->embedder, &ctl_clock, search->arena,
-                           &retrieved, err);
+        code = sl_retrieve(snapshot, search->question, options, opened->embedder, &ctl_clock,
+                           search->arena, &retrieved, err);
     if (code != SL_OK)
         return code;
     search->snapshot = snapshot;
@@ -284,7 +294,8 @@ static enum sl_err search_run(struct search *search, const struct ctl_opened *op
 
 /* Open what is needed, search, print. */
 static int search_main(struct ctl *ctl, const struct sl_question *question,
-                       const struct sl_retrieve_options *options, bool explain, struct sl_arena *arena)
+                       const struct sl_retrieve_options *options, bool explain,
+                       struct sl_arena *arena)
 {
     struct search search = {.ctl = ctl, .question = question, .arena = arena, .explain = explain};
     struct ctl_opened opened;
@@ -295,7 +306,8 @@ static int search_main(struct ctl *ctl, const struct sl_question *question,
         return exit_code;
     if (search_run(&search, &opened, options, &err) != SL_OK) {
         sl_buffer_fini(&search.out);
-        exit_code = ctl_fail_error(ctl, &err, err.code == SL_AGAIN ? SL_EXIT_TEMPORARY : SL_EXIT_USAGE);
+        exit_code =
+            ctl_fail_error(ctl, &err, err.code == SL_AGAIN ? SL_EXIT_TEMPORARY : SL_EXIT_USAGE);
     } else {
         exit_code = ctl_print(ctl, &search.out);
     }
@@ -309,20 +321,28 @@ int cmd_search(struct ctl *ctl, int argc, char **argv)
     uint32_t k = 0, ef = 0;
     bool exact = false, explain = false;
     const struct ctl_option options[] = {
-        {"mode", CTL_TEXT, &mode_name, "MODE", "hybrid, vector or lexical; default: as configured", 0, 0},
+        {"mode", CTL_TEXT, &mode_name, "MODE", "hybrid, vector or lexical; default: as configured",
+         0, 0},
         {"k", CTL_COUNT, &k, "N", "how many chunks; default: as configured", 1, SL_K_MAX},
-        {"ef", CTL_COUNT, &ef, "N", "how hard to look in the graph; default: as configured", 1, SL_EF_MAX},
-        {"exact", CTL_FLAG, &exact, NULL, "compare every vector instead of walking the graph", 0, 0},
+        {"ef", CTL_COUNT, &ef, "N", "how hard to look in the graph; default: as configured", 1,
+         SL_EF_MAX},
+        {"exact", CTL_FLAG, &exact, NULL, "compare every vector instead of walking the graph", 0,
+         0},
         {"filter", CTL_TEXT, &filter, "EXPR", "only documents this is true of", 0, 0},
         {"tenant", CTL_TEXT, &tenant, "NAME", "only this tenant's documents; default: all", 0, 0},
-        {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0, 0},
-        {"explain", CTL_FLAG, &explain, NULL, "both legs' scores and ranks, filter, date read, timings", 0, 0},
+        {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0,
+         0},
+        {"explain", CTL_FLAG, &explain, NULL,
+         "both legs' scores and ranks, filter, date read, timings", 0, 0},
     };
-    const struct ctl_usage usage = {
-        "search \"TEXT\"",
-        "Search the index, read only, also beside a running daemon.\n"
-        "Exit: 64 the question or filter is wrong, 66 there is no index, 78 the index was made by other settings.",
-        options, CTL_OPTION_COUNT(options), 1, 1};
+    const struct ctl_usage usage = {"search \"TEXT\"",
+                                    "Search the index, read only, also beside a running daemon.\n"
+                                    "Exit: 64 the question or filter is wrong, 66 there is no "
+                                    "index, 78 the index was made by other settings.",
+                                    options,
+                                    CTL_OPTION_COUNT(options),
+                                    1,
+                                    1};
     struct ctl_list args = {0};
     struct sl_arena *arena;
     struct sl_question question;
@@ -346,7 +366,8 @@ int cmd_search(struct ctl *ctl, int argc, char **argv)
     if (arena == NULL)
         return ctl_fail(ctl, SL_EXIT_OS, "no memory to search");
     ctl_retrieve_options(ctl->config, mode, k, ef, &retrieve);
-    if (ctl_question(sl_view_of(args.items[0]), sl_view_of(filter), now_ms, arena, &question, &err) != SL_OK) {
+    if (ctl_question(sl_view_of(args.items[0]), sl_view_of(filter), now_ms, arena, &question,
+                     &err) != SL_OK) {
         exit_code = ctl_fail_error(ctl, &err, SL_EXIT_USAGE);
     } else {
         question.exact = exact;

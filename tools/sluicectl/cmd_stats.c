@@ -65,8 +65,8 @@ static bool print_position(void *context, struct sl_view topic, int32_t partitio
     for (uint32_t i = 0; i < position->completed_count; i++)
         ahead += (uint64_t)(position->completed[i].last - position->completed[i].first + 1);
     if (!printing->json) {
-        sl_buffer_format(&printing->out, "position         %.*s/%d next %lld", SL_VIEW_ARG(topic), partition,
-                         (long long)position->next_offset);
+        sl_buffer_format(&printing->out, "position         %.*s/%d next %lld", SL_VIEW_ARG(topic),
+                         partition, (long long)position->next_offset);
         if (ahead > 0)
             sl_buffer_format(&printing->out, ", %llu done beyond it", (unsigned long long)ahead);
         sl_buffer_format(&printing->out, "\n");
@@ -75,14 +75,15 @@ static bool print_position(void *context, struct sl_view topic, int32_t partitio
     sl_buffer_format(&printing->out, "%s{\"topic\": ", printing->positions++ > 0 ? ", " : "");
     sl_json_string(&printing->out, topic);
     sl_buffer_format(&printing->out,
-                     ", \"partition\": %d, \"next_offset\": %lld, \"completed_beyond\": %llu, \"wall_ms\": %lld}",
+                     ", \"partition\": %d, \"next_offset\": %lld, \"completed_beyond\": %llu, "
+                     "\"wall_ms\": %lld}",
                      partition, (long long)position->next_offset, (unsigned long long)ahead,
                      (long long)position->wall_ms);
     return true;
 }
 
-static enum sl_err print_all(struct printing *printing, const struct ctl *ctl, struct sl_index *index,
-                             struct sl_arena *arena, struct sl_error *err)
+static enum sl_err print_all(struct printing *printing, const struct ctl *ctl,
+                             struct sl_index *index, struct sl_arena *arena, struct sl_error *err)
 {
     SL_CLEANUP(sl_snapshot_closep) struct sl_snapshot *snapshot = NULL;
     struct sl_index_stats stats;
@@ -95,7 +96,8 @@ static enum sl_err print_all(struct printing *printing, const struct ctl *ctl, s
     if (printing->json)
         sl_buffer_format(&printing->out, "{");
     word(printing, "path", ctl->config->index.path);
-    word(printing, "model", ctl->config->embed.backend == SL_EMBED_BACKEND_NONE ? "none" : ctl->config->embed.model);
+    word(printing, "model",
+         ctl->config->embed.backend == SL_EMBED_BACKEND_NONE ? "none" : ctl->config->embed.model);
     word(printing, "fingerprint", sl_index_fingerprint(index));
     print_figures(printing, &stats);
     if (printing->json) {
@@ -110,9 +112,13 @@ static enum sl_err print_all(struct printing *printing, const struct ctl *ctl, s
 
 int cmd_stats(struct ctl *ctl, int argc, char **argv)
 {
-    const struct ctl_usage usage = {
-        "stats", "Print the figures of the index, also beside a running daemon.\nExit: 66 there is no index.",
-        NULL, 0, 0, 0};
+    const struct ctl_usage usage = {"stats",
+                                    "Print the figures of the index, also beside a running "
+                                    "daemon.\nExit: 66 there is no index.",
+                                    NULL,
+                                    0,
+                                    0,
+                                    0};
     struct ctl_list args = {0};
     struct ctl_opened opened;
     struct printing printing = {0};

@@ -1,8 +1,10 @@
 /*
- * cmd_status.c -- `sluicectl status`: one request to the daemon's control socket, one line of JSON back.
+ * cmd_status.c -- `sluicectl status`: one request to the daemon's control socket, one line of JSON
+ * back.
  *
- * With --json the daemon's line is passed on as it came. As text, members are printed one a line, nested ones
- * under the names of those they are in: what a later daemon adds is shown without a change here.
+ * With --json the daemon's line is passed on as it came. As text, members are printed one a line,
+ * nested ones under the names of those they are in: what a later daemon adds is shown without a
+ * change here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +40,9 @@ static void print_value(struct sl_buffer *out, const char *path, const cJSON *va
         sl_buffer_format(out, "\n");
     } else {
         sl_buffer_format(out, "%-36s %s\n", path,
-                         cJSON_IsTrue(value) ? "yes" : cJSON_IsFalse(value) ? "no" : "-");
+                         cJSON_IsTrue(value)    ? "yes"
+                         : cJSON_IsFalse(value) ? "no"
+                                                : "-");
     }
 }
 
@@ -63,7 +67,12 @@ static int print_status(const struct ctl *ctl, struct sl_view line)
 int cmd_status(struct ctl *ctl, int argc, char **argv)
 {
     const struct ctl_usage usage = {
-        "status", "Ask the running daemon how it is.\nExit: 69 no daemon answers at the control socket.", NULL, 0, 0, 0};
+        "status",
+        "Ask the running daemon how it is.\nExit: 69 no daemon answers at the control socket.",
+        NULL,
+        0,
+        0,
+        0};
     struct ctl_list args = {0};
     struct sl_buffer answer = {0};
     struct sl_error err = {0};

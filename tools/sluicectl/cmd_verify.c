@@ -1,5 +1,6 @@
 /*
- * cmd_verify.c -- `sluicectl verify`: every record of the index checked; each fault on a line of its own.
+ * cmd_verify.c -- `sluicectl verify`: every record of the index checked; each fault on a line of
+ * its own.
  */
 #include <stdio.h>
 
@@ -30,7 +31,8 @@ static void add_fault(void *context, const char *line)
     sl_json_string(&listing->out, sl_view_of(line));
 }
 
-static int print_result(const struct ctl *ctl, struct listing *listing, uint64_t fault_count, double seconds)
+static int print_result(const struct ctl *ctl, struct listing *listing, uint64_t fault_count,
+                        double seconds)
 {
     struct sl_buffer out = {0};
 
@@ -50,9 +52,13 @@ int cmd_verify(struct ctl *ctl, int argc, char **argv)
 {
     const struct ctl_usage usage = {
         "verify",
-        "Check every record: checksums, graph and reachability, postings, positions. Reads one snapshot, also\n"
+        "Check every record: checksums, graph and reachability, postings, positions. Reads one "
+        "snapshot, also\n"
         "beside a running daemon.\nExit: 0 nothing is wrong, 65 with what is.",
-        NULL, 0, 0, 0};
+        NULL,
+        0,
+        0,
+        0};
     struct ctl_list args = {0};
     struct ctl_opened opened;
     struct listing listing = {0};

@@ -19,10 +19,13 @@ static enum sl_err fail_socket(struct sl_error *err, const char *path)
     int number = errno;
 
     if (number == EACCES || number == EPERM)
-        return sl_stop(err, SL_EXIT_PERMISSION, number, "permission", "%s: not allowed to ask there", path);
+        return sl_stop(err, SL_EXIT_PERMISSION, number, "permission",
+                       "%s: not allowed to ask there", path);
     if (number == ENOENT || number == ECONNREFUSED)
-        return sl_stop(err, SL_EXIT_UNAVAILABLE, number, "unavailable", "%s: no daemon is listening there", path);
-    return sl_stop(err, SL_EXIT_UNAVAILABLE, number, "unavailable", "%s: %s", path, strerror(number));
+        return sl_stop(err, SL_EXIT_UNAVAILABLE, number, "unavailable",
+                       "%s: no daemon is listening there", path);
+    return sl_stop(err, SL_EXIT_UNAVAILABLE, number, "unavailable", "%s: %s", path,
+                   strerror(number));
 }
 
 static int connect_to(const char *path)
@@ -45,7 +48,8 @@ static int connect_to(const char *path)
 }
 
 /* Read up to the newline or the end. */
-static enum sl_err read_answer(int fd, const char *path, struct sl_buffer *answer, struct sl_error *err)
+static enum sl_err read_answer(int fd, const char *path, struct sl_buffer *answer,
+                               struct sl_error *err)
 {
     char block[4096];
 
@@ -59,13 +63,14 @@ static enum sl_err read_answer(int fd, const char *path, struct sl_buffer *answe
         if (got == 0 || newline != NULL)
             break;
         if (answer->size > ANSWER_BYTES_MAX)
-            return sl_stop(err, SL_EXIT_DATA, 0, "too_large", "%s: answered more than %u bytes", path,
-                           ANSWER_BYTES_MAX);
+            return sl_stop(err, SL_EXIT_DATA, 0, "too_large", "%s: answered more than %u bytes",
+                           path, ANSWER_BYTES_MAX);
     }
     if (answer->failed)
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "memory", "no memory for the daemon's answer");
     if (answer->size == 0)
-        return sl_stop(err, SL_EXIT_UNAVAILABLE, 0, "unavailable", "%s: closed without an answer", path);
+        return sl_stop(err, SL_EXIT_UNAVAILABLE, 0, "unavailable", "%s: closed without an answer",
+                       path);
     return SL_OK;
 }
 

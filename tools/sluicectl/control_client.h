@@ -10,7 +10,8 @@
  * Owns:    caller frees `ret_answer` with sl_buffer_fini().
  * Thread:  main.
  * Blocks:  the socket, at most 5 s.
- * Errors:  SL_STOP  unavailable (69): no daemon there, or it does not answer; permission (77); too_large
+ * Errors:  SL_STOP  unavailable (69): no daemon there, or it does not answer; permission (77);
+ * too_large
  */
 enum sl_err ctl_control_ask(const struct sl_config *config, const char *request,
                             struct sl_buffer *ret_answer, struct sl_error *err);

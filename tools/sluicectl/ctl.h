@@ -1,8 +1,9 @@
 /*
  * ctl.h -- what the subcommands of sluicectl share.
  *
- * One subcommand is one file, cmd_<name>.c, with one function of type ctl_run that is listed in the table of
- * main.c. It parses its options, does its work and returns the exit code of the program (enum sl_exit).
+ * One subcommand is one file, cmd_<name>.c, with one function of type ctl_run that is listed in the
+ * table of main.c. It parses its options, does its work and returns the exit code of the program
+ * (enum sl_exit).
  */
 #ifndef SLUICECTL_H
 #define SLUICECTL_H
@@ -24,8 +25,8 @@
 #define CTL_CONFIG_DEFAULT "/etc/sluiced/sluiced.conf"
 
 struct ctl {
-    const char *command;      /* its name, for messages */
-    const char *config_file;  /* as given with -c, else the default */
+    const char *command;     /* its name, for messages */
+    const char *config_file; /* as given with -c, else the default */
     bool config_given;
     bool json;
     struct sl_config *config; /* NULL until ctl_config() */
@@ -48,10 +49,12 @@ int cmd_stats(struct ctl *ctl, int argc, char **argv);
 int cmd_status(struct ctl *ctl, int argc, char **argv);
 int cmd_verify(struct ctl *ctl, int argc, char **argv);
 
-/* ---------------------------------------------------------------------------- messages (report.c) */
+/* ---------------------------------------------------------------------------- messages (report.c)
+ */
 
 /*
- * Say on standard error what went wrong, as text or, with --json, as one object; return `exit_code`.
+ * Say on standard error what went wrong, as text or, with --json, as one object; return
+ * `exit_code`.
  *
  * Owns:    nothing.
  * Thread:  main.
@@ -67,7 +70,8 @@ int ctl_fail_error(const struct ctl *ctl, const struct sl_error *err, int otherw
 /* Write the buffer to standard output and free it. Exit code 74 when that fails, else 0. */
 int ctl_print(const struct ctl *ctl, struct sl_buffer *buffer);
 
-/* ----------------------------------------------------------------------------- options (options.c) */
+/* ----------------------------------------------------------------------------- options (options.c)
+ */
 
 enum ctl_kind { CTL_FLAG, CTL_TEXT, CTL_LIST, CTL_COUNT, CTL_REAL };
 
@@ -78,12 +82,12 @@ struct ctl_list {
 };
 
 struct ctl_option {
-    const char *name;       /* without the dashes */
+    const char *name; /* without the dashes */
     enum ctl_kind kind;
     void *value;            /* bool, const char *, struct ctl_list, uint32_t, double */
     const char *value_name; /* for the help text; NULL for flags */
     const char *help;
-    double min, max;        /* CTL_COUNT, CTL_REAL */
+    double min, max; /* CTL_COUNT, CTL_REAL */
 };
 
 struct ctl_usage {
@@ -99,13 +103,14 @@ struct ctl_usage {
 enum ctl_parsed { CTL_PARSED = 0, CTL_PARSED_HELP, CTL_PARSED_BAD };
 
 /*
- * Parse the options of a subcommand, with -c, --json and --help, which all have. Options and positional
- * arguments may be mixed; `--` ends the options.
+ * Parse the options of a subcommand, with -c, --json and --help, which all have. Options and
+ * positional arguments may be mixed; `--` ends the options.
  *
  * Owns:    *ret_args and the items of lists live until the program ends and point into argv.
  * Thread:  main.
  * Blocks:  no.
- * Errors:  CTL_PARSED_BAD after saying why (exit 64); CTL_PARSED_HELP after printing the help (exit 0)
+ * Errors:  CTL_PARSED_BAD after saying why (exit 64); CTL_PARSED_HELP after printing the help (exit
+ * 0)
  */
 enum ctl_parsed ctl_parse(struct ctl *ctl, int argc, char **argv, const struct ctl_usage *usage,
                           struct ctl_list *ret_args);
@@ -116,7 +121,8 @@ static inline int ctl_parsed_exit(enum ctl_parsed parsed)
     return parsed == CTL_PARSED_HELP ? SL_EXIT_OK : SL_EXIT_USAGE;
 }
 
-/* -------------------------------------------------------------------- configuration, index (setup.c) */
+/* -------------------------------------------------------------------- configuration, index
+ * (setup.c) */
 
 /*
  * Read the configuration into ctl->config and, as root, become the owner of the index directory.
@@ -128,7 +134,8 @@ static inline int ctl_parsed_exit(enum ctl_parsed parsed)
  */
 int ctl_config(struct ctl *ctl);
 
-/* As ctl_config(), but the built-in defaults when no -c was given and the default file is not there. */
+/* As ctl_config(), but the built-in defaults when no -c was given and the default file is not
+ * there. */
 int ctl_config_or_defaults(struct ctl *ctl);
 
 /* The first documents topic, unless *topic names another. Exit code 78 when there is none. */
@@ -167,22 +174,26 @@ int ctl_embedder(struct ctl *ctl, struct sl_embedder **ret_embedder);
 void ctl_ingest_options(const struct sl_config *config, const struct sl_embedder *embedder,
                         struct sl_ingest_options *ret_options);
 
-/* How questions are searched, after the configuration; `mode` and the counts override when not 0. */
+/* How questions are searched, after the configuration; `mode` and the counts override when not 0.
+ */
 void ctl_retrieve_options(const struct sl_config *config, enum sl_mode mode, uint32_t k,
                           uint32_t ef, struct sl_retrieve_options *ret_options);
 
-/* "hybrid", "vector", "lexical" or NULL (SL_MODE_DEFAULT). Exit code 64 after saying what is allowed. */
+/* "hybrid", "vector", "lexical" or NULL (SL_MODE_DEFAULT). Exit code 64 after saying what is
+ * allowed. */
 int ctl_mode(const struct ctl *ctl, const char *name, enum sl_mode *ret_mode);
 const char *ctl_mode_name(enum sl_mode mode);
 
-/* "YYYY-MM-DD" as the millisecond its day ends with in UTC; NULL gives -1. Exit code 64 when it is no date. */
+/* "YYYY-MM-DD" as the millisecond its day ends with in UTC; NULL gives -1. Exit code 64 when it is
+ * no date. */
 int ctl_now(const struct ctl *ctl, const char *date, int64_t *ret_ms);
 
 /* Wall and monotonic time. */
 extern const struct sl_clock ctl_clock;
 double ctl_seconds(void); /* monotonic */
 
-/* ----------------------------------------------------------------------------- threads (parallel.c) */
+/* ----------------------------------------------------------------------------- threads
+ * (parallel.c) */
 
 /* The number of threads configured, or of cores. */
 uint32_t ctl_threads(const struct sl_config *config);
@@ -190,8 +201,8 @@ uint32_t ctl_threads(const struct sl_config *config);
 typedef void (*ctl_work)(void *context, uint32_t thread, uint32_t item);
 
 /*
- * Call work(context, thread, i) once for each i in [0, item_count), on up to `thread_count` threads, and
- * wait for all. `thread` tells which one calls, [0, thread_count).
+ * Call work(context, thread, i) once for each i in [0, item_count), on up to `thread_count`
+ * threads, and wait for all. `thread` tells which one calls, [0, thread_count).
  *
  * Owns:    nothing.
  * Thread:  main.
@@ -200,7 +211,8 @@ typedef void (*ctl_work)(void *context, uint32_t thread, uint32_t item);
  */
 void ctl_parallel(uint32_t thread_count, uint32_t item_count, ctl_work work, void *context);
 
-/* ----------------------------------------------------------------------------- progress (progress.c) */
+/* ----------------------------------------------------------------------------- progress
+ * (progress.c) */
 
 struct ctl_progress {
     bool shown; /* standard error is a terminal, and not --json */
@@ -235,10 +247,10 @@ struct ctl_lines;
 enum sl_err ctl_lines_open(const char *path, size_t bytes_max, struct ctl_lines **ret_lines,
                            struct sl_error *err);
 struct ctl_lines *ctl_lines_close(struct ctl_lines *lines);
-/* SL_OK with a line (without its end), SL_REJECT too_large, SL_AGAIN at the end, SL_STOP io. Empty lines
- * are passed over. The view is valid until the next call. */
+/* SL_OK with a line (without its end), SL_REJECT too_large, SL_AGAIN at the end, SL_STOP io. Empty
+ * lines are passed over. The view is valid until the next call. */
 enum sl_err ctl_lines_next(struct ctl_lines *lines, struct sl_view *ret_line, struct sl_error *err);
-uint64_t ctl_lines_number(const struct ctl_lines *lines); /* of the line last read, from 1 */
+uint64_t ctl_lines_number(const struct ctl_lines *lines);   /* of the line last read, from 1 */
 uint64_t ctl_lines_position(const struct ctl_lines *lines); /* bytes read */
 
 /* A string member of a JSON object; data == NULL when absent or of another type. */

@@ -1,14 +1,14 @@
 /*
  * import.c -- one round of documents on its way into the index.
  *
- * A round of some hundred documents goes through four steps, each on all cores, with a barrier between them:
- * read (decode, chunk, cut windows), embed, prepare, and then, on one thread and in the order given, apply
- * and commit. Barriers leave cores idle for a moment at the end of a step; a pipeline of queues as in the
- * daemon would not, but order of equal keys, errors and memory would each need a mechanism where here they
- * need none.
+ * A round of some hundred documents goes through four steps, each on all cores, with a barrier
+ * between them: read (decode, chunk, cut windows), embed, prepare, and then, on one thread and in
+ * the order given, apply and commit. Barriers leave cores idle for a moment at the end of a step; a
+ * pipeline of queues as in the daemon would not, but order of equal keys, errors and memory would
+ * each need a mechanism where here they need none.
  *
- * Texts of the whole round are sorted by length before they are cut into batches: the encoder pays for the
- * longest text of a batch with every other in it.
+ * Texts of the whole round are sorted by length before they are cut into batches: the encoder pays
+ * for the longest text of a batch with every other in it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,8 @@ struct import_round *import_round_open(const struct ctl_opened *opened, const ch
         round->opened = opened;
         round->topic = sl_view_of(topic);
         round->thread_count = thread_count;
-        round->batch_texts = batch_texts > 0 && batch_texts < BATCH_TEXTS_MAX ? batch_texts : BATCH_TEXTS_MAX;
+        round->batch_texts =
+            batch_texts > 0 && batch_texts < BATCH_TEXTS_MAX ? batch_texts : BATCH_TEXTS_MAX;
     }
     return round;
 }
@@ -102,7 +103,8 @@ bool import_round_take(struct import_round *round, struct ctl_item *item)
 {
     struct slot *slot = &round->slots[round->count];
 
-    if (round->count == IMPORT_ROUND_ITEMS || (round->count > 0 && round->bytes > IMPORT_ROUND_BYTES))
+    if (round->count == IMPORT_ROUND_ITEMS ||
+        (round->count > 0 && round->bytes > IMPORT_ROUND_BYTES))
         return false;
     for (uint32_t i = 0; i < round->count; i++) {
         if (sl_view_equal(round->slots[i].message.key, buffer_view(&item->key)))
@@ -177,11 +179,13 @@ static enum sl_err list_texts(struct import_round *round, struct sl_error *err)
     }
     qsort(round->texts, round->text_count, sizeof(*round->texts), longest_first);
     for (uint32_t i = 0; i < round->text_count; i++)
-        round->texts[i].slot->ingest->vectors[round->texts[i].ordinal] = round->vectors + (size_t)i * dim;
+        round->texts[i].slot->ingest->vectors[round->texts[i].ordinal] =
+            round->vectors + (size_t)i * dim;
     return SL_OK;
 }
 
-/* Encode texts [first, first + count). A text that can never work takes its document out, not its batch. */
+/* Encode texts [first, first + count). A text that can never work takes its document out, not its
+ * batch. */
 static void encode_texts(struct import_round *round, uint32_t first, uint32_t count)
 {
     const struct sl_embedder *embedder = round->opened->embedder;
@@ -229,25 +233,39 @@ static void prepare_slot(void *context, uint32_t thread, uint32_t i)
 
     (void)thread;
     if (slot->result == SL_OK && slot->ingest->decoded == SL_DECODED_DOCUMENT)
-        slot->result = sl_ingest_finish(slot->ingest, round->opened->index, &slot->prepared, &slot->err);
+        slot->result =
+            sl_ingest_finish(slot->ingest, round->opened->index, &slot->prepared, &slot->err);
 }
 
-static void count_applied(struct import_counts *counts, enum sl_applied applied, uint32_t chunk_count)
+static void count_applied(struct import_counts *counts, enum sl_applied applied,
+                          uint32_t chunk_count)
 {
     switch (applied) {
-    case SL_APPLIED_INSERTED: counts->inserted++; break;
-    case SL_APPLIED_REPLACED: counts->replaced++; break;
-    case SL_APPLIED_UNCHANGED: counts->unchanged++; break;
-    case SL_APPLIED_DELETED: counts->deleted++; break;
-    case SL_APPLIED_ABSENT: counts->absent++; break;
-    case SL_APPLIED_STALE: counts->stale++; break;
+    case SL_APPLIED_INSERTED:
+        counts->inserted++;
+        break;
+    case SL_APPLIED_REPLACED:
+        counts->replaced++;
+        break;
+    case SL_APPLIED_UNCHANGED:
+        counts->unchanged++;
+        break;
+    case SL_APPLIED_DELETED:
+        counts->deleted++;
+        break;
+    case SL_APPLIED_ABSENT:
+        counts->absent++;
+        break;
+    case SL_APPLIED_STALE:
+        counts->stale++;
+        break;
     }
     if (applied == SL_APPLIED_INSERTED || applied == SL_APPLIED_REPLACED)
         counts->chunks += chunk_count;
 }
 
-static enum sl_err apply_slot(struct slot *slot, struct sl_batch *batch, struct import_counts *counts,
-                              struct sl_error *err)
+static enum sl_err apply_slot(struct slot *slot, struct sl_batch *batch,
+                              struct import_counts *counts, struct sl_error *err)
 {
     const struct sl_document *document = &slot->ingest->document;
     enum sl_applied applied;
@@ -319,8 +337,9 @@ static enum sl_err round_run(struct import_round *round, struct import_counts *c
         result = list_texts(round, err);
     if (result != SL_OK)
         return result;
-    ctl_parallel(round->thread_count, (round->text_count + round->batch_texts - 1) / round->batch_texts,
-                 encode_batch, round);
+    ctl_parallel(round->thread_count,
+                 (round->text_count + round->batch_texts - 1) / round->batch_texts, encode_batch,
+                 round);
     ctl_parallel(round->thread_count, round->count, prepare_slot, round);
     result = first_stop(round, err);
     if (result == SL_OK)

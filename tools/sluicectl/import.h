@@ -1,5 +1,6 @@
 /*
- * import.h -- documents into the index in rounds: read, embed, prepare on all cores, apply in order, commit.
+ * import.h -- documents into the index in rounds: read, embed, prepare on all cores, apply in
+ * order, commit.
  */
 #ifndef SLUICECTL_IMPORT_H
 #define SLUICECTL_IMPORT_H
@@ -21,18 +22,16 @@ struct import_round;
 /*
  * A round that puts documents under `topic`.
  *
- * Owns:    caller gets *ret_round; close it with import_round_close(). All arguments must outlive it.
- * Thread:  main.
- * Blocks:  no.
- * Errors:  NULL when out of memory
+ * Owns:    caller gets *ret_round; close it with import_round_close(). All arguments must outlive
+ * it. Thread:  main. Blocks:  no. Errors:  NULL when out of memory
  */
 struct import_round *import_round_open(const struct ctl_opened *opened, const char *topic,
                                        uint32_t thread_count, uint32_t batch_texts);
 struct import_round *import_round_close(struct import_round *round);
 
 /*
- * Take one document. False, taking nothing, when the round is full or holds its key already: finish it first,
- * so that of two documents with one key the later wins.
+ * Take one document. False, taking nothing, when the round is full or holds its key already: finish
+ * it first, so that of two documents with one key the later wins.
  *
  * Owns:    takes over the item's buffers when true.
  * Thread:  main.

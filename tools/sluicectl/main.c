@@ -1,8 +1,9 @@
 /*
  * main.c -- sluicectl: everything a person does by hand.
  *
- * One table says what there is; one file has each command. Nothing here knows what a command does, and a
- * command that is not in the table does not exist: its name is refused with the list of those that do.
+ * One table says what there is; one file has each command. Nothing here knows what a command does,
+ * and a command that is not in the table does not exist: its name is refused with the list of those
+ * that do.
  */
 #include <stdio.h>
 #include <string.h>
@@ -61,7 +62,8 @@ static int read_leading_options(struct ctl *ctl, int argc, char **argv)
     for (; at < argc && argv[at][0] == '-'; at++) {
         if (strcmp(argv[at], "--json") == 0) {
             ctl->json = true;
-        } else if ((strcmp(argv[at], "-c") == 0 || strcmp(argv[at], "--config") == 0) && at + 1 < argc) {
+        } else if ((strcmp(argv[at], "-c") == 0 || strcmp(argv[at], "--config") == 0) &&
+                   at + 1 < argc) {
             ctl->config_file = argv[++at];
             ctl->config_given = true;
         } else {
@@ -86,7 +88,8 @@ int main(int argc, char **argv)
         puts("sluicectl " SLUICE_VERSION);
         return SL_EXIT_OK;
     }
-    if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0 || strcmp(argv[at], "help") == 0) {
+    if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0 ||
+        strcmp(argv[at], "help") == 0) {
         print_commands(stdout);
         return SL_EXIT_OK;
     }

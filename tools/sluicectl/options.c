@@ -1,8 +1,8 @@
 /*
  * options.c -- options of a subcommand from its table, which also makes its help text.
  *
- * getopt_long would parse too, but knows neither types nor ranges, and its table cannot print a help text:
- * one table for both keeps them the same.
+ * getopt_long would parse too, but knows neither types nor ranges, and its table cannot print a
+ * help text: one table for both keeps them the same.
  */
 #include <errno.h>
 #include <math.h>
@@ -56,10 +56,11 @@ static bool option_set(const struct ctl *ctl, const struct ctl_option *option, c
     }
     errno = 0;
     number = strtod(text, &end);
-    if (end == text || *end != '\0' || errno != 0 || !(number >= option->min && number <= option->max) ||
+    if (end == text || *end != '\0' || errno != 0 ||
+        !(number >= option->min && number <= option->max) ||
         (option->kind == CTL_COUNT && number != floor(number))) {
-        ctl_fail(ctl, SL_EXIT_USAGE, "--%s '%s': allowed is a%s number from %g to %g", option->name, text,
-                 option->kind == CTL_COUNT ? " whole" : "", option->min, option->max);
+        ctl_fail(ctl, SL_EXIT_USAGE, "--%s '%s': allowed is a%s number from %g to %g", option->name,
+                 text, option->kind == CTL_COUNT ? " whole" : "", option->min, option->max);
         return false;
     }
     if (option->kind == CTL_COUNT)

@@ -1,9 +1,9 @@
 /*
  * parallel.c -- the same work on many items, on all cores.
  *
- * Threads are made for each call and take the next item from a counter: items differ in size, and a thread
- * costs microseconds where a round of items costs tenths of a second. A standing pool would save nothing
- * and would need a way to stop.
+ * Threads are made for each call and take the next item from a counter: items differ in size, and a
+ * thread costs microseconds where a round of items costs tenths of a second. A standing pool would
+ * save nothing and would need a way to stop.
  */
 #include <pthread.h>
 #include <stdatomic.h>

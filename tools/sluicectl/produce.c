@@ -1,9 +1,9 @@
 /*
  * produce.c -- a producer that knows what became of each record.
  *
- * "Sent" means nothing until the broker has said so: every record carries its name as tag and is counted when
- * its report comes. To wait until documents are searchable the daemon is asked for its positions, which move
- * in the same transaction as the documents they account for.
+ * "Sent" means nothing until the broker has said so: every record carries its name as tag and is
+ * counted when its report comes. To wait until documents are searchable the daemon is asked for its
+ * positions, which move in the same transaction as the documents they account for.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,8 @@ static void note_written(struct ctl_producer *producer, int32_t partition, int64
             return;
         }
     }
-    written = reallocarray(producer->written, (size_t)producer->written_count + 1, sizeof(*written));
+    written =
+        reallocarray(producer->written, (size_t)producer->written_count + 1, sizeof(*written));
     if (written == NULL)
         return;
     producer->written = written;
@@ -69,7 +70,8 @@ static void on_report(void *context, const struct sl_kafka_report *report)
     free(report->tag);
 }
 
-int ctl_producer_open(const struct ctl *ctl, uint32_t timeout_ms, struct ctl_producer **ret_producer)
+int ctl_producer_open(const struct ctl *ctl, uint32_t timeout_ms,
+                      struct ctl_producer **ret_producer)
 {
     struct ctl_producer *producer = calloc(1, sizeof(*producer));
     struct sl_error err = {0};
@@ -96,7 +98,8 @@ struct ctl_producer *ctl_producer_close(struct ctl_producer *producer)
     return NULL;
 }
 
-int ctl_producer_send(struct ctl_producer *producer, const struct sl_kafka_send *send, const char *name)
+int ctl_producer_send(struct ctl_producer *producer, const struct sl_kafka_send *send,
+                      const char *name)
 {
     double deadline = ctl_seconds() + producer->timeout_ms / 1000.0;
     struct sl_kafka_send record = *send;
@@ -107,7 +110,8 @@ int ctl_producer_send(struct ctl_producer *producer, const struct sl_kafka_send 
     record.tag = strdup(name);
     if (record.tag == NULL)
         return ctl_fail(producer->ctl, SL_EXIT_OS, "no memory for a record");
-    while ((result = sl_kafka_out_send(producer->out, &record, &err)) == SL_AGAIN && ctl_seconds() < deadline)
+    while ((result = sl_kafka_out_send(producer->out, &record, &err)) == SL_AGAIN &&
+           ctl_seconds() < deadline)
         sl_kafka_out_poll(producer->out, 100);
     if (result == SL_OK) {
         sl_kafka_out_poll(producer->out, 0);
@@ -119,7 +123,8 @@ int ctl_producer_send(struct ctl_producer *producer, const struct sl_kafka_send 
         return SL_EXIT_OK;
     }
     if (result == SL_AGAIN)
-        return ctl_fail(producer->ctl, SL_EXIT_UNAVAILABLE, "%s: Kafka takes no more records: %s", name, err.message);
+        return ctl_fail(producer->ctl, SL_EXIT_UNAVAILABLE, "%s: Kafka takes no more records: %s",
+                        name, err.message);
     return ctl_fail_error(producer->ctl, &err, SL_EXIT_UNAVAILABLE);
 }
 
@@ -131,10 +136,11 @@ int ctl_producer_finish(struct ctl_producer *producer)
     if (sl_kafka_out_flush(producer->out, (int)producer->timeout_ms, &err) != SL_OK) {
         waiting = sl_kafka_out_waiting(producer->out);
         producer->failed += waiting;
-        return ctl_fail(producer->ctl, SL_EXIT_UNAVAILABLE,
-                        "%u records not delivered within %u s: is a broker reachable? (bootstrap.servers = %s)",
-                        waiting, producer->timeout_ms / 1000,
-                        sl_kafka_property(producer->ctl->config, "bootstrap.servers"));
+        return ctl_fail(
+            producer->ctl, SL_EXIT_UNAVAILABLE,
+            "%u records not delivered within %u s: is a broker reachable? (bootstrap.servers = %s)",
+            waiting, producer->timeout_ms / 1000,
+            sl_kafka_property(producer->ctl->config, "bootstrap.servers"));
     }
     return producer->failed > 0 ? SL_EXIT_UNAVAILABLE : SL_EXIT_OK;
 }
@@ -159,14 +165,15 @@ static bool is_indexed(const cJSON *status, const struct ctl_written *written)
         const cJSON *number = cJSON_GetObjectItemCaseSensitive(partition, "partition");
         const cJSON *next = cJSON_GetObjectItemCaseSensitive(partition, "next_offset");
 
-        if (sl_view_is(ctl_json_text(partition, "topic"), written->topic) && cJSON_IsNumber(number) &&
-            (int32_t)number->valuedouble == written->partition)
+        if (sl_view_is(ctl_json_text(partition, "topic"), written->topic) &&
+            cJSON_IsNumber(number) && (int32_t)number->valuedouble == written->partition)
             return cJSON_IsNumber(next) && next->valuedouble > (double)written->offset;
     }
     return false;
 }
 
-static enum sl_err ask_positions(const struct ctl_producer *producer, bool *ret_indexed, struct sl_error *err)
+static enum sl_err ask_positions(const struct ctl_producer *producer, bool *ret_indexed,
+                                 struct sl_error *err)
 {
     struct sl_buffer answer = {0};
     cJSON *status = NULL;
@@ -193,9 +200,11 @@ int ctl_producer_wait_searchable(struct ctl_producer *producer)
     while (!indexed) {
         if (ask_positions(producer, &indexed, &err) != SL_OK)
             return ctl_fail(producer->ctl, SL_EXIT_UNAVAILABLE,
-                            "delivered, but whether it is searchable cannot be seen: %s", err.message);
+                            "delivered, but whether it is searchable cannot be seen: %s",
+                            err.message);
         if (!indexed && ctl_seconds() > deadline)
-            return ctl_fail(producer->ctl, SL_EXIT_UNAVAILABLE, "delivered, but not searchable within %u s",
+            return ctl_fail(producer->ctl, SL_EXIT_UNAVAILABLE,
+                            "delivered, but not searchable within %u s",
                             producer->timeout_ms / 1000);
         if (!indexed)
             nanosleep(&pause, NULL);

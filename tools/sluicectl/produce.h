@@ -15,26 +15,30 @@ struct ctl_written {
 };
 
 /*
- * Connect a producer to the configured cluster. A record that is not delivered within `timeout_ms` counts as
- * failed.
+ * Connect a producer to the configured cluster. A record that is not delivered within `timeout_ms`
+ * counts as failed.
  *
  * Owns:    caller gets *ret_producer; close it with ctl_producer_close().
  * Thread:  main.
  * Blocks:  disk, for the credentials.
  * Errors:  the exit code after saying why
  */
-int ctl_producer_open(const struct ctl *ctl, uint32_t timeout_ms, struct ctl_producer **ret_producer);
+int ctl_producer_open(const struct ctl *ctl, uint32_t timeout_ms,
+                      struct ctl_producer **ret_producer);
 struct ctl_producer *ctl_producer_close(struct ctl_producer *producer);
 
 /*
- * Send one record, waiting while the queue is full. `name` stands in messages when it is not delivered.
+ * Send one record, waiting while the queue is full. `name` stands in messages when it is not
+ * delivered.
  *
  * Owns:    copied.
  * Thread:  main.
  * Blocks:  while the queue is full, at most the timeout.
- * Errors:  the exit code after saying why; a record too large for Kafka is said and counted, and gives 0
+ * Errors:  the exit code after saying why; a record too large for Kafka is said and counted, and
+ * gives 0
  */
-int ctl_producer_send(struct ctl_producer *producer, const struct sl_kafka_send *send, const char *name);
+int ctl_producer_send(struct ctl_producer *producer, const struct sl_kafka_send *send,
+                      const char *name);
 
 /*
  * Wait until every record sent has its report.

@@ -1,6 +1,6 @@
 /*
- * progress.c -- one line on standard error that says how far the work is, how fast, and how long it will
- * take. Only on a terminal: in a log the same line a thousand times is noise.
+ * progress.c -- one line on standard error that says how far the work is, how fast, and how long it
+ * will take. Only on a terminal: in a log the same line a thousand times is noise.
  */
 #include <stdio.h>
 #include <unistd.h>

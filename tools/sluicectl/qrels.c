@@ -45,7 +45,8 @@ static bool judgement_parse(char *line, struct ctl_judgement *ret_judgement)
     grade = strtol(columns[count - 1], &end, 10);
     if (end == columns[count - 1] || *end != '\0' || grade < -1000 || grade > 1000)
         return false;
-    *ret_judgement = (struct ctl_judgement){strdup(columns[0]), strdup(columns[count - 2]), (int32_t)grade};
+    *ret_judgement =
+        (struct ctl_judgement){strdup(columns[0]), strdup(columns[count - 2]), (int32_t)grade};
     return true;
 }
 
@@ -57,7 +58,8 @@ static int qrels_fill(const struct ctl *ctl, const char *path, struct ctl_lines 
     enum sl_err result;
 
     while ((result = ctl_lines_next(lines, &view, &err)) == SL_OK) {
-        struct ctl_judgement *items = reallocarray(qrels->items, (size_t)qrels->count + 1, sizeof(*items));
+        struct ctl_judgement *items =
+            reallocarray(qrels->items, (size_t)qrels->count + 1, sizeof(*items));
         char *line = strndup(view.data, view.size);
         bool parsed;
 
@@ -72,8 +74,9 @@ static int qrels_fill(const struct ctl *ctl, const char *path, struct ctl_lines 
         if (parsed)
             qrels->count++;
         else if (ctl_lines_number(lines) > 1)
-            return ctl_fail(ctl, SL_EXIT_DATA, "%s:%llu: allowed is: question, tab, document, tab, whole number",
-                            path, (unsigned long long)ctl_lines_number(lines));
+            return ctl_fail(ctl, SL_EXIT_DATA,
+                            "%s:%llu: allowed is: question, tab, document, tab, whole number", path,
+                            (unsigned long long)ctl_lines_number(lines));
     }
     return result == SL_AGAIN ? SL_EXIT_OK : ctl_fail_error(ctl, &err, SL_EXIT_DATA);
 }

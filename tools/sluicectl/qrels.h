@@ -16,7 +16,8 @@ struct ctl_qrels {
 };
 
 /*
- * Read BEIR's three columns (query-id, corpus-id, score), with or without the heading, or TREC's four.
+ * Read BEIR's three columns (query-id, corpus-id, score), with or without the heading, or TREC's
+ * four.
  *
  * Owns:    free with ctl_qrels_free().
  * Thread:  main.
@@ -26,7 +27,8 @@ struct ctl_qrels {
 int ctl_qrels_read(const struct ctl *ctl, const char *path, struct ctl_qrels *ret_qrels);
 void ctl_qrels_free(struct ctl_qrels *qrels);
 
-/* The judgements of one question; *ret_count is 0 when there are none. Those of grade 0 are among them. */
+/* The judgements of one question; *ret_count is 0 when there are none. Those of grade 0 are among
+ * them. */
 const struct ctl_judgement *ctl_qrels_of(const struct ctl_qrels *qrels, const char *query,
                                          uint32_t *ret_count);
 

@@ -1,6 +1,6 @@
 /*
- * read.c -- files as a whole and line by line, both with a bound: a file that grows without end, or a
- * line that never does, must not take the machine's memory.
+ * read.c -- files as a whole and line by line, both with a bound: a file that grows without end, or
+ * a line that never does, must not take the machine's memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,8 @@ static enum sl_err fail_file(struct sl_error *err, const char *path)
     if (number == ENOENT || number == ENOTDIR)
         return sl_stop(err, SL_EXIT_NOINPUT, number, "not_found", "%s: no such file", path);
     if (number == EACCES || number == EPERM)
-        return sl_stop(err, SL_EXIT_PERMISSION, number, "permission", "%s: not allowed to read it", path);
+        return sl_stop(err, SL_EXIT_PERMISSION, number, "permission", "%s: not allowed to read it",
+                       path);
     return sl_stop(err, SL_EXIT_IO, number, "io", "%s: %s", path, strerror(number));
 }
 
@@ -47,7 +48,8 @@ enum sl_err ctl_read_file(const char *path, size_t bytes_max, struct sl_buffer *
     if (fd < 0)
         return fail_file(err, path);
     sl_buffer_add(&content, "", 0);
-    while ((got = read(fd, block, sizeof(block))) > 0 && content.size <= bytes_max && !content.failed)
+    while ((got = read(fd, block, sizeof(block))) > 0 && content.size <= bytes_max &&
+           !content.failed)
         sl_buffer_add(&content, block, (size_t)got);
     if (got < 0) {
         enum sl_err result = fail_file(err, path);
@@ -63,7 +65,8 @@ enum sl_err ctl_read_file(const char *path, size_t bytes_max, struct sl_buffer *
         sl_buffer_fini(&content);
         if (failed)
             return sl_stop(err, SL_EXIT_OS, ENOMEM, "memory", "%s: no memory to read it", path);
-        return sl_fail(err, SL_REJECT, "too_large", "%s: larger than the %zu bytes allowed", path, bytes_max);
+        return sl_fail(err, SL_REJECT, "too_large", "%s: larger than the %zu bytes allowed", path,
+                       bytes_max);
     }
     *ret_content = content;
     return SL_OK;
@@ -87,7 +90,8 @@ enum sl_err ctl_lines_open(const char *path, size_t bytes_max, struct ctl_lines 
     if (fd < 0)
         return fail_file(err, path);
     lines = calloc(1, sizeof(*lines));
-    if (lines == NULL || (lines->path = strdup(path)) == NULL || (lines->file = fdopen(fd, "r")) == NULL) {
+    if (lines == NULL || (lines->path = strdup(path)) == NULL ||
+        (lines->file = fdopen(fd, "r")) == NULL) {
         close(fd);
         ctl_lines_close(lines);
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "memory", "%s: no memory to read it", path);

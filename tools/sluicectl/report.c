@@ -1,6 +1,7 @@
 /*
- * report.c -- messages and output. Errors go to standard error, results to standard output, so that a result
- * can be piped while its troubles are seen. With --json an error is one object, for scripts that read it.
+ * report.c -- messages and output. Errors go to standard error, results to standard output, so that
+ * a result can be piped while its troubles are seen. With --json an error is one object, for
+ * scripts that read it.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -16,8 +17,8 @@ static void say(const struct ctl *ctl, int exit_code, const char *reason, const 
     struct sl_buffer line = {0};
 
     if (!ctl->json) {
-        fprintf(stderr, "sluicectl %s: %s%s%s%s\n", ctl->command, message, reason[0] ? " (" : "", reason,
-                reason[0] ? ")" : "");
+        fprintf(stderr, "sluicectl %s: %s%s%s%s\n", ctl->command, message, reason[0] ? " (" : "",
+                reason, reason[0] ? ")" : "");
         return;
     }
     sl_buffer_format(&line, "{");
@@ -61,9 +62,11 @@ int ctl_print(const struct ctl *ctl, struct sl_buffer *buffer)
     if (buffer->failed)
         exit_code = ctl_fail(ctl, SL_EXIT_OS, "no memory for the output");
     else if (buffer->size > 0 && fwrite(buffer->data, 1, buffer->size, stdout) != buffer->size)
-        exit_code = ctl_fail(ctl, SL_EXIT_IO, "cannot write to standard output: %s", strerror(errno));
+        exit_code =
+            ctl_fail(ctl, SL_EXIT_IO, "cannot write to standard output: %s", strerror(errno));
     else if (fflush(stdout) != 0)
-        exit_code = ctl_fail(ctl, SL_EXIT_IO, "cannot write to standard output: %s", strerror(errno));
+        exit_code =
+            ctl_fail(ctl, SL_EXIT_IO, "cannot write to standard output: %s", strerror(errno));
     sl_buffer_fini(buffer);
     return exit_code;
 }

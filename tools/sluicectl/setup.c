@@ -1,12 +1,12 @@
 /*
  * setup.c -- from a configuration file to an open index.
  *
- * What a document or a question goes through must be exactly what the daemon does with it, so everything here
- * is taken from the configuration the daemon reads, and the index refuses an encoder or chunk settings that
- * are not those it was made with.
+ * What a document or a question goes through must be exactly what the daemon does with it, so
+ * everything here is taken from the configuration the daemon reads, and the index refuses an
+ * encoder or chunk settings that are not those it was made with.
  *
- * Root becomes the owner of the index directory before anything in it is opened: a lock or data file that
- * belongs to root would keep the daemon out of its own index.
+ * Root becomes the owner of the index directory before anything in it is opened: a lock or data
+ * file that belongs to root would keep the daemon out of its own index.
  */
 #include <errno.h>
 #include <grp.h>
@@ -55,10 +55,11 @@ static int become_owner(const struct ctl *ctl, const char *path)
     if (geteuid() != 0 || path[0] == '\0' || !path_owner(path, &uid, &gid) || uid == 0)
         return SL_EXIT_OK;
     user = getpwuid(uid);
-    if ((user != NULL ? initgroups(user->pw_name, gid) : setgroups(1, &gid)) != 0 || setgid(gid) != 0 ||
-        setuid(uid) != 0)
-        return ctl_fail(ctl, SL_EXIT_PERMISSION, "%s belongs to user %u, which root cannot become here: %s",
-                        path, (unsigned)uid, strerror(errno));
+    if ((user != NULL ? initgroups(user->pw_name, gid) : setgroups(1, &gid)) != 0 ||
+        setgid(gid) != 0 || setuid(uid) != 0)
+        return ctl_fail(ctl, SL_EXIT_PERMISSION,
+                        "%s belongs to user %u, which root cannot become here: %s", path,
+                        (unsigned)uid, strerror(errno));
     return SL_EXIT_OK;
 }
 
@@ -73,7 +74,9 @@ int ctl_config(struct ctl *ctl)
             fputs(problems.data, stderr);
         exit_code = ctl_fail_error(ctl, &err, SL_EXIT_CONFIG);
         if (exit_code == SL_EXIT_NOINPUT && !ctl->config_given)
-            fputs("sluicectl: name a configuration with -c FILE; 'sluicectl config sample' prints one\n", stderr);
+            fputs("sluicectl: name a configuration with -c FILE; 'sluicectl config sample' prints "
+                  "one\n",
+                  stderr);
         sl_buffer_fini(&problems);
         return exit_code;
     }
@@ -124,7 +127,12 @@ int ctl_embedder(struct ctl *ctl, struct sl_embedder **ret_embedder)
 void ctl_ingest_options(const struct sl_config *config, const struct sl_embedder *embedder,
                         struct sl_ingest_options *ret_options)
 {
+    const char *tenant = config->queries.tenant;
+    const char *tenant_header = config->queries.tenant_header;
+
     *ret_options = (struct sl_ingest_options){
+        .decode = {.tenant = tenant[0] != '\0' ? sl_view_of(tenant) : SL_VIEW_NULL,
+                   .tenant_header = tenant_header[0] != '\0' ? tenant_header : NULL},
         .chunk = {.words = config->chunk.words,
                   .overlap_words = config->chunk.overlap_words,
                   .boilerplate = config->clean.boilerplate},
@@ -221,7 +229,8 @@ int ctl_now(const struct ctl *ctl, const char *date, int64_t *ret_ms)
     if (date == NULL)
         return SL_EXIT_OK;
     if (!sl_date_iso(sl_view_of(date), &days))
-        return ctl_fail(ctl, SL_EXIT_USAGE, "--now '%s': allowed is an ISO date, such as 2019-07-31", date);
+        return ctl_fail(ctl, SL_EXIT_USAGE,
+                        "--now '%s': allowed is an ISO date, such as 2019-07-31", date);
     *ret_ms = ((int64_t)days.to + 1) * MS_PER_DAY - 1;
     return SL_EXIT_OK;
 }

@@ -1,9 +1,9 @@
 /*
  * snippet.c -- what to show of a chunk.
  *
- * The sentence that holds most different terms of the question, and what follows it while there is room.
- * Terms are compared as the index has them (stems, bigrams), so that "raised" marks "raising"; then each
- * word of what is shown is looked up alone, to find the words to mark.
+ * The sentence that holds most different terms of the question, and what follows it while there is
+ * room. Terms are compared as the index has them (stems, bigrams), so that "raised" marks
+ * "raising"; then each word of what is shown is looked up alone, to find the words to mark.
  */
 #include <string.h>
 
@@ -90,8 +90,8 @@ static enum sl_err best_sentence(struct sl_view chunk_text, const struct terms *
         struct terms terms;
         uint32_t shared;
 
-        result = terms_of(sl_view_range(chunk_text, spans[i].byte_start, spans[i].byte_end), language, arena,
-                          &terms, err);
+        result = terms_of(sl_view_range(chunk_text, spans[i].byte_start, spans[i].byte_end),
+                          language, arena, &terms, err);
         if (result != SL_OK)
             break;
         shared = shared_count(wanted, &terms);
@@ -103,8 +103,9 @@ static enum sl_err best_sentence(struct sl_view chunk_text, const struct terms *
     return result;
 }
 
-static enum sl_err mark_words(const struct terms *wanted, const char *language, struct sl_arena *arena,
-                              struct ctl_snippet *snippet, struct sl_error *err)
+static enum sl_err mark_words(const struct terms *wanted, const char *language,
+                              struct sl_arena *arena, struct ctl_snippet *snippet,
+                              struct sl_error *err)
 {
     struct sl_view text = snippet->text;
     struct sl_span *marks = SL_NEW_ARRAY(arena, struct sl_span, text.size / 2 + 1);

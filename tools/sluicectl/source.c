@@ -1,9 +1,9 @@
 /*
  * source.c -- documents from files.
  *
- * A folder is listed before anything is sent, in byte order of the names, so that the same folder gives the
- * same documents in the same order; hidden files and links to folders are left out. JSON lines are parsed
- * here only for their key: the line itself, byte for byte, is the document.
+ * A folder is listed before anything is sent, in byte order of the names, so that the same folder
+ * gives the same documents in the same order; hidden files and links to folders are left out. JSON
+ * lines are parsed here only for their key: the line itself, byte for byte, is the document.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,8 +19,8 @@
 
 #include "source.h"
 
-#define DEPTH_MAX        32
-#define REFUSALS_LISTED  1000u
+#define DEPTH_MAX       32
+#define REFUSALS_LISTED 1000u
 
 struct entry {
     char *path;
@@ -62,7 +62,8 @@ static const char *content_type_of(const char *path)
 
 static bool entry_add(struct ctl_source *source, const char *path, bool lines)
 {
-    struct entry *entries = realloc(source->entries, sizeof(*entries) * ((size_t)source->entry_count + 1));
+    struct entry *entries =
+        realloc(source->entries, sizeof(*entries) * ((size_t)source->entry_count + 1));
 
     if (entries == NULL)
         return false;
@@ -84,7 +85,8 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int add_folder(const struct ctl *ctl, struct ctl_source *source, const char *path, int depth);
+static int add_folder(const struct ctl *ctl, struct ctl_source *source, const char *path,
+                      int depth);
 
 /* Add one file or what a folder holds; `named` paths must exist and may be links. */
 static int add_path(const struct ctl *ctl, struct ctl_source *source, const char *path, bool named,
@@ -117,7 +119,8 @@ static int add_folder(const struct ctl *ctl, struct ctl_source *source, const ch
     int count;
 
     if (depth >= DEPTH_MAX)
-        return ctl_fail(ctl, SL_EXIT_DATA, "%s: folders are read to a depth of %d", path, DEPTH_MAX);
+        return ctl_fail(ctl, SL_EXIT_DATA, "%s: folders are read to a depth of %d", path,
+                        DEPTH_MAX);
     count = scandir(path, &names, keep_visible, by_name);
     if (count < 0)
         return ctl_fail(ctl, SL_EXIT_PERMISSION, "%s: cannot list it: %s", path, strerror(errno));
@@ -166,7 +169,8 @@ static int source_fill(const struct ctl *ctl, const struct ctl_source_options *o
         size_t bytes = strlen(path);
 
         if (bytes > 6 && strcasecmp(path + bytes - 6, ".jsonl") == 0)
-            return ctl_fail(ctl, SL_EXIT_USAGE, "%s: for one document a line say --jsonl %s", path, path);
+            return ctl_fail(ctl, SL_EXIT_USAGE, "%s: for one document a line say --jsonl %s", path,
+                            path);
         exit_code = add_path(ctl, source, path, true, 0);
     }
     for (uint32_t i = 0; i < options->lines->count && exit_code == SL_EXIT_OK; i++)
@@ -249,7 +253,8 @@ static enum sl_err key_of(const cJSON *root, struct sl_buffer *ret_key, struct s
     return SL_OK;
 }
 
-static enum sl_err next_line(struct ctl_source *source, struct ctl_item *ret_item, struct sl_error *err)
+static enum sl_err next_line(struct ctl_source *source, struct ctl_item *ret_item,
+                             struct sl_error *err)
 {
     struct sl_view line;
     cJSON *root = NULL;
@@ -275,7 +280,8 @@ static enum sl_err next_line(struct ctl_source *source, struct ctl_item *ret_ite
     return result;
 }
 
-enum sl_err ctl_source_next(struct ctl_source *source, struct ctl_item *ret_item, struct sl_error *err)
+enum sl_err ctl_source_next(struct ctl_source *source, struct ctl_item *ret_item,
+                            struct sl_error *err)
 {
     enum sl_err result = SL_AGAIN;
 
@@ -303,7 +309,8 @@ enum sl_err ctl_source_next(struct ctl_source *source, struct ctl_item *ret_item
             break;
     }
     if (result == SL_OK && (ret_item->key.failed || ret_item->value.failed))
-        result = sl_stop(err, SL_EXIT_OS, ENOMEM, "memory", "%s: no memory to read it", ret_item->where);
+        result =
+            sl_stop(err, SL_EXIT_OS, ENOMEM, "memory", "%s: no memory to read it", ret_item->where);
     if (result != SL_OK)
         ctl_item_fini(ret_item);
     return result;
@@ -331,8 +338,8 @@ void ctl_refuse(const struct ctl *ctl, struct ctl_refusals *refusals, const char
 {
     refusals->count++;
     if (!ctl->json) {
-        fprintf(stderr, "%s%s: %s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", where, err->reason,
-                err->message);
+        fprintf(stderr, "%s%s: %s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", where,
+                err->reason, err->message);
         return;
     }
     if (refusals->count > REFUSALS_LISTED)

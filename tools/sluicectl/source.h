@@ -1,6 +1,6 @@
 /*
- * source.h -- documents from files: whole files, folders of files, or one document a line. What `put` sends
- * to Kafka and `import` puts into the index.
+ * source.h -- documents from files: whole files, folders of files, or one document a line. What
+ * `put` sends to Kafka and `import` puts into the index.
  */
 #ifndef SLUICECTL_SOURCE_H
 #define SLUICECTL_SOURCE_H
@@ -39,12 +39,9 @@ struct ctl_source *ctl_source_close(struct ctl_source *source);
 /*
  * The next document.
  *
- * Owns:    *ret_item is overwritten, not freed, and is the caller's on SL_OK; on SL_REJECT only `where` is set.
- * Thread:  main.
- * Blocks:  disk.
- * Errors:  SL_REJECT  this one cannot be used, with its reason; there may be more
- *          SL_AGAIN   there are no more
- *          SL_STOP    io, memory, permission
+ * Owns:    *ret_item is overwritten, not freed, and is the caller's on SL_OK; on SL_REJECT only
+ * `where` is set. Thread:  main. Blocks:  disk. Errors:  SL_REJECT  this one cannot be used, with
+ * its reason; there may be more SL_AGAIN   there are no more SL_STOP    io, memory, permission
  */
 enum sl_err ctl_source_next(struct ctl_source *source, struct ctl_item *ret_item,
                             struct sl_error *err);
@@ -54,7 +51,8 @@ double ctl_source_fraction(const struct ctl_source *source);
 
 void ctl_item_fini(struct ctl_item *item);
 
-/* What could not be used: counted, said on standard error (or collected for --json), exit 65 at the end. */
+/* What could not be used: counted, said on standard error (or collected for --json), exit 65 at the
+ * end. */
 struct ctl_refusals {
     uint64_t count;
     struct sl_buffer json; /* elements of a list */
