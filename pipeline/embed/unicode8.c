@@ -9,6 +9,7 @@
 
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
+#include <unicode/ustring.h>
 
 #include <sluice/error.h>
 
@@ -76,8 +77,7 @@ uint32_t sl_u8_decompose(UChar32 c, UChar32 *ret)
     UErrorCode status = U_ZERO_ERROR;
     const UNormalizer2 *nfd = unorm2_getNFDInstance(&status);
     UChar units[2 * SL_DECOMPOSED_MAX];
-    uint32_t count = 0;
-    int32_t length, at = 0;
+    int32_t length, count = 0;
 
     SL_INVARIANT(U_SUCCESS(status)); /* NFD data is built into the ICU library */
     length = is_assigned(c) ? unorm2_getDecomposition(nfd, c, units, 2 * SL_DECOMPOSED_MAX, &status)
@@ -86,11 +86,7 @@ uint32_t sl_u8_decompose(UChar32 c, UChar32 *ret)
         ret[0] = c;
         return 1;
     }
+    (void)u_strToUTF32(ret, SL_DECOMPOSED_MAX, &count, units, length, &status);
     SL_INVARIANT(U_SUCCESS(status));
-    while (at < length && count < SL_DECOMPOSED_MAX) {
-        uint32_t part;
-        U16_NEXT(units, at, length, part);
-        ret[count++] = (UChar32)part;
-    }
-    return count;
+    return (uint32_t)count;
 }

@@ -1,0 +1,56 @@
+/*
+ * bert_weights.h -- the parameters of a BERT encoder, loaded and arranged for use.
+ */
+#ifndef SLUICE_EMBED_BERT_WEIGHTS_H
+#define SLUICE_EMBED_BERT_WEIGHTS_H
+
+#include "embed/gemm.h"
+#include "embed/model_config.h"
+
+#include <sluice/error.h>
+#include <sluice/hash.h>
+
+struct sl_layer_norm {
+    float *scale; /* [hidden] */
+    float *shift;
+};
+
+struct sl_bert_layer {
+    struct sl_weights qkv; /* query, key and value side by side: out = 3 * hidden */
+    float *qkv_bias;
+    struct sl_weights attention;
+    float *attention_bias;
+    struct sl_layer_norm attention_norm;
+    struct sl_weights up;
+    float *up_bias;
+    struct sl_weights down;
+    float *down_bias;
+    struct sl_layer_norm output_norm;
+};
+
+struct sl_bert_weights {
+    float *tokens;    /* [vocabulary_count][hidden] */
+    float *positions; /* [position_count][hidden], type 0 already added */
+    float *zeros;     /* [hidden]: the bias of the embedding's sum */
+    struct sl_layer_norm embedding_norm;
+    struct sl_bert_layer *layers; /* [layer_count] */
+    uint32_t layer_count;
+};
+
+/*
+ * Load `path` (safetensors), which must have every tensor the configuration asks for.
+ *
+ * Post:    every byte of the file has been added to `digest`.
+ * Owns:    caller releases *weights with sl_bert_weights_fini(), also after a failure.
+ * Thread:  any.
+ * Blocks:  disk, CPU.
+ * Errors:  SL_STOP  exit 78 bad_model, naming file and tensor; out of memory
+ */
+enum sl_err sl_bert_weights_load(const char *path, const struct sl_model_config *config,
+                                 struct sl_sha256 *digest, struct sl_bert_weights *weights,
+                                 struct sl_error *err);
+
+/* Free. {0} is fine. */
+void sl_bert_weights_fini(struct sl_bert_weights *weights);
+
+#endif
