@@ -1,5 +1,7 @@
 /*
  * sluice/dates.h -- days, ISO dates, and the date range a question asks for.
+ *
+ * Where a function says nothing else: Owns: nothing. Thread: any. Blocks: no. Errors: none.
  */
 #ifndef SLUICE_DATES_H
 #define SLUICE_DATES_H
@@ -11,6 +13,7 @@
 #include <sluice/error.h>
 #include <sluice/view.h>
 
+/* Between days and the civil calendar. month is 1..12; a day past the end of its month runs on into the next. */
 sl_day sl_day_from_civil(int year, int month, int day);
 void sl_day_to_civil(sl_day day, int *ret_year, int *ret_month, int *ret_day);
 sl_day sl_day_of_ms(int64_t unix_ms); /* UTC */

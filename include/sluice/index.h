@@ -41,6 +41,10 @@
  *     struct sl_snapshot  belongs to one thread at a time.
  *     Snapshots never wait for a batch's disk writes. LMDB cannot recycle pages an open snapshot can see:
  *     close it within one question.
+ *
+ * CONTRACTS    Where a function says nothing else: Owns: nothing changes hands. Thread: that of the handle it
+ *     takes. Blocks: page faults only. Errors: SL_REJECT not_found where something is looked up; SL_STOP
+ *     corrupt, memory.
  */
 #ifndef SLUICE_INDEX_H
 #define SLUICE_INDEX_H
@@ -100,6 +104,7 @@ enum sl_err sl_index_open(const struct sl_index_options *options, struct sl_inde
  */
 struct sl_index *sl_index_close(struct sl_index *index);
 
+/* What the index was made with. The text lives as long as the index. */
 uint32_t sl_index_dim(const struct sl_index *index);
 const char *sl_index_fingerprint(const struct sl_index *index);
 

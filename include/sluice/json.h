@@ -1,4 +1,8 @@
-/* sluice/json.h -- writing JSON into a buffer. Reading is sl_json_parse() in decode.h. */
+/*
+ * sluice/json.h -- writing JSON into a buffer. Reading is sl_json_parse() in decode.h.
+ *
+ * All of them: Owns: what is passed is copied. Thread: one at a time. Blocks: no. Errors: buffer->failed.
+ */
 #ifndef SLUICE_JSON_H
 #define SLUICE_JSON_H
 
