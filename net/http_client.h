@@ -1,0 +1,47 @@
+/*
+ * http_client.h -- one HTTP POST that cannot run away: a deadline, a byte cap, no redirects, no proxy from the
+ * environment, certificates checked.
+ */
+#ifndef SLUICE_HTTP_CLIENT_H
+#define SLUICE_HTTP_CLIENT_H
+
+#include <stdbool.h>
+
+#include <sluice/error.h>
+#include <sluice/view.h>
+
+struct sl_http_post {
+    const char *url;
+    const char *bearer; /* NULL: none */
+    const char *content_type;
+    struct sl_view body;
+    int64_t timeout_ms; /* for all of it; > 0 */
+    size_t response_bytes_max;
+};
+
+/*
+ * Check that a URL is one this client would use: http or https, a host, no name or password in it, plain http
+ * only to this machine unless allowed.
+ *
+ * Owns:    *ret_path_empty tells whether the URL has no path of its own.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  SL_STOP  exit 78, saying what is wrong with it
+ */
+enum sl_err sl_http_check_url(const char *url, bool allow_plain_http, bool *ret_path_empty,
+                              struct sl_error *err);
+
+/*
+ * Post `request` and wait for the whole response.
+ *
+ * Post:    on SL_OK *ret_status is the HTTP status, whatever it is.
+ * Owns:    response bytes are appended to *response; the caller frees it.
+ * Thread:  any; several at once.
+ * Blocks:  network, at most timeout_ms; 5 s for the connection.
+ * Errors:  SL_AGAIN   http_unavailable: no connection, or not in time
+ *          SL_REJECT  http_too_large: more than response_bytes_max; http_failed: certificate, protocol
+ */
+enum sl_err sl_http_send(const struct sl_http_post *request, long *ret_status,
+                         struct sl_buffer *response, struct sl_error *err);
+
+#endif
