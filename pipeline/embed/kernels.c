@@ -12,13 +12,14 @@
 #include <math.h>
 #include <string.h>
 
-/* Vectors pass between inlined functions only, so how they would pass otherwise does not matter. */
+/* Vectors are returned by inlined functions only, so how they would be returned otherwise does not matter. They are
+ * passed by pointer: gcc remarks on every other way. */
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 #define LANES 16u
 
-typedef float floats __attribute__((vector_size(LANES * 4), aligned(16)));
-typedef int32_t ints __attribute__((vector_size(LANES * 4), aligned(16)));
+typedef float floats __attribute__((vector_size(LANES * 4)));
+typedef int32_t ints __attribute__((vector_size(LANES * 4)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -33,9 +34,9 @@ INLINE floats load(const float *from)
     return v;
 }
 
-INLINE void store(float *to, floats v)
+INLINE void store(float *to, const floats *v)
 {
-    memcpy(to, &v, sizeof v);
+    memcpy(to, v, sizeof *v);
 }
 
 /* The first `count` values, `otherwise` in the other lanes. */
@@ -47,12 +48,12 @@ INLINE floats load_part(const float *from, uint32_t count, float otherwise)
     return v;
 }
 
-INLINE void store_part(float *to, floats v, uint32_t count)
+INLINE void store_part(float *to, const floats *v, uint32_t count)
 {
-    memcpy(to, &v, count * sizeof *to);
+    memcpy(to, v, count * sizeof *to);
 }
 
-INLINE float sum_lanes(floats v)
+INLINE float sum_lanes(const floats *v)
 {
     float sums[LANES];
 
@@ -63,22 +64,24 @@ INLINE float sum_lanes(floats v)
     return sums[0];
 }
 
-INLINE float max_lanes(floats v)
+INLINE float max_lanes(const floats *v)
 {
-    float most;
+    float most[LANES];
 
-    most = v[0];
-    for (uint32_t i = 1; i < LANES; i++)
-        most = v[i] > most ? v[i] : most;
-    return most;
+    store(most, v);
+    for (uint32_t half = LANES / 2; half > 0; half /= 2)
+        for (uint32_t i = 0; i < half; i++)
+            most[i] = most[i + half] > most[i] ? most[i + half] : most[i];
+    return most[0];
 }
 
 /* e^x for x <= 0; 0 below -87. */
-INLINE floats exp_negative(floats x)
+INLINE floats exp_negative(const floats *argument)
 {
     const float log2e = 1.44269504088896341f, ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
-    ints tiny = x < -87.0f;
+    const floats x = *argument;
+    const ints tiny = x < -87.0f;
     floats n = (x * log2e + magic) - magic;
     floats r = x - n * ln2_high - n * ln2_low; /* |r| <= ln 2 / 2 */
     floats p = r * (1.0f / 5040) + 1.0f / 720;
@@ -95,18 +98,20 @@ INLINE floats exp_negative(floats x)
     return CHOOSE(tiny, (floats){0}, p * (floats)power);
 }
 
-INLINE floats gelu(floats x)
+INLINE floats gelu(const floats *argument)
 {
+    const floats x = *argument;
     const ints sign_bit = (ints){0} + INT32_MIN;
-    floats z = (floats)((ints)(x * 0.70710678118654752f) & ~sign_bit);
-    floats t = 1.0f / (z * 0.3275911f + 1.0f);
+    const floats z = (floats)((ints)(x * 0.70710678118654752f) & ~sign_bit);
+    const floats t = 1.0f / (z * 0.3275911f + 1.0f);
+    const floats minus_square = -(z * z);
     floats p = t * 1.061405429f - 1.453152027f;
     floats erf;
 
     p = p * t + 1.421413741f;
     p = p * t - 0.284496736f;
     p = p * t + 0.254829592f;
-    erf = 1.0f - p * t * exp_negative(-(z * z));
+    erf = 1.0f - p * t * exp_negative(&minus_square);
     erf = (floats)((ints)erf | ((ints)x & sign_bit));
     return x * 0.5f * (erf + 1.0f);
 }
@@ -115,12 +120,16 @@ INLINE void bias_gelu_body(float *rows, uint32_t count, uint32_t width, const fl
 {
     for (uint32_t r = 0; r < count; r++, rows += width) {
         uint32_t i = 0;
-        for (; i + LANES <= width; i += LANES)
-            store(rows + i, gelu(load(rows + i) + load(bias + i)));
-        if (i < width)
-            store_part(rows + i,
-                       gelu(load_part(rows + i, width - i, 0) + load_part(bias + i, width - i, 0)),
-                       width - i);
+        for (; i + LANES <= width; i += LANES) {
+            floats v = load(rows + i) + load(bias + i);
+            v = gelu(&v);
+            store(rows + i, &v);
+        }
+        if (i < width) {
+            floats v = load_part(rows + i, width - i, 0) + load_part(bias + i, width - i, 0);
+            v = gelu(&v);
+            store_part(rows + i, &v, width - i);
+        }
     }
 }
 
@@ -128,8 +137,10 @@ INLINE void bias_body(float *rows, uint32_t count, uint32_t width, const float *
 {
     for (uint32_t r = 0; r < count; r++, rows += width) {
         uint32_t i = 0;
-        for (; i + LANES <= width; i += LANES)
-            store(rows + i, load(rows + i) + load(bias + i));
+        for (; i + LANES <= width; i += LANES) {
+            floats v = load(rows + i) + load(bias + i);
+            store(rows + i, &v);
+        }
         for (; i < width; i++)
             rows[i] += bias[i];
     }
@@ -144,14 +155,14 @@ INLINE float add_row(float *row, const float *added, const float *bias, uint32_t
 
     for (; i + LANES <= width; i += LANES) {
         floats v = load(row + i) + load(added + i) + load(bias + i);
-        store(row + i, v);
+        store(row + i, &v);
         sums += v;
     }
     for (; i < width; i++) {
         row[i] += added[i] + bias[i];
         rest += row[i];
     }
-    return (sum_lanes(sums) + rest) / (float)width;
+    return (sum_lanes(&sums) + rest) / (float)width;
 }
 
 INLINE float row_variance(const float *row, uint32_t width, float mean)
@@ -166,7 +177,7 @@ INLINE float row_variance(const float *row, uint32_t width, float mean)
     }
     for (; i < width; i++)
         rest += (row[i] - mean) * (row[i] - mean);
-    return (sum_lanes(sums) + rest) / (float)width;
+    return (sum_lanes(&sums) + rest) / (float)width;
 }
 
 INLINE void add_norm_body(float *rows, const float *added, uint32_t count, uint32_t width,
@@ -176,8 +187,10 @@ INLINE void add_norm_body(float *rows, const float *added, uint32_t count, uint3
         float mean = add_row(rows, added, bias, width);
         float factor = 1.0f / sqrtf(row_variance(rows, width, mean) + epsilon);
         uint32_t i = 0;
-        for (; i + LANES <= width; i += LANES)
-            store(rows + i, (load(rows + i) - mean) * factor * load(scale + i) + load(shift + i));
+        for (; i + LANES <= width; i += LANES) {
+            floats v = (load(rows + i) - mean) * factor * load(scale + i) + load(shift + i);
+            store(rows + i, &v);
+        }
         for (; i < width; i++)
             rows[i] = (rows[i] - mean) * factor * scale[i] + shift[i];
     }
@@ -197,20 +210,24 @@ INLINE void softmax_row(float *row, uint32_t width, float factor)
         floats v = load_part(row + whole, rest, -INFINITY);
         most = CHOOSE(v > most, v, most);
     }
-    top = max_lanes(most);
+    top = max_lanes(&most);
     for (uint32_t i = 0; i < whole; i += LANES) {
-        floats v = exp_negative((load(row + i) - top) * factor);
-        store(row + i, v);
+        floats v = (load(row + i) - top) * factor;
+        v = exp_negative(&v);
+        store(row + i, &v);
         sums += v;
     }
     if (rest > 0) {
-        floats v = exp_negative((load_part(row + whole, rest, -INFINITY) - top) * factor);
-        store_part(row + whole, v, rest);
+        floats v = (load_part(row + whole, rest, -INFINITY) - top) * factor;
+        v = exp_negative(&v);
+        store_part(row + whole, &v, rest);
         sums += v;
     }
-    scale = 1.0f / sum_lanes(sums);
-    for (uint32_t i = 0; i < whole; i += LANES)
-        store(row + i, load(row + i) * scale);
+    scale = 1.0f / sum_lanes(&sums);
+    for (uint32_t i = 0; i < whole; i += LANES) {
+        floats v = load(row + i) * scale;
+        store(row + i, &v);
+    }
     for (uint32_t i = whole; i < width; i++)
         row[i] *= scale;
 }
