@@ -1,0 +1,258 @@
+/*
+ * chunk.c -- units packed into chunks.
+ *
+ * Greedy, one pass: a chunk takes units until the next would be a word too many, then looks back over its
+ * second half for the best place to end: before a heading, a speaker's turn, a paragraph, and among equals the
+ * last. Before a heading it ends at once when half full, so that sections stay together. The next chunk starts
+ * with the last whole sentences of this one, as many as the overlap allows, unless a heading or a turn
+ * parts them. What is left at the end of the text becomes one chunk when it fits, so `words` beyond a document's
+ * length keeps it whole.
+ *
+ * Rejected: cutting every n words (cuts quotes), and optimising all cuts together by dynamic programming (the
+ * same boundaries in nearly all texts, and one edit would move every later cut).
+ */
+#include "chunk_internal.h"
+#include "text/text_internal.h"
+
+#include <sluice/limits.h>
+
+enum { SECTION_BYTES_MAX = 300, PREFIX_BYTES_MAX = 400, TITLE_BYTES_MAX = 240, PATH_BYTES_MAX = 120 };
+
+struct packer {
+    const struct sl_document *document;
+    const struct sl_chunk_options *options;
+    struct sl_outline outline;
+    struct sl_arena *arena;
+    struct sl_buffer chunks; /* struct sl_chunk each */
+    uint32_t heading_at;     /* headings before it start before the chunk under way */
+    uint32_t path[7];        /* heading index + 1 of each level */
+    uint32_t excluded_at;
+};
+
+static bool fits(const struct packer *p, uint32_t first, uint32_t next, uint32_t words)
+{
+    const struct sl_unit *units = p->outline.units;
+
+    return words + units[next].words <= p->options->words &&
+           units[next].byte_end - units[first].byte_start <= SL_CHUNK_BYTES_MAX;
+}
+
+/* The unit after the last one of the chunk that starts at `first`. It must reach past `done` units. */
+static uint32_t chunk_end(const struct packer *p, uint32_t first, uint32_t done)
+{
+    const struct sl_unit *units = p->outline.units;
+    uint32_t count = p->outline.unit_count, words = units[first].words, at = first + 1;
+    uint32_t half = p->options->words / 2, best = 0;
+    uint8_t best_break = SL_BREAK_PART;
+
+    for (; at < count; at++) {
+        if (at > done && words >= half) {
+            if (units[at].before == SL_BREAK_HEADING)
+                break;
+            if (!units[at - 1].clings && units[at].before >= best_break) {
+                best = at;
+                best_break = units[at].before;
+            }
+        }
+        if (!fits(p, first, at, words))
+            break;
+        words += units[at].words;
+    }
+    if (at == count || units[at].before == SL_BREAK_HEADING)
+        best = at;
+    else if (best == 0)
+        best = at;
+    while (best > first + 1 && best > done + 1 && best < count && units[best - 1].clings)
+        best--;
+    return best;
+}
+
+/* Where the chunk after [first, end) starts: back over whole sentences, as far as the overlap allows. */
+static uint32_t overlap_start(const struct packer *p, uint32_t first, uint32_t end)
+{
+    const struct sl_unit *units = p->outline.units;
+    uint32_t start = end, words = 0;
+
+    if (units[end].before >= SL_BREAK_SPEAKER || units[end].before == SL_BREAK_PART)
+        return end;
+    while (start - 1 > first && units[start - 1].whole &&
+           words + units[start - 1].words <= p->options->overlap_words &&
+           units[start].before < SL_BREAK_SPEAKER) {
+        words += units[start - 1].words;
+        start--;
+    }
+    while (start < end && !fits(p, start, end, words)) {
+        words -= units[start].words;
+        start++;
+    }
+    return start;
+}
+
+/* "A > B" for the headings above a chunk, without the one that is the document's title. */
+static struct sl_view section_path(struct packer *p, uint32_t byte_start)
+{
+    const struct sl_outline *outline = &p->outline;
+    struct sl_buffer path = {0};
+    struct sl_view section = SL_VIEW_NULL;
+
+    while (p->heading_at < outline->heading_count &&
+           outline->headings[p->heading_at].byte_start <= byte_start) {
+        uint32_t level = outline->headings[p->heading_at].level;
+
+        p->path[level] = ++p->heading_at;
+        for (uint32_t deeper = level + 1; deeper < 7; deeper++)
+            p->path[deeper] = 0;
+    }
+    for (uint32_t level = 1; level < 7; level++) {
+        const struct sl_heading *heading;
+
+        if (p->path[level] == 0)
+            continue;
+        heading = &outline->headings[p->path[level] - 1];
+        if (path.size == 0 && sl_view_equal(heading->text, p->document->title))
+            continue;
+        if (path.size > 0)
+            sl_buffer_view(&path, SL_VIEW(" > "));
+        sl_buffer_view(&path, heading->text);
+    }
+    if (path.size > 0) {
+        section = (struct sl_view){path.data, path.size};
+        section.size = sl_utf8_floor(section, SECTION_BYTES_MAX);
+        section = sl_arena_copy(p->arena, section);
+    }
+    sl_buffer_fini(&path);
+    return section;
+}
+
+/* The excluded spans inside the chunk; chunks come in order, but may overlap. */
+static void find_excluded(struct packer *p, struct sl_chunk *chunk)
+{
+    const struct sl_outline *outline = &p->outline;
+    uint32_t end;
+
+    while (p->excluded_at < outline->excluded_count &&
+           outline->excluded[p->excluded_at].byte_end <= chunk->byte_start)
+        p->excluded_at++;
+    end = p->excluded_at;
+    while (end < outline->excluded_count && outline->excluded[end].byte_start < chunk->byte_end)
+        end++;
+    chunk->excluded = outline->excluded + (end > p->excluded_at ? p->excluded_at : 0);
+    chunk->excluded_count = end - p->excluded_at;
+}
+
+static void add_chunk(struct packer *p, uint32_t first, uint32_t end)
+{
+    const struct sl_unit *units = p->outline.units;
+    struct sl_chunk chunk = {.byte_start = units[first].byte_start,
+                             .byte_end = units[end - 1].byte_end};
+
+    for (uint32_t i = first; i < end; i++)
+        chunk.word_count += units[i].words;
+    chunk.section = section_path(p, chunk.byte_start);
+    find_excluded(p, &chunk);
+    sl_buffer_add(&p->chunks, &chunk, sizeof chunk);
+}
+
+static enum sl_err pack(struct packer *p, struct sl_error *err)
+{
+    uint32_t first = 0, done = 0, chunk_count = 0;
+
+    while (done < p->outline.unit_count) {
+        if (chunk_count++ == SL_CHUNKS_MAX)
+            return sl_fail(err, SL_REJECT, "too_many_chunks",
+                           "more than %u chunks; raise [chunk] words", SL_CHUNKS_MAX);
+        uint32_t end = chunk_end(p, first, done);
+        SL_INVARIANT(end > done);
+        add_chunk(p, first, end);
+        done = end;
+        first = end < p->outline.unit_count ? overlap_start(p, first, end) : end;
+    }
+    if (p->chunks.failed)
+        return sl_stop(err, SL_EXIT_OS, 0, "memory", "out of memory cutting a document");
+    return SL_OK;
+}
+
+enum sl_err sl_chunk_document(const struct sl_document *document,
+                              const struct sl_chunk_options *options, struct sl_arena *arena,
+                              struct sl_chunk **ret_chunks, uint32_t *ret_count,
+                              struct sl_error *err)
+{
+    struct packer packer = {.document = document, .options = options, .arena = arena};
+    struct sl_view copy;
+    enum sl_err code;
+
+    SL_PRE(options->words >= 1 && options->overlap_words < options->words);
+    if (!sl_text_visible(document->text))
+        return sl_fail(err, SL_REJECT, "no_text", "nothing in the text can be seen");
+    if ((code = sl_outline_make(document, options, arena, &packer.outline, err)) != SL_OK)
+        return code;
+    if (packer.outline.unit_count == 0)
+        return sl_fail(err, SL_REJECT, "no_text", "the text is nothing but boilerplate");
+    code = pack(&packer, err);
+    if (code == SL_OK) {
+        copy = sl_arena_copy(arena, (struct sl_view){packer.chunks.data, packer.chunks.size});
+        if (copy.data == NULL)
+            code = sl_fail(err, SL_REJECT, "too_large", "the chunks do not fit into memory");
+    }
+    if (code == SL_OK) {
+        *ret_chunks = (struct sl_chunk *)(void *)(uintptr_t)copy.data;
+        *ret_count = (uint32_t)(copy.size / sizeof(struct sl_chunk));
+    }
+    sl_buffer_fini(&packer.chunks);
+    return code;
+}
+
+/* ------------------------------------------------------------------ prefix, text */
+
+/* Append one line of at most `bytes_max` bytes, its white space and controls as spaces. */
+static size_t add_line(char *out, size_t size, struct sl_view line, size_t bytes_max)
+{
+    line = sl_view_trim(line);
+    line.size = sl_utf8_floor(line, bytes_max);
+    if (line.size == 0)
+        return size;
+    for (size_t i = 0; i < line.size; i++)
+        out[size++] = (unsigned char)line.data[i] < ' ' ? ' ' : line.data[i];
+    out[size++] = '\n';
+    return size;
+}
+
+struct sl_view sl_chunk_prefix(const struct sl_document *document, const struct sl_chunk *chunk,
+                               struct sl_arena *arena)
+{
+    char lines[PREFIX_BYTES_MAX];
+    size_t size = 0;
+
+    size = add_line(lines, size, document->title, TITLE_BYTES_MAX);
+    size = add_line(lines, size, chunk->section, PATH_BYTES_MAX);
+    size = add_line(lines, size, document->date, 32);
+    return sl_arena_copy(arena, (struct sl_view){lines, size});
+}
+
+struct sl_view sl_chunk_text(const struct sl_document *document, const struct sl_chunk *chunk,
+                             struct sl_view prefix, uint32_t byte_start, uint32_t byte_end,
+                             struct sl_arena *arena)
+{
+    char *text = sl_arena_alloc(arena, prefix.size + (byte_end - byte_start) + 1);
+    size_t size = prefix.size;
+    uint32_t at = byte_start;
+
+    SL_PRE(chunk->byte_start <= byte_start && byte_start < byte_end &&
+           byte_end <= chunk->byte_end);
+    if (text == NULL)
+        return SL_VIEW_NULL;
+    if (prefix.size > 0)
+        memcpy(text, prefix.data, prefix.size);
+    for (uint32_t i = 0; i <= chunk->excluded_count; i++) {
+        uint32_t stop = i < chunk->excluded_count ? chunk->excluded[i].byte_start : byte_end;
+
+        stop = stop < byte_end ? stop : byte_end;
+        if (stop > at) {
+            memcpy(text + size, document->text.data + at, stop - at);
+            size += stop - at;
+        }
+        if (i < chunk->excluded_count && chunk->excluded[i].byte_end > at)
+            at = chunk->excluded[i].byte_end;
+    }
+    return (struct sl_view){text, size};
+}

@@ -1,0 +1,47 @@
+/* chunk_internal.h -- the pieces chunks are packed from. */
+#ifndef SLUICE_CHUNK_INTERNAL_H
+#define SLUICE_CHUNK_INTERNAL_H
+
+#include "markdown.h"
+
+#include <sluice/chunk.h>
+
+/* How good a place the start of a unit is to begin a chunk. */
+enum sl_break {
+    SL_BREAK_PART = 0, /* inside a sentence */
+    SL_BREAK_SENTENCE,
+    SL_BREAK_PARAGRAPH,
+    SL_BREAK_SPEAKER,
+    SL_BREAK_HEADING
+};
+
+/* A sentence, or a part of one that is too long. Units follow each other in the text. */
+struct sl_unit {
+    uint32_t byte_start;
+    uint32_t byte_end;
+    uint32_t words;
+    uint8_t before; /* enum sl_break at its start */
+    bool whole;     /* a whole sentence */
+    bool clings;    /* a heading or a speaker's label: must not end a chunk */
+};
+
+struct sl_outline {
+    struct sl_unit *units;
+    uint32_t unit_count;
+    struct sl_heading *headings;
+    uint32_t heading_count;
+    struct sl_span *excluded;
+    uint32_t excluded_count;
+};
+
+/*
+ * Everything about the text that packing needs: units with their breaks, headings, excluded spans.
+ *
+ * Owns:    lives in `arena`.
+ * Errors:  SL_REJECT too_large; SL_STOP icu, memory
+ */
+enum sl_err sl_outline_make(const struct sl_document *document,
+                            const struct sl_chunk_options *options, struct sl_arena *arena,
+                            struct sl_outline *ret_outline, struct sl_error *err);
+
+#endif

@@ -1,0 +1,275 @@
+/*
+ * ingest.c -- the stages of one record in a row, and what of it must be embedded.
+ *
+ * Reading does everything that needs no encoder: decode, chunk, windows, terms. Then the index is asked what it
+ * holds of the same key: with the same content nothing is embedded at all, else only the windows whose hash
+ * it does not know. The snapshot is closed before anything is embedded, so a vector may be gone when the batch
+ * applies the document; sl_ingest_again() then lists them all.
+ *
+ * A document that brings its own vector is one chunk with one window: the vector stands for the whole text,
+ * and giving it to each of several chunks would fill the results with copies.
+ */
+#include "text/text_internal.h"
+
+#include <sluice/ingest.h>
+#include <sluice/limits.h>
+
+#include <math.h>
+#include <stdio.h>
+
+static enum sl_err full(struct sl_error *err)
+{
+    return sl_fail(err, SL_REJECT, "too_large", "the document needs more memory than one may take");
+}
+
+/* ------------------------------------------------------------------ terms */
+
+/* The language whose rules the document's words follow: its own word on it, else a guess. */
+static const char *language_of(const struct sl_document *document, char ret_code[4])
+{
+    if (document->lang.size < 2)
+        return sl_text_language(document->text);
+    memcpy(ret_code, document->lang.data, 2);
+    ret_code[2] = document->lang.size > 2 ? document->lang.data[2] : '\0';
+    ret_code[3] = '\0';
+    return ret_code;
+}
+
+static enum sl_err add_terms(struct sl_ingest *ingest, struct sl_error *err)
+{
+    const struct sl_document *document = &ingest->document;
+    char code_text[4];
+    const char *language = language_of(document, code_text);
+
+    for (uint32_t i = 0; i < ingest->chunk_count; i++) {
+        struct sl_chunk *chunk = &ingest->chunks[i];
+        struct sl_view prefix = sl_chunk_prefix(document, chunk, ingest->arena);
+        struct sl_view text = SL_VIEW_NULL;
+        struct sl_term_count *terms;
+        enum sl_err code;
+
+        if (prefix.data != NULL)
+            text = sl_chunk_text(document, chunk, prefix, chunk->byte_start, chunk->byte_end,
+                                 ingest->arena);
+        if (text.data == NULL)
+            return full(err);
+        code = sl_text_terms(text, language, ingest->arena, &terms, &chunk->term_count,
+                             &chunk->length_terms, err);
+        if (code != SL_OK)
+            return code;
+        chunk->terms = terms;
+    }
+    return SL_OK;
+}
+
+/* ------------------------------------------------------------------ vectors */
+
+/* The document's own vector, scaled to length 1, as the one window of its one chunk. */
+static enum sl_err own_vector(struct sl_ingest *ingest, const struct sl_embedder *embedder,
+                              struct sl_error *err)
+{
+    const struct sl_document *document = &ingest->document;
+    uint32_t dim = document->vector_dim;
+    float *vector = SL_NEW_ARRAY(ingest->arena, float, dim);
+    struct sl_chunk *chunk = ingest->chunks;
+    double norm = 0;
+
+    if (dim != embedder->dim)
+        return sl_fail(err, SL_REJECT, "bad_vector", "vector: %u numbers; the index holds %u", dim,
+                       embedder->dim);
+    if (document->vector_model.data != NULL && !sl_view_is(document->vector_model, embedder->name) &&
+        !sl_view_is(document->vector_model, embedder->fingerprint))
+        return sl_fail(err, SL_REJECT, "bad_vector", "vector_model: the index was made by '%s'",
+                       embedder->name);
+    if (vector == NULL)
+        return full(err);
+    for (uint32_t i = 0; i < dim; i++)
+        norm += (double)document->vector[i] * (double)document->vector[i];
+    norm = sqrt(norm);
+    for (uint32_t i = 0; i < dim; i++)
+        vector[i] = (float)((double)document->vector[i] / norm);
+    for (uint32_t i = 0; i < ingest->chunk_count; i++) {
+        struct sl_window *window = SL_NEW(ingest->arena, struct sl_window);
+        if (window == NULL)
+            return full(err);
+        *window = (struct sl_window){.byte_start = chunk[i].byte_start,
+                                     .byte_end = chunk[i].byte_end,
+                                     .vector = vector};
+        memcpy(window->hash, document->content_hash, SL_HASH_BYTES);
+        chunk[i].windows = window;
+        chunk[i].window_count = 1;
+    }
+    return SL_OK;
+}
+
+static uint32_t window_total(const struct sl_ingest *ingest)
+{
+    uint32_t total = 0;
+
+    for (uint32_t i = 0; i < ingest->chunk_count; i++)
+        total += ingest->chunks[i].window_count;
+    return total;
+}
+
+/* May the stored vector of this window be kept? NULL snapshot: no. */
+static bool known(const struct sl_snapshot *snapshot, const struct sl_ingest *ingest,
+                  const struct sl_window *window)
+{
+    return snapshot != NULL && sl_snapshot_has_window(snapshot, ingest->document.topic,
+                                                      ingest->document.key, window->hash);
+}
+
+/* List the texts of all windows the snapshot does not know. */
+static enum sl_err list_texts(struct sl_ingest *ingest, const struct sl_snapshot *snapshot,
+                              const struct sl_embedder *embedder, struct sl_error *err)
+{
+    uint32_t total = window_total(ingest), count = 0;
+
+    ingest->texts = SL_NEW_ARRAY(ingest->arena, struct sl_view, total);
+    ingest->vectors = SL_NEW_ARRAY(ingest->arena, float *, total);
+    ingest->windows = SL_NEW_ARRAY(ingest->arena, struct sl_window *, total);
+    if (ingest->texts == NULL || ingest->vectors == NULL || ingest->windows == NULL)
+        return full(err);
+    for (uint32_t i = 0; i < ingest->chunk_count; i++) {
+        struct sl_chunk *chunk = &ingest->chunks[i];
+        struct sl_view prefix =
+            sl_chunk_window_prefix(&ingest->document, chunk, embedder, ingest->arena);
+
+        if (prefix.data == NULL)
+            return full(err);
+        for (uint32_t w = 0; w < chunk->window_count; w++) {
+            struct sl_window *window = &chunk->windows[w];
+
+            if (known(snapshot, ingest, window))
+                continue;
+            ingest->windows[count] = window;
+            ingest->texts[count] = sl_chunk_text(&ingest->document, chunk, prefix,
+                                                 window->byte_start, window->byte_end, ingest->arena);
+            if (ingest->texts[count++].data == NULL)
+                return full(err);
+        }
+    }
+    ingest->text_count = count;
+    return SL_OK;
+}
+
+/* ------------------------------------------------------------------ the index */
+
+/* Is this very content stored under the key already? */
+static enum sl_err stored_already(const struct sl_snapshot *snapshot,
+                                  const struct sl_ingest *ingest, bool *ret_same,
+                                  struct sl_error *err)
+{
+    struct sl_document stored;
+    struct sl_error local = {0};
+    sl_doc_id doc;
+    uint32_t chunk_count;
+    enum sl_err code = sl_snapshot_find(snapshot, ingest->document.topic, ingest->document.key,
+                                        &doc, &local);
+
+    *ret_same = false;
+    if (code == SL_OK)
+        code = sl_snapshot_document(snapshot, doc, ingest->arena, &stored, &chunk_count, &local);
+    if (code == SL_REJECT && strcmp(local.reason, "not_found") == 0)
+        return SL_OK;
+    if (code != SL_OK) {
+        if (err != NULL)
+            *err = local;
+        return code;
+    }
+    *ret_same = memcmp(stored.content_hash, ingest->document.content_hash,
+                       sizeof stored.content_hash) == 0;
+    return SL_OK;
+}
+
+/* Find what need not be embedded, and list the rest. */
+static enum sl_err ask_index(struct sl_ingest *ingest, struct sl_index *index,
+                             const struct sl_embedder *embedder, struct sl_error *err)
+{
+    SL_CLEANUP(sl_snapshot_closep) struct sl_snapshot *snapshot = NULL;
+    enum sl_err code = SL_OK;
+
+    if (index != NULL) {
+        code = sl_snapshot_open(index, &snapshot, err);
+        if (code == SL_OK)
+            code = stored_already(snapshot, ingest, &ingest->unchanged, err);
+    }
+    if (code != SL_OK || ingest->unchanged || embedder == NULL || ingest->document.vector != NULL)
+        return code;
+    return list_texts(ingest, snapshot, embedder, err);
+}
+
+/* ------------------------------------------------------------------ the calls */
+
+static enum sl_err cut(struct sl_ingest *ingest, const struct sl_ingest_options *options,
+                       struct sl_error *err)
+{
+    struct sl_chunk_options chunk = options->chunk;
+    const struct sl_embedder *embedder = options->embedder;
+    bool own = ingest->document.vector != NULL && embedder != NULL;
+    enum sl_err code;
+
+    if (own)
+        chunk.words = SL_CHUNK_WORDS_MAX;
+    code = sl_chunk_document(&ingest->document, &chunk, ingest->arena, &ingest->chunks,
+                             &ingest->chunk_count, err);
+    if (code != SL_OK || embedder == NULL)
+        return code;
+    if (own)
+        return own_vector(ingest, embedder, err);
+    return sl_chunk_windows(&ingest->document, ingest->chunks, ingest->chunk_count, embedder,
+                            ingest->arena, err);
+}
+
+enum sl_err sl_ingest_read(const struct sl_message *message, const struct sl_ingest_options *options,
+                           struct sl_index *index, struct sl_arena *arena,
+                           struct sl_ingest **ret_ingest, struct sl_error *err)
+{
+    struct sl_ingest *ingest = SL_NEW(arena, struct sl_ingest);
+    enum sl_err code;
+
+    if (ingest == NULL)
+        return full(err);
+    ingest->arena = arena;
+    code = sl_decode(message, &options->decode, arena, &ingest->document, &ingest->decoded, err);
+    if (code == SL_OK && ingest->decoded == SL_DECODED_DOCUMENT) {
+        if ((code = cut(ingest, options, err)) != SL_OK ||
+            (code = ask_index(ingest, index, options->embedder, err)) != SL_OK ||
+            (code = add_terms(ingest, err)) != SL_OK)
+            return code;
+    }
+    if (code == SL_OK)
+        *ret_ingest = ingest;
+    return code;
+}
+
+enum sl_err sl_ingest_again(struct sl_ingest *ingest, const struct sl_embedder *embedder,
+                            struct sl_error *err)
+{
+    ingest->unchanged = false;
+    if (embedder == NULL || ingest->document.vector != NULL)
+        return SL_OK;
+    return list_texts(ingest, NULL, embedder, err);
+}
+
+enum sl_err sl_ingest_finish(struct sl_ingest *ingest, struct sl_index *index,
+                             struct sl_prepared **ret_prepared, struct sl_error *err)
+{
+    SL_PRE(ingest->decoded == SL_DECODED_DOCUMENT);
+    for (uint32_t i = 0; i < ingest->text_count; i++) {
+        SL_PRE(ingest->vectors[i] != NULL);
+        ingest->windows[i]->vector = ingest->vectors[i];
+    }
+    return sl_index_prepare(index, &ingest->document, ingest->chunks, ingest->chunk_count,
+                            ret_prepared, err);
+}
+
+void sl_ingest_fingerprint(const struct sl_ingest_options *options, char *ret_text)
+{
+    const struct sl_embedder *embedder = options->embedder;
+
+    (void)snprintf(ret_text, 256, "analyzer=%u words=%u overlap=%u boilerplate=%s embedder=%s:%s",
+                   SL_ANALYZER_VERSION, options->chunk.words, options->chunk.overlap_words,
+                   options->chunk.boilerplate ? "on" : "off", embedder ? embedder->name : "none",
+                   embedder ? embedder->fingerprint : "-");
+}
