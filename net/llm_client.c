@@ -148,12 +148,14 @@ static char *endpoint_of(const char *url, bool path_empty)
     struct sl_view base = sl_view_of(url);
     struct sl_buffer whole = {0};
 
-    while (ends_with(base, SL_VIEW("/")))
+    bool is_whole = strchr(url, '?') != NULL; /* with its own parameters: not touched */
+
+    while (!is_whole && ends_with(base, SL_VIEW("/")))
         base.size--;
     sl_buffer_view(&whole, base);
-    if (path_empty)
+    if (!is_whole && path_empty)
         sl_buffer_view(&whole, SL_VIEW("/v1/chat/completions"));
-    else if (!ends_with(base, SL_VIEW("/chat/completions")))
+    else if (!is_whole && !ends_with(base, SL_VIEW("/chat/completions")))
         sl_buffer_view(&whole, SL_VIEW("/chat/completions"));
     if (whole.failed) {
         sl_buffer_fini(&whole);

@@ -94,6 +94,21 @@ enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_passage *pa
 double sl_relevance(const struct sl_evidence *evidence);
 double sl_relevance_min(const struct sl_evidence *evidence);
 
+/*
+ * Let a chat model answer from the passages, and check what it says.
+ *
+ * Post:    on SL_OK either *ret_declined (the model says the passages do not answer), or *ret_answer has text
+ *          and at least one citation, every quote true. *ret_answer is touched only then.
+ * Owns:    lives in `arena`, quotes are views into the snapshot.
+ * Thread:  any.
+ * Blocks:  network, until deadline_us of the monotonic clock.
+ * Errors:  SL_AGAIN llm_unavailable; SL_REJECT llm_rejected, llm_broken, llm_unverified, too_large
+ */
+enum sl_err sl_llm_answer(struct sl_generator *generator, struct sl_view question,
+                          const struct sl_passage *passages, uint32_t passage_count,
+                          int64_t deadline_us, struct sl_arena *arena,
+                          struct sl_extracted *ret_answer, bool *ret_declined, struct sl_error *err);
+
 /* Fill a citation from a passage and a range of its document's text. */
 struct sl_citation sl_citation_of(const struct sl_passage *passage, uint32_t n, uint32_t byte_start,
                                   uint32_t byte_end, float score);

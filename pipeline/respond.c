@@ -147,6 +147,54 @@ static enum sl_err check_quotes(struct answering *a)
     return SL_OK;
 }
 
+static int64_t generate_deadline_us(const struct answering *a, int64_t now)
+{
+    int64_t own = a->responder->generate_deadline_ms
+                      ? now + (int64_t)a->responder->generate_deadline_ms * 1000
+                      : INT64_MAX;
+
+    return own < a->deadline_us ? own : a->deadline_us;
+}
+
+/* Let the chat model write; whatever goes wrong leaves the extracted answer, with the reason as warning. */
+static enum sl_err generate(struct answering *a, const struct sl_passage *passages, uint32_t count)
+{
+    struct sl_generator *generator = a->responder->generator;
+    struct sl_extracted written = {0};
+    struct sl_error why = {0};
+    int64_t start = now_us(a);
+    bool declined = false;
+    enum sl_err e = sl_llm_answer(generator, a->question->text, passages, count,
+                                  generate_deadline_us(a, start), a->arena, &written, &declined, &why);
+
+    a->answer->generate_ms = (double)(now_us(a) - start) / 1000.0;
+    if (e == SL_STOP) {
+        *a->err = why;
+        return e;
+    }
+    if (e) {
+        struct sl_buffer text = {0};
+        sl_buffer_format(&text, "%s: %s", why.reason, why.message);
+        e = add_warning(a, (struct sl_view){text.data ? text.data : "", text.size});
+        sl_buffer_fini(&text);
+        return e;
+    }
+    a->answer->answer_model = sl_arena_copy(a->arena, sl_view_of(generator->model));
+    if (a->answer->answer_model.data == NULL)
+        return no_memory(a);
+    if (declined) {
+        a->answer->status = SL_STATUS_NOT_FOUND;
+        a->answer->text = SL_VIEW("");
+        a->answer->citations = NULL;
+        a->answer->citation_count = 0;
+        return SL_OK;
+    }
+    a->answer->text = written.text;
+    a->answer->citations = written.citations;
+    a->answer->citation_count = written.citation_count;
+    return SL_OK;
+}
+
 static enum sl_err answer_question(struct answering *a)
 {
     struct sl_answer *answer = a->answer;
@@ -174,6 +222,10 @@ static enum sl_err answer_question(struct answering *a)
     answer->text = extracted.text;
     answer->citations = extracted.citations;
     answer->citation_count = extracted.citation_count;
+    if ((e = check_deadline(a)))
+        return e;
+    if (a->responder->generator != NULL && (e = generate(a, passages, passage_count)))
+        return e;
     return check_quotes(a);
 }
 
