@@ -141,6 +141,20 @@ void sl_config_markdown(struct sl_buffer *out);
 void sl_config_defaults(struct sl_buffer *out);
 bool sl_config_explain(const char *name, struct sl_buffer *out);
 
+/* The collection's name: the file's name without directory and ".conf"; "sluiced" when nothing is left. */
+struct sl_view sl_config_name(const char *file);
+
+/*
+ * Append "[section] key, ..." of what differs between two configurations and is not taken over by a reload.
+ *
+ * Owns:    appends to `out`; nothing when nothing differs.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  out->failed
+ */
+void sl_config_restart_needed(const struct sl_config *old, const struct sl_config *now,
+                              struct sl_buffer *out);
+
 /*
  * Read a secret: `name` is a file in $CREDENTIALS_DIRECTORY, or an absolute path (mode 0600 or stricter). A
  * trailing newline is stripped; NUL and other controls are refused.

@@ -6,6 +6,7 @@
  *     config_kafka.c   [kafka]: what librdkafka may be told, and what not
  *     config_check.c   what only several values together can get wrong
  *     config.c         lines, sections, keys; read, parse, free
+ *     config_compare.c what a reload can not take over
  *     config_text.c    sample file, docs/CONFIGURATION.md, explain, defaults
  *     config_secret.c  credentials            config_paths.c  state, runtime, control socket
  */
@@ -114,9 +115,6 @@ bool topic_name_valid(struct sl_view name);
 
 /* What single values cannot get wrong alone. `line_of(option index)` are the lines set in the file, 0 = default. */
 void config_check(const struct sl_config *config, const int *lines, struct problems *problems);
-
-/* The instance's name: the file's name without directory and ".conf"; "sluiced" when nothing is left. */
-struct sl_view sl_config_instance(const char *file);
 
 /* The default of [index] path: $STATE_DIRECTORY, else /var/lib/sluiced/<instance>. Caller frees; NULL: memory. */
 char *sl_config_state_path(const char *file);

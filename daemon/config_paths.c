@@ -16,7 +16,7 @@
 #define CONFIG_DIRECTORY "/etc/sluiced/"
 #define STATE_DIRECTORY  "/var/lib/sluiced/"
 
-struct sl_view sl_config_instance(const char *file)
+struct sl_view sl_config_name(const char *file)
 {
     const char *slash = strrchr(file, '/');
     struct sl_view name = sl_view_of(slash == NULL ? file : slash + 1);
@@ -29,7 +29,7 @@ struct sl_view sl_config_instance(const char *file)
 char *sl_config_state_path(const char *file)
 {
     const char *given = getenv("STATE_DIRECTORY");
-    struct sl_view name = sl_config_instance(file);
+    struct sl_view name = sl_config_name(file);
     char *path = NULL;
 
     if (given != NULL && given[0] == '/')
@@ -61,7 +61,7 @@ enum sl_err sl_control_listen_path(const struct sl_config *config, char *path, s
 /* /run/sluiced/NAME when the file is /etc/sluiced/NAME.conf. */
 static bool run_directory(const char *file, char *directory, size_t size)
 {
-    struct sl_view name = sl_config_instance(file);
+    struct sl_view name = sl_config_name(file);
     size_t prefix = strlen(CONFIG_DIRECTORY);
 
     if (strncmp(file, CONFIG_DIRECTORY, prefix) != 0 || strchr(file + prefix, '/') != NULL)

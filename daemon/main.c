@@ -1,0 +1,139 @@
+/*
+ * main.c -- the sluiced program: options, configuration, then sl_supervise().
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "daemon/metrics.h"
+#include "daemon/notify.h"
+#include "daemon/signals.h"
+#include "daemon/supervise.h"
+#include "net/kafka_conf.h"
+#include "net/versions.h"
+
+#define CONFIG_DEFAULT "/etc/sluiced/sluiced.conf"
+
+enum { OPTION_CHECK = 256, OPTION_VERSION };
+
+static const char usage[] =
+    "usage: sluiced [-c FILE] [--check]\n"
+    "\n"
+    "Turns documents and questions on Kafka into cited answers on Kafka.\n"
+    "\n"
+    "  -c, --config FILE  configuration; default " CONFIG_DEFAULT "\n"
+    "      --check        only check it: say all that is wrong with it; exit code 0 or 78\n"
+    "      --version      print versions\n"
+    "  -h, --help         print this\n"
+    "\n"
+    "SIGHUP reads the configuration again, SIGTERM finishes what is under way and leaves.\n"
+    "Exit codes: 64 usage, 66 no configuration file, 71 system, 73 index in use, 74 disk,\n"
+    "75 left before it was finished, 77 permission, 78 configuration.\n";
+
+static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
+                                             {"check", no_argument, NULL, OPTION_CHECK},
+                                             {"version", no_argument, NULL, OPTION_VERSION},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {NULL, 0, NULL, 0}};
+
+static int print_version(void)
+{
+    printf("sluiced %s\nlibrdkafka %s\nlmdb %s\ncurl %s\n", SLUICE_VERSION,
+           sl_kafka_version(), SLUICE_LMDB_VERSION, sl_version_curl());
+    return fflush(stdout) == 0 ? SL_EXIT_OK : SL_EXIT_IO;
+}
+
+static int print_usage(void)
+{
+    return fputs(usage, stdout) >= 0 && fflush(stdout) == 0 ? SL_EXIT_OK : SL_EXIT_IO;
+}
+
+/* Secrets are in this memory: no core file, no debugger, no reading through /proc by another process. */
+static void harden(void)
+{
+    const struct rlimit none = {0, 0};
+
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)umask(077);
+}
+
+/* Read the file; what is wrong goes to standard error, line by line. */
+static struct sl_config *config_read(const char *file, struct sl_error *err)
+{
+    struct sl_config *config = NULL;
+    struct sl_buffer problems = {0};
+
+    if (sl_config_read(file, &config, &problems, err) != SL_OK) {
+        fputs(problems.size > 0 ? problems.data : "", stderr);
+        fprintf(stderr, "sluiced: %s\n", err->message);
+        sl_notify_errno(err->foreign_code, "%s", err->message);
+    }
+    sl_buffer_fini(&problems);
+    return config;
+}
+
+static int check(const char *file)
+{
+    struct sl_error err = {0};
+    struct sl_config *config = config_read(file, &err);
+
+    if (config == NULL)
+        return SL_EXIT_CONFIG;
+    printf("%s: good\n", file);
+    sl_config_free(config);
+    return SL_EXIT_OK;
+}
+
+static int run(const char *file)
+{
+    struct sl_error err = {0};
+    struct sl_config *config;
+    int signals, exit_code;
+
+    harden();
+    config = config_read(file, &err);
+    if (config == NULL)
+        return err.exit_code;
+    if (sl_signals_open(&signals, &err) != SL_OK) {
+        fprintf(stderr, "sluiced: %s\n", err.message);
+        sl_config_free(config);
+        return err.exit_code;
+    }
+    sl_metrics_build_info(sl_kafka_version(), SLUICE_LMDB_VERSION, sl_version_curl());
+    exit_code = sl_supervise(config, signals);
+    (void)close(signals);
+    sl_metrics_reset();
+    return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    const char *file = CONFIG_DEFAULT;
+    bool only_check = false;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+        if (option == 'c')
+            file = optarg;
+        else if (option == OPTION_CHECK)
+            only_check = true;
+        else if (option == OPTION_VERSION)
+            return print_version();
+        else if (option == 'h')
+            return print_usage();
+        else
+            return SL_EXIT_USAGE;
+    }
+    if (optind < argc) {
+        fprintf(stderr, "sluiced: what is '%s'? allowed: options only, see --help\n", argv[optind]);
+        return SL_EXIT_USAGE;
+    }
+    return only_check ? check(file) : run(file);
+}
