@@ -127,7 +127,7 @@ static bool is_ours(const struct asking *asking, const struct sl_message *messag
 static int await_answer(struct asking *asking, struct sl_buffer *ret_answer)
 {
     const struct timespec pause = {.tv_nsec = 100000000};
-    char last[256] = "";
+    char last[320] = "";
 
     while (left_ms(asking) > 0) {
         struct sl_kafka_event event;

@@ -123,7 +123,7 @@ static enum sl_err evaluate(struct evaluation *evaluation, uint32_t i, struct sl
     const struct ctl_query *query = &evaluation->queries.items[evaluation->first + i];
     struct sl_question question;
     struct sl_retrieved *retrieved;
-    struct ranking ranking;
+    struct ranking ranking = {0};
     enum sl_err code = sl_snapshot_open(evaluation->opened->index, &snapshot, err);
 
     if (code == SL_OK)

@@ -1,6 +1,7 @@
 /*
  * cmd_search.c -- `sluicectl search`: the daemon's search by hand, and how it came to its order.
  */
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -40,10 +41,11 @@ static void name_text(struct sl_buffer *out, const char *name, struct sl_view te
     sl_json_string(out, text);
 }
 
+/* To six decimals: a float has no more to say, and its tail differs between machines. */
 static void name_number(struct sl_buffer *out, const char *name, double number)
 {
     sl_json_name(out, name);
-    sl_json_number(out, number);
+    sl_json_number(out, round(number * 1e6) / 1e6);
 }
 
 static void name_day(struct sl_buffer *out, const char *name, sl_day day)
@@ -59,17 +61,13 @@ static void name_day(struct sl_buffer *out, const char *name, sl_day day)
     sl_json_string(out, sl_view_of(text));
 }
 
-/* Rank and score in one leg; null when it did not return this chunk. */
-static void name_leg(struct sl_buffer *out, const char *name, uint32_t rank, float score)
+/* Score and rank in one leg, named as in an answer's hits; null when it did not return this chunk.
+ */
+static void name_leg(struct sl_buffer *out, const char *score_name, float score,
+                     const char *rank_name, uint32_t rank)
 {
-    sl_json_name(out, name);
-    if (rank == 0) {
-        sl_buffer_format(out, "null");
-        return;
-    }
-    sl_buffer_format(out, "{\"rank\": %u", rank);
-    name_number(out, "score", (double)score);
-    sl_buffer_format(out, "}");
+    name_number(out, score_name, rank > 0 ? (double)score : (double)NAN);
+    name_number(out, rank_name, rank > 0 ? (double)rank : (double)NAN);
 }
 
 static void found_json(struct sl_buffer *out, const struct found *found)
@@ -98,8 +96,10 @@ static void found_json(struct sl_buffer *out, const struct found *found)
         sl_json_string(out, sl_view_range(found->snippet.text, mark->byte_start, mark->byte_end));
     }
     sl_buffer_format(out, "]");
-    name_leg(out, "lexical", found->result->lexical_rank, found->result->lexical_score);
-    name_leg(out, "vector", found->result->vector_rank, found->result->vector_score);
+    name_leg(out, "lexical_score", found->result->lexical_score, "lexical_rank",
+             found->result->lexical_rank);
+    name_leg(out, "vector_score", found->result->vector_score, "vector_rank",
+             found->result->vector_rank);
     sl_buffer_format(out, "}");
 }
 

@@ -189,7 +189,7 @@ static enum sl_err list_texts(struct import_round *round, struct sl_error *err)
 static void encode_texts(struct import_round *round, uint32_t first, uint32_t count)
 {
     const struct sl_embedder *embedder = round->opened->embedder;
-    struct sl_view views[BATCH_TEXTS_MAX];
+    struct sl_view views[BATCH_TEXTS_MAX] = {0};
     struct sl_error err = {0};
     enum sl_err result;
 

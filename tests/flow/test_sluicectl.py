@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""sluicectl as a program: exit codes, messages, and commands that need no question answered.
+
+    test_sluicectl.py SLUICECTL
+"""
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SLUICECTL = os.path.abspath(sys.argv.pop(1))
+COMMANDS = "put rm ask import search eval answer status stats verify export config dates chunk".split()
+DOCUMENTS = [
+    {"_id": "1", "title": "Kiln", "date": "2015-12-16", "text": "The kiln is fired with beech.", "kind": "note"},
+    {"_id": "2", "title": "Loom", "text": "The loom has forty-two shafts. It is oiled on Fridays.", "tags": ["wood"]},
+    {"_id": "3", "title": "Forge", "text": "The forge burns charcoal.", "open": True, "weight": 2.5, "tags": ["a", "b"]},
+]
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="sluicectl-")
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.config = self.write("sluiced.conf", f"""[kafka]
+bootstrap.servers = 127.0.0.1:1
+[embed]
+backend = none
+[index]
+path = {self.directory}/index
+map_size_max = 1G
+[retrieve]
+mode = lexical
+""")
+
+    def write(self, name, text):
+        path = os.path.join(self.directory, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def lines(self, name, rows):
+        return self.write(name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+    def run_it(self, *arguments, **more):
+        return subprocess.run([SLUICECTL, *arguments], capture_output=True, text=True, timeout=100,
+                              cwd=self.directory, **more)
+
+    def ctl(self, command, *arguments, exit_code=0, **more):
+        done = self.run_it(command, "-c", self.config, *arguments, **more)
+        self.assertEqual(done.returncode, exit_code, done.stdout + done.stderr)
+        return done
+
+    def ctl_json(self, command, *arguments, **more):
+        return json.loads(self.ctl(command, "--json", *arguments, **more).stdout)
+
+    def import_all(self, rows=DOCUMENTS):
+        return self.ctl_json("import", "--jsonl", self.lines("in.jsonl", rows))
+
+
+class Usage(Case):
+    def test_without_a_command_it_lists_them(self):
+        done = self.run_it()
+        self.assertEqual(done.returncode, 64)
+        for command in COMMANDS:
+            self.assertIn(f"  {command}", done.stderr)
+
+    def test_unknown_commands_are_refused_with_the_list(self):
+        for command in ("compact", "backup", "rebuild", "pii", "extract", "serach"):
+            done = self.run_it(command)
+            self.assertEqual(done.returncode, 64)
+            self.assertIn(command, done.stderr)
+            self.assertIn("search", done.stderr)
+
+    def test_each_command_explains_itself(self):
+        for command in COMMANDS:
+            done = self.run_it(command, "--help")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(f"usage: sluicectl {command}", done.stdout)
+
+    def test_unknown_options_and_bad_values_name_what_is_allowed(self):
+        done = self.run_it("search", "x", "--fliter", "a")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("--fliter", done.stderr)
+        self.assertIn("--filter", done.stderr)
+        for value in ("0", "-1", "1.5", "many", ""):
+            done = self.run_it("search", "x", "--k", value)
+            self.assertEqual(done.returncode, 64, value)
+            self.assertIn("1 to 1000", done.stderr)
+        self.assertEqual(self.run_it("search", "x", "--mode", "both").returncode, 64)
+        self.assertEqual(self.run_it("search").returncode, 64)
+        self.assertEqual(self.run_it("search", "a", "b").returncode, 64)
+        self.assertEqual(self.run_it("search", "a", "--k").returncode, 64)
+        self.assertEqual(self.run_it("search", "a", "--exact=1").returncode, 64)
+
+    def test_a_missing_configuration_is_66_and_a_wrong_one_78(self):
+        done = self.run_it("stats", "-c", "nowhere.conf")
+        self.assertEqual(done.returncode, 66)
+        self.assertIn("nowhere.conf", done.stderr)
+        wrong = self.write("wrong.conf", "[chunk]\nwords = few\nwrods = 3\n")
+        done = self.run_it("stats", "-c", wrong)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("wrong.conf:2", done.stderr)
+        self.assertIn("wrong.conf:3", done.stderr)
+
+    def test_a_missing_index_is_66(self):
+        for command in (["stats"], ["verify"], ["export", "--jsonl"], ["search", "x"]):
+            self.assertIn("index", self.ctl(*command, exit_code=66).stderr)
+
+    def test_errors_are_objects_with_json(self):
+        done = self.ctl("stats", "--json", exit_code=66)
+        self.assertEqual(json.loads(done.stderr)["exit_code"], 66)
+
+    def test_options_may_stand_before_the_command(self):
+        self.import_all()
+        done = self.run_it("-c", self.config, "--json", "stats")
+        self.assertEqual(json.loads(done.stdout)["documents"], 3)
+
+    def test_without_a_daemon_status_is_69(self):
+        self.ctl("status", exit_code=69)
+
+    def test_without_a_broker_put_and_ask_are_69(self):
+        for arguments in (["put", "--timeout", "1", "--jsonl", self.lines("d.jsonl", DOCUMENTS[:1])],
+                          ["rm", "--timeout", "1", "k"], ["ask", "--timeout", "1", "why?"]):
+            self.ctl(*arguments, exit_code=69)
+
+
+class Offline(Case):
+    def test_config_explains_lists_and_writes(self):
+        self.assertIn("220", self.run_it("config", "explain", "chunk.words").stdout)
+        done = self.run_it("config", "explain", "no.such")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("no.such", done.stderr)
+        defaults = self.run_it("config", "defaults")
+        self.assertIn("overlap_words", defaults.stdout)
+        self.assertIn("[chunk]", self.run_it("config", "sample").stdout)
+        self.assertEqual(self.run_it("config", "invent").returncode, 64)
+
+    def test_dates_reads_a_range(self):
+        done = self.run_it("dates", "rates in December 2015?", "--json")
+        found = json.loads(done.stdout)
+        self.assertEqual((found["date_from"], found["date_to"]), ("2015-12-01", "2015-12-31"))
+        self.assertEqual(found["phrase"], found["text"].encode()[found["byte_start"]:found["byte_end"]].decode())
+        found = json.loads(self.run_it("dates", "last year", "--now", "2019-07-31", "--json").stdout)
+        self.assertEqual((found["date_from"], found["date_to"]), ("2018-01-01", "2018-12-31"))
+        self.assertFalse(json.loads(self.run_it("dates", "no such thing", "--json").stdout)["found"])
+        self.assertEqual(self.run_it("dates", "x", "--now", "yesterday").returncode, 64)
+
+    def test_chunks_lie_in_the_file(self):
+        text = "# Heading\n\n" + " ".join(f"Sentence number {i} says something." for i in range(200)) + "\n"
+        path = self.write("long.md", text)
+        chunks = [json.loads(line) for line in
+                  self.ctl("chunk", path, "--words", "50", "--overlap", "10", "--json").stdout.splitlines()]
+        self.assertGreater(len(chunks), 15)
+        for chunk in chunks:
+            self.assertEqual(text.encode()[chunk["byte_start"]:chunk["byte_end"]].decode(), chunk["text"])
+            self.assertLessEqual(chunk["words"], 50)
+        self.ctl("chunk", path, "--words", "10", "--overlap", "20", exit_code=64)
+        self.ctl("chunk", "nowhere.md", exit_code=66)
+        self.ctl("chunk", self.write("empty.txt", " \n"), exit_code=65)
+
+
+class Index(Case):
+    def test_import_counts_and_a_second_time_changes_nothing(self):
+        self.assertEqual(self.import_all()["inserted"], 3)
+        before = self.ctl_json("stats")
+        self.assertEqual(self.import_all()["unchanged"], 3)
+        after = self.ctl_json("stats")
+        self.assertEqual([after[name] for name in ("documents", "chunks", "terms_total")],
+                         [before[name] for name in ("documents", "chunks", "terms_total")])
+        self.assertEqual(after["documents"], 3)
+
+    def test_export_goes_back_in_and_comes_out_the_same(self):
+        self.import_all()
+        first = self.ctl("export", "--jsonl").stdout
+        rows = {row["_id"]: row for row in map(json.loads, first.splitlines())}
+        self.assertEqual(rows, {row["_id"]: row for row in DOCUMENTS})
+        exported = self.write("exported.jsonl", first)
+        self.assertEqual(self.ctl_json("import", "--jsonl", exported)["unchanged"], 3)
+        shutil.rmtree(os.path.join(self.directory, "index"))
+        self.assertEqual(self.ctl_json("import", "--jsonl", exported)["inserted"], 3)
+        self.assertEqual(sorted(self.ctl("export").stdout.splitlines()), sorted(first.splitlines()))
+        self.assertEqual(self.ctl_json("verify")["faults"], 0)
+
+    def test_topics_are_apart(self):
+        path = self.lines("in.jsonl", DOCUMENTS[:1])
+        self.ctl("import", "--jsonl", path)
+        self.ctl("import", "--jsonl", path, "--topic", "other")
+        self.assertEqual(self.ctl_json("stats")["documents"], 2)
+        self.assertEqual(len(self.ctl("export", "--topic", "other").stdout.splitlines()), 1)
+
+    def test_files_and_keys(self):
+        path = self.write("a note.txt", "The well is nine fathoms deep.\n")
+        self.ctl("import", path, "--key", "well")
+        self.assertEqual(json.loads(self.ctl("export").stdout)["_id"], "well")
+        self.ctl("import", path, path, "--key", "well", exit_code=64)
+        self.ctl("import", exit_code=64)
+        self.ctl("import", "nowhere.txt", exit_code=66)
+        self.assertIn("--jsonl", self.ctl("import", self.lines("x.jsonl", DOCUMENTS), exit_code=64).stderr)
+
+    def test_a_second_writer_is_refused_and_readers_are_not(self):
+        self.import_all()
+        writer = subprocess.Popen([SLUICECTL, "import", "-c", self.config, "--jsonl", "-"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(writer.kill)
+        path = self.lines("more.jsonl", [{"_id": "9", "text": "late"}])
+        deadline = time.monotonic() + 20
+        while (done := self.run_it("import", "-c", self.config, "--jsonl", path)).returncode == 0:
+            self.assertLess(time.monotonic(), deadline, "the writer never took the lock")
+        self.assertEqual(done.returncode, 73, done.stderr)
+        self.assertGreaterEqual(self.ctl_json("stats")["documents"], 3)
+        self.assertEqual(len(self.ctl_json("search", "charcoal")["hits"]), 1)
+        out, _ = writer.communicate(json.dumps({"_id": "10", "text": "from standard input"}) + "\n", timeout=60)
+        self.assertEqual(writer.returncode, 0, out)
+        self.assertEqual(len(self.ctl_json("search", "standard input")["hits"]), 1)
+
+    def test_other_settings_are_refused(self):
+        self.import_all()
+        with open(self.config, encoding="utf-8") as file:
+            other = self.write("other.conf", file.read() + "[chunk]\nwords = 50\n")
+        done = self.run_it("import", "-c", other, "--jsonl", self.lines("in.jsonl", DOCUMENTS))
+        self.assertEqual(done.returncode, 78, done.stderr)
+
+    def test_search_explains_and_marks(self):
+        self.import_all()
+        found = self.ctl_json("search", "oiled shafts")
+        hit = found["hits"][0]
+        self.assertEqual((hit["doc"], hit["lexical_rank"], hit["vector_rank"]), ("2", 1, None))
+        self.assertEqual(hit["terms"], ["shafts.", "oiled"])
+        text = self.ctl("search", "oiled shafts", "--explain").stdout
+        for word in ("mode", "lexical", "time"):
+            self.assertIn(word, text)
+        self.ctl("search", "x", "--mode", "vector", exit_code=64)
+
+    def test_eval_gives_the_figures_of_a_known_ranking(self):
+        rows = [{"_id": f"d{i}", "text": "heron " * (6 - i) + "reed " * i} for i in range(1, 5)]
+        self.import_all(rows + [{"_id": "e", "text": "nothing of the kind"}])
+        queries = self.lines("q.jsonl", [{"_id": "q1", "text": "heron"}, {"_id": "q2", "query": "reed"},
+                                         {"_id": "q3", "text": "unjudged"}])
+        qrels = self.write("q.tsv", "query-id\tcorpus-id\tscore\nq1\td2\t1\nq1\te\t1\nq2\td4\t1\nq3\te\t0\n")
+        run = os.path.join(self.directory, "run.trec")
+        figures = self.ctl_json("eval", "--queries", queries, "--qrels", qrels, "--run", run)
+        ideal = 1 + 1 / math.log2(3)
+        self.assertEqual(figures["queries"], 2)
+        self.assertAlmostEqual(figures["ndcg@10"], (1 / math.log2(3) / ideal + 1) / 2, places=6)
+        self.assertAlmostEqual(figures["recall@10"], 0.75)
+        self.assertAlmostEqual(figures["recall@100"], 0.75)
+        self.assertAlmostEqual(figures["mrr@10"], 0.75)
+        self.assertEqual(len(figures["ci95"]), 2)
+        with open(run, encoding="utf-8") as file:
+            self.assertEqual(file.readline().split()[:4], ["q1", "Q0", "d1", "1"])
+        self.ctl("eval", "--queries", queries, "--qrels", self.write("bad.tsv", "h\nq1 d1\n"), exit_code=65)
+        self.ctl("eval", "--queries", queries, exit_code=64)
+        self.ctl("eval", "--queries", queries, "--qrels", self.write("none.tsv", "h\th\ts\n"), exit_code=65)
+
+    def test_a_question_file_with_a_bad_line_is_named(self):
+        self.import_all()
+        path = self.write("q.jsonl", '{"_id": "1", "text": "a"}\n{"_id": "2"}\n')
+        self.assertIn("q.jsonl:2", self.ctl("answer", "--queries", path, exit_code=65).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
