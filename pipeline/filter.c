@@ -128,6 +128,7 @@ static enum sl_err scan_number(struct parser *p)
         while (at < size && is_digit(s[at]))
             at++;
     }
+    p->token.kind = NUMBER;
     p->token.byte_end = at;
     while (p->token.byte_end < size && is_word_byte(s[p->token.byte_end]))
         p->token.byte_end++;
@@ -137,7 +138,6 @@ static enum sl_err scan_number(struct parser *p)
         return wrong(p, "a number of at most 32 bytes");
     memcpy(copy, s + p->token.byte_start, at - p->token.byte_start);
     copy[at - p->token.byte_start] = '\0';
-    p->token.kind = NUMBER;
     p->token.number = strtod(copy, NULL);
     return SL_OK;
 }

@@ -61,7 +61,7 @@ static struct sl_view passage_text(const struct sl_passage *passage)
 
 static bool contains(struct sl_view text, const char *part)
 {
-    return memmem(text.data, text.size, part, strlen(part)) != NULL;
+    return text.size > 0 && memmem(text.data, text.size, part, strlen(part)) != NULL;
 }
 
 /* Sixteen hex digits that stand in no passage and not in the question. */
@@ -75,13 +75,16 @@ static void make_fence(struct sl_view question, const struct sl_passage *passage
         struct sl_sha256 *hash = sl_sha256_begin();
         sl_sha256_add(hash, digest, sizeof digest);
         sl_sha256_add(hash, question.data, question.size);
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count; i++) {
+            sl_sha256_add(hash, passages[i].document->title.data, passages[i].document->title.size);
             sl_sha256_add(hash, passage_text(&passages[i]).data, passage_text(&passages[i]).size);
+        }
         sl_sha256_end(hash, digest);
         sl_hex(digest, (FENCE_BYTES - 1) / 2, ret_fence);
         clash = contains(question, ret_fence);
         for (uint32_t i = 0; i < count; i++)
-            clash = clash || contains(passage_text(&passages[i]), ret_fence);
+            clash = clash || contains(passages[i].document->title, ret_fence) ||
+                    contains(passage_text(&passages[i]), ret_fence);
     }
 }
 

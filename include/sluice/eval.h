@@ -1,5 +1,5 @@
 /*
- * sluice/eval.h -- how good a ranking is: the arithmetic, and nothing else.
+ * sluice/eval.h -- how good a ranking or an answer is: the arithmetic, and nothing else.
  *
  * A ranking is given as the grade of each document found, best first: 0 is not relevant, more is better. Gains
  * are linear and discounts log2(rank + 1), as trec_eval and BEIR have them.
@@ -7,7 +7,10 @@
 #ifndef SLUICE_EVAL_H
 #define SLUICE_EVAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include <sluice/view.h>
 
 /*
  * Normalised discounted cumulative gain of the first k: [0, 1].
@@ -63,5 +66,44 @@ double sl_eval_mean(const double *values, uint32_t count);
  * Errors:  none.
  */
 void sl_eval_ci95(const double *values, uint32_t count, double *ret_low, double *ret_high);
+
+/*
+ * How well a score tells two groups apart: the chance that one of `positives` is above one of `negatives`,
+ * ties counting half. 0.5 is guessing.
+ *
+ * Pre:     both counts > 0. Scores are finite.
+ * Shape:   both arrays are sorted in place.
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  CPU: n log n.
+ * Errors:  none.
+ */
+double sl_eval_auroc(double *positives, uint32_t positive_count, double *negatives,
+                     uint32_t negative_count);
+
+/*
+ * The threshold at which the two groups are told apart with the greatest mean of the two rates.
+ *
+ * Pre:     as sl_eval_auroc(), whose sorting is expected.
+ * Post:    *ret_accuracy is that mean; scores >= the result are taken as positive.
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  CPU: linear.
+ * Errors:  none.
+ */
+double sl_eval_threshold(const double *positives, uint32_t positive_count, const double *negatives,
+                         uint32_t negative_count, double *ret_accuracy);
+
+/*
+ * SQuAD's measures of an answer against one accepted answer: lower case, no ASCII punctuation, no articles,
+ * single spaces; then equality, or F1 of the words. Take the greatest over all accepted answers.
+ *
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  CPU: words of the answer x words of the accepted one.
+ * Errors:  none.
+ */
+bool sl_eval_exact(struct sl_view answer, struct sl_view accepted);
+double sl_eval_f1(struct sl_view answer, struct sl_view accepted);
 
 #endif
