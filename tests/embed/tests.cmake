@@ -1,0 +1,15 @@
+# The encoder against golden data made by the reference implementation.
+add_executable(test_golden ${CMAKE_CURRENT_LIST_DIR}/test_golden.c)
+target_link_libraries(test_golden PRIVATE sluice_flags sluice_test sluice)
+target_include_directories(test_golden PRIVATE ${CMAKE_SOURCE_DIR}/pipeline)
+target_compile_definitions(test_golden PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+add_test(NAME embed/golden COMMAND test_golden)
+set_tests_properties(embed/golden PROPERTIES LABELS quick SKIP_RETURN_CODE 77 TIMEOUT 300)
+
+add_test(NAME embed/fetch_model COMMAND ${CMAKE_CURRENT_LIST_DIR}/test_fetch_model.sh)
+set_tests_properties(embed/fetch_model PROPERTIES LABELS quick SKIP_RETURN_CODE 77 TIMEOUT 60)
+
+if(SLUICE_LONG)
+  add_test(NAME embed/make_golden COMMAND ${CMAKE_CURRENT_LIST_DIR}/run.sh)
+  set_tests_properties(embed/make_golden PROPERTIES LABELS long SKIP_RETURN_CODE 77 TIMEOUT 3600)
+endif()
