@@ -6,7 +6,8 @@
  *                       dropped, Snowball stem of the language (English: Porter; also used for the
  *                       Latin words of languages Snowball does not know)
  *     Hangul            NFC; character bigrams of each eojeol, and the eojeol with particles stripped, also
- *                       where digits or Latin letters are part of it (제23조)
+ *                       where digits or Latin letters are part of it (제23조); a stem of two
+ *                       syllables is marked with '_', to differ from the same bigram in a longer word
  *     Han, kana, Thai   bigrams (Han, kana); ICU words (Thai)
  *     digits            kept with inner punctuation (3.5, 2015-12-16) and also part by part
  *

@@ -200,6 +200,25 @@ static bool korean_article(struct sl_view sentence)
     return false;
 }
 
+/* "안녕." 하고 말했다: what follows a quotation in Korean and belongs to it. */
+static bool korean_quoting(struct sl_view sentence, struct sl_view rest)
+{
+    static const char *const quoting[] = {"하고 ", "라고 ", "이라고 ", "고 ", "라며 ", "이라며 ", "하며 ", "라는 "};
+    static const char *const quotes[] = {"\"", "'", "”", "’"};
+    bool quoted = false;
+
+    for (size_t i = 0; i < sizeof quotes / sizeof quotes[0]; i++) {
+        size_t size = strlen(quotes[i]);
+        quoted |= sentence.size > size &&
+                  memcmp(sentence.data + sentence.size - size, quotes[i], size) == 0;
+    }
+    for (size_t i = 0; quoted && i < sizeof quoting / sizeof quoting[0]; i++)
+        if (rest.size > strlen(quoting[i]) &&
+            memcmp(rest.data, quoting[i], strlen(quoting[i])) == 0)
+            return true;
+    return false;
+}
+
 /* Is all of it numbering: "1." "(12)." "IV." "A." "가." "1.2."? */
 static bool numbering(struct sl_view sentence)
 {
@@ -311,6 +330,6 @@ bool sl_sentence_joins(struct sl_view text, size_t block_start, size_t start, si
         (unsigned char)sentence.data[sentence.size - 1] < 0x80)
         return true; /* nothing between them: "3.[4]" */
     return abbreviation(sentence, rest) || korean_date(sentence, rest) ||
-           korean_article(sentence) || numbering(sentence) ||
+           korean_article(sentence) || korean_quoting(sentence, rest) || numbering(sentence) ||
            sl_speaker_label(sentence, line_start) == sentence.size;
 }

@@ -6,8 +6,10 @@
  * "12월", "AI가") are terms of their own too. A morphological analyser was rejected: a dictionary of megabytes
  * for a gain smaller than that of the bigrams over words.
  *
- * The particles are stripped without knowing the word, so "회의" (meeting) loses its last syllable here; its
- * bigram keeps it findable.
+ * A stem of two syllables is written with a '_' behind it, which no other term holds: standing as a word of its
+ * own says more than being two syllables of a longer one. Runs of one syllable between digits ("4월") are no
+ * term, for they are units of dates and numbers. The particles are stripped without knowing the word, so
+ * "회의가" and "회의" meet, but "고양이" loses its last syllable; its bigrams keep it findable.
  */
 #include "term_internal.h"
 
@@ -71,16 +73,19 @@ enum sl_err sl_terms_eojeol(struct sl_term_sink *sink, const UChar *units, int32
 
     for (int32_t at = 0, end; at < count; at = end) {
         end = run_end(units, count, at);
-        if (hangul(units[at])) {
-            sl_terms_bigrams(sink, units + at, end - at);
-        } else {
+        if (!hangul(units[at])) {
             enum sl_err code = sl_terms_words(sink, units + at, end - at, err);
             if (code != SL_OK)
                 return code;
+        } else if (end - at > 1 || !mixed) {
+            sl_terms_bigrams(sink, units + at, end - at);
         }
     }
-    if (mixed || stem != 2) /* a stem of two syllables is one of the bigrams */
-        if (stem < count || count > 2)
-            sl_terms_add_units(sink, units, stem);
+    if (!mixed && stem == 2) {
+        UChar marked[3] = {units[0], units[1], '_'};
+        sl_terms_add_units(sink, marked, 3);
+    } else if (count > 1) {
+        sl_terms_add_units(sink, units, stem);
+    }
     return SL_OK;
 }
