@@ -15,9 +15,10 @@
 #include "ask.h"
 #include "qrels.h"
 
-#define ROUND_QUESTIONS   64u
-#define CHUNKS_PER_RESULT 10u /* how far to look beyond the depth for chunks of the same document  \
-                               */
+#define ROUND_QUESTIONS 64u
+#define CHUNKS_PER_RESULT                                                                          \
+    10u /* how far to look beyond the depth for chunks of the same document                        \
+         */
 
 enum metric { NDCG_10 = 0, RECALL_10, RECALL_100, MRR_10, METRIC_COUNT };
 

@@ -23,7 +23,7 @@ struct ctl_producer {
     uint32_t timeout_ms;
     uint64_t delivered;
     uint64_t failed;
-    bool fatal;
+    bool abandoned; /* what is still queued was told as not delivered already */
     struct ctl_written *written;
     uint32_t written_count;
     char topic[256]; /* of all records */
@@ -63,10 +63,9 @@ static void on_report(void *context, const struct sl_kafka_report *report)
     if (report->result == SL_SENT_OK) {
         producer->delivered++;
         note_written(producer, report->partition, report->offset);
-    } else {
+    } else if (!producer->abandoned) {
         tell_failed(producer, report->tag, report->code_name);
     }
-    producer->fatal |= report->result == SL_SENT_FATAL;
     free(report->tag);
 }
 
@@ -136,6 +135,7 @@ int ctl_producer_finish(struct ctl_producer *producer)
     if (sl_kafka_out_flush(producer->out, (int)producer->timeout_ms, &err) != SL_OK) {
         waiting = sl_kafka_out_waiting(producer->out);
         producer->failed += waiting;
+        producer->abandoned = true;
         return ctl_fail(
             producer->ctl, SL_EXIT_UNAVAILABLE,
             "%u records not delivered within %u s: is a broker reachable? (bootstrap.servers = %s)",
