@@ -115,7 +115,7 @@ static size_t block_end(struct sl_view text, size_t start)
     return sl_grapheme_floor(text, start, end);
 }
 
-/* The block as UTF-16, long runs of combining marks cut. '_' parts words here, unlike in ICU. */
+/* The block as UTF-16, long runs of combining marks cut. '_' and '@' part words here, unlike in ICU. */
 static int32_t to_units(struct sl_text_tools *tools, struct sl_view block)
 {
     int32_t count = 0;
@@ -130,7 +130,7 @@ static int32_t to_units(struct sl_text_tools *tools, struct sl_view block)
         } else {
             marks = 0;
         }
-        if (c == '_')
+        if (c == '_' || c == '@')
             c = ' ';
         U16_APPEND_UNSAFE(tools->units, count, c);
     }
