@@ -18,3 +18,17 @@ set_tests_properties(flow/sluicectl PROPERTIES LABELS quick TIMEOUT 120)
 add_test(NAME tidy/source COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/tools/tidy)
 add_test(NAME tidy/self_test COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/tools/tidy --self-test)
 set_tests_properties(tidy/source tidy/self_test PROPERTIES LABELS quick TIMEOUT 60)
+
+# Public question sets (flow/test_eval_sets.py); those that embed a whole corpus take minutes.
+function(sluice_eval_test case_name label timeout)
+  add_test(NAME quality/${case_name}
+    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/flow/test_eval_sets.py $<TARGET_FILE:sluicectl> ${case_name})
+  set_tests_properties(quality/${case_name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77 TIMEOUT ${timeout})
+endfunction()
+
+sluice_eval_test(xquad_lexical quick 120)
+sluice_eval_test(scifact_lexical quality 600)
+sluice_eval_test(xquad_hybrid quality 600)
+if(SLUICE_LONG)
+  sluice_eval_test(scifact_hybrid long 3600)
+endif()
