@@ -36,9 +36,8 @@ enum sl_err sl_engine_start(const struct sl_config *config, struct sl_engine **r
                             struct sl_error *err);
 
 /*
- * Take over what may change while running: [retrieve] all, [answer] all but `backend`, `url`, `model` and the
- * credential; [workers] queue_items, queue_bytes, memory_budget; [documents] on_gap; [queries] reply_topics.
- * What else differs is named in the log as needing a restart.
+ * Take over what may change while running: [retrieve] all, [index] ef_search, [answer] max_tokens and deadline_ms,
+ * [workers] queue_items, queue_bytes and memory_budget, [documents] on_gap, [queries] reply_topics.
  *
  * Owns:    nothing of `config` is kept: it may be freed at once.
  * Thread:  main.

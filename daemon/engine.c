@@ -1,0 +1,334 @@
+/*
+ * engine.c -- what starts first and what stops last; the one place that knows all threads.
+ *
+ * START   model, index (each can refuse the start with a clear exit code); what the last run left (outbox, reply cache);
+ *         Kafka clients (nothing connects yet); then the threads from the index outwards, so that no stage hands
+ *         anything to one that is not there.
+ * STOP    the other way round: take no more records, let what is under way drain, then end each stage before the one it
+ *         hands to. The last batch holds the last positions; only then do consumers leave and the index closes.
+ *
+ *     feed, topics, asker | workers, encoders, answerers | publisher | indexer | clients | index, model
+ *
+ * What did not drain in time is thrown away: its offset is not in a stored position, so it is read again.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/engine_internal.h"
+#include "daemon/log.h"
+
+/* ------------------------------------------------------------------------------ shared small things */
+
+void engine_fail(struct sl_engine *engine, const struct sl_error *err)
+{
+    pthread_mutex_lock(&engine->mutex);
+    if (!engine->failed) {
+        engine->failure = *err;
+        if (engine->failure.exit_code == 0)
+            engine->failure.exit_code = SL_EXIT_SOFTWARE;
+        engine->failed = true;
+        if (strcmp(err->reason, "corrupt") == 0)
+            sl_metric_add_label(SL_METRIC_CHECKSUM_FAILURES, "index", 1);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+bool sl_engine_failed(struct sl_engine *engine, struct sl_error *err)
+{
+    bool failed;
+
+    pthread_mutex_lock(&engine->mutex);
+    failed = engine->failed;
+    if (failed)
+        *err = engine->failure;
+    pthread_mutex_unlock(&engine->mutex);
+    return failed;
+}
+
+void engine_sleep(struct sl_engine *engine, uint32_t ms)
+{
+    for (uint32_t slept = 0; slept < ms && !engine->ending; slept += 10)
+        usleep((ms - slept < 10 ? ms - slept : 10) * 1000);
+}
+
+void engine_settings(struct sl_engine *engine, struct settings *ret)
+{
+    pthread_mutex_lock(&engine->mutex);
+    *ret = engine->settings;
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+/* ------------------------------------------------------------------------------ settings */
+
+static void free_list(struct sl_config_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct sl_config_list){0};
+}
+
+static struct sl_config_list copy_list(const struct sl_config_list *list)
+{
+    struct sl_config_list copy = {calloc(list->count + 1u, sizeof(char *)), list->count};
+
+    SL_INVARIANT(copy.items != NULL);
+    for (uint32_t i = 0; i < list->count; i++) {
+        copy.items[i] = strdup(list->items[i]);
+        SL_INVARIANT(copy.items[i] != NULL);
+    }
+    return copy;
+}
+
+static void take_settings(struct sl_engine *engine, const struct sl_config *config)
+{
+    uint32_t items = config->workers.queue_items;
+    struct sl_config_list topics = copy_list(&config->queries.reply_topics);
+    struct settings settings;
+
+    setup_settings(config, &settings);
+    pthread_mutex_lock(&engine->mutex);
+    engine->settings = settings;
+    free_list(&engine->reply_topics);
+    engine->reply_topics = topics;
+    pthread_mutex_unlock(&engine->mutex);
+    sl_budget_limit(&engine->budget, items < ENGINE_DOCUMENTS_MAX ? items : ENGINE_DOCUMENTS_MAX - 1,
+                    config->workers.queue_bytes, config->workers.memory_budget);
+}
+
+void sl_engine_reload(struct sl_engine *engine, const struct sl_config *config)
+{
+    take_settings(engine, config);
+}
+
+/* ------------------------------------------------------------------------------ threads */
+
+static enum sl_err start_crew(struct sl_engine *engine, struct crew *crew, const char *name, uint32_t count,
+                              void *(*run)(void *), struct sl_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int code = pthread_create(&crew->threads[crew->count], NULL, run, engine);
+
+        if (code != 0)
+            return sl_stop(err, SL_EXIT_OS, code, "threads", "a thread (%s) could not be started: %s", name,
+                           strerror(code));
+        pthread_setname_np(crew->threads[crew->count++], name);
+    }
+    return SL_OK;
+}
+
+static void join_crew(struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->count; i++)
+        pthread_join(crew->threads[i], NULL);
+    crew->count = 0;
+}
+
+static uint32_t worker_count(const struct sl_config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t count = config->workers.threads ? config->workers.threads : (uint32_t)(cores > 0 ? cores : 1);
+
+    return count < ENGINE_WORKERS_MAX ? count : ENGINE_WORKERS_MAX;
+}
+
+static enum sl_err start_threads(struct sl_engine *engine, struct sl_error *err)
+{
+    uint32_t workers = worker_count(engine->config);
+    uint32_t answerers = workers < 2 ? 2 : workers;
+    uint32_t encoders = engine->embedder ? workers : 0;
+    enum sl_err r = start_crew(engine, &engine->indexer_thread, "indexer", 1, indexer_run, err);
+
+    if (r == SL_OK)
+        r = start_crew(engine, &engine->publisher_thread, "publisher", 1, publisher_run, err);
+    if (r == SL_OK)
+        r = start_crew(engine, &engine->encoders, "encoder", encoders, embedder_run, err);
+    if (r == SL_OK)
+        r = start_crew(engine, &engine->workers, "worker", workers, worker_run, err);
+    if (r == SL_OK)
+        r = start_crew(engine, &engine->answerers, "answerer", answerers, answerer_run, err);
+    if (r == SL_OK)
+        r = start_crew(engine, &engine->asker_thread, "asker", 1, asker_run, err);
+    if (r == SL_OK)
+        r = start_crew(engine, &engine->feed_thread, "feed", 1, feed_run, err);
+    if (r == SL_OK)
+        r = start_crew(engine, &engine->topics_thread, "topics", 1, feed_topics_run, err);
+    return r;
+}
+
+/* ------------------------------------------------------------------------------ start */
+
+static void make_queues(struct sl_engine *engine)
+{
+    engine->lanes = sl_lanes_make();
+    engine->to_workers = sl_queue_make(ENGINE_DOCUMENTS_MAX);
+    engine->to_indexer = sl_queue_make(ENGINE_DOCUMENTS_MAX + 4 * ENGINE_ROWS_MAX);
+    engine->to_answerers = sl_queue_make(2 * ENGINE_QUESTIONS_MAX);
+    engine->to_publisher = sl_queue_make(2 * ENGINE_QUESTIONS_MAX);
+    SL_INVARIANT(engine->lanes && engine->to_workers && engine->to_indexer && engine->to_answerers &&
+                 engine->to_publisher);
+}
+
+static struct sl_engine *make_engine(const struct sl_config *config)
+{
+    struct sl_engine *engine = calloc(1, sizeof(*engine));
+
+    SL_INVARIANT(engine != NULL);
+    engine->config = config;
+    engine->started_us = clock_us();
+    engine->lag_records = -1;
+    pthread_mutex_init(&engine->mutex, NULL);
+    sl_book_init(&engine->documents);
+    sl_book_init(&engine->questions);
+    sl_kafka_instance(config, engine->instance);
+    make_queues(engine);
+    take_settings(engine, config);
+    return engine;
+}
+
+static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
+{
+    enum sl_err r = setup_embedder(engine->config, &engine->embedder, err);
+
+    if (r != SL_OK)
+        return r;
+    setup_ingest(engine->config, engine->embedder, &engine->ingest);
+    r = setup_index(engine, err);
+    if (r == SL_OK)
+        r = setup_generator(engine->config, &engine->generator, err);
+    if (r != SL_OK)
+        return r;
+    engine->parking = parking_open();
+    engine->indexer = indexer_open(engine, err);
+    if (!engine->indexer || !reply_cache_open(engine, err))
+        return SL_STOP;
+    if (engine->embedder)
+        engine->embedding = embedder_open(engine);
+    r = publisher_open(engine, err);
+    if (r == SL_OK)
+        r = asker_open(engine, err);
+    if (r == SL_OK)
+        r = feed_open(engine, err);
+    return r;
+}
+
+enum sl_err sl_engine_start(const struct sl_config *config, struct sl_engine **ret_engine,
+                            struct sl_error *err)
+{
+    struct sl_engine *engine = make_engine(config);
+    enum sl_err r = open_parts(engine, err);
+
+    if (r == SL_OK)
+        r = start_threads(engine, err);
+    if (r != SL_OK) {
+        sl_engine_stop(engine, 0);
+        return r;
+    }
+    *ret_engine = engine;
+    return SL_OK;
+}
+
+/* ------------------------------------------------------------------------------ stop */
+
+static bool is_drained(struct sl_engine *engine)
+{
+    return sl_budget_documents(&engine->budget) == 0 && engine->questions_open == 0 &&
+           (engine->outbox_waiting == 0 || engine->kafka_down) && sl_queue_count(engine->to_indexer) == 0;
+}
+
+static void drain(struct sl_engine *engine, uint32_t drain_ms)
+{
+    int64_t until = clock_us() + (int64_t)drain_ms * 1000;
+
+    while (!is_drained(engine) && !engine->failed && clock_us() < until)
+        usleep(10000);
+    if (!is_drained(engine))
+        sl_log(SL_LOG_WARNING, "drain_incomplete",
+               "%lld documents and %u questions were not finished in time; they are read again at the next start",
+               (long long)sl_budget_documents(&engine->budget), (unsigned)engine->questions_open);
+}
+
+static void end_stages(struct sl_engine *engine)
+{
+    engine->ending = true;
+    sl_queue_close(engine->to_workers);
+    sl_queue_close(engine->to_answerers);
+    if (engine->embedding)
+        embedder_stop(engine->embedding);
+    join_crew(&engine->workers);
+    join_crew(&engine->encoders);
+    join_crew(&engine->answerers);
+    sl_queue_close(engine->to_publisher);
+    join_crew(&engine->publisher_thread);
+    sl_queue_close(engine->to_indexer);
+    join_crew(&engine->indexer_thread);
+}
+
+static void free_left(struct sl_engine *engine)
+{
+    struct work *work;
+    struct asked *asked;
+    struct sl_lane_item *item;
+
+    while ((work = sl_queue_pop(engine->to_workers, 0)))
+        work_free(engine, work);
+    while ((item = sl_lanes_drain(engine->lanes)))
+        work_free(engine, (struct work *)item);
+    while ((asked = sl_queue_pop(engine->to_answerers, 0)))
+        asked_free(engine, asked);
+    while ((asked = sl_queue_pop(engine->to_publisher, 0)))
+        asked_free(engine, asked);
+}
+
+/* In the order the contents depend on each other; each accepts what was never opened. */
+static void close_parts(struct sl_engine *engine)
+{
+    engine->embedding = embedder_close(engine->embedding);
+    engine->parking = parking_close(engine, engine->parking);
+    publisher_close(engine);
+    free_left(engine);
+    asker_close(engine);
+    feed_close(engine);
+    engine->indexer = indexer_close(engine, engine->indexer);
+    engine->replies = reply_cache_close(engine->replies);
+    engine->generator = setup_generator_close(engine->generator);
+    engine->index = sl_index_close(engine->index);
+    engine->embedder = sl_embedder_close(engine->embedder);
+}
+
+static void free_engine(struct sl_engine *engine)
+{
+    sl_lanes_free(engine->lanes);
+    sl_queue_free(engine->to_workers);
+    sl_queue_free(engine->to_indexer);
+    sl_queue_free(engine->to_answerers);
+    sl_queue_free(engine->to_publisher);
+    sl_book_fini(&engine->documents);
+    sl_book_fini(&engine->questions);
+    free_list(&engine->reply_topics);
+    pthread_mutex_destroy(&engine->mutex);
+    free(engine);
+}
+
+int sl_engine_stop(struct sl_engine *engine, uint32_t drain_ms)
+{
+    struct sl_error err = {0};
+    int exit_code = SL_EXIT_OK;
+
+    if (!engine)
+        return exit_code;
+    engine->stopping = true;
+    join_crew(&engine->topics_thread);
+    join_crew(&engine->feed_thread);
+    join_crew(&engine->asker_thread);
+    drain(engine, drain_ms);
+    end_stages(engine);
+    close_parts(engine);
+    if (sl_engine_failed(engine, &err))
+        exit_code = err.exit_code;
+    free_engine(engine);
+    return exit_code;
+}

@@ -1,0 +1,277 @@
+/*
+ * engine_internal.h -- what the stages share: the engine, a document under way, a question under way.
+ *
+ * Each stage is one .c file with a `_run` function per thread and a few calls its neighbours make. Who holds a
+ * document or a question is whoever popped it last; nobody else touches it.
+ */
+#ifndef SLUICE_ENGINE_INTERNAL_H
+#define SLUICE_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <sluice/ingest.h>
+#include <sluice/respond.h>
+
+#include "daemon/book.h"
+#include "daemon/budget.h"
+#include "daemon/clock.h"
+#include "daemon/engine.h"
+#include "daemon/lanes.h"
+/* index.h has an `enum sl_metric` too (the vectors' metric); only the tags clash, no enumerator does. */
+#define sl_metric sl_metric_series_
+#include "daemon/metrics.h"
+#undef sl_metric
+#include "daemon/notify.h"
+#include "daemon/queue.h"
+#include "daemon/records.h"
+#include "net/kafka_in.h"
+#include "net/kafka_out.h"
+
+#define ENGINE_WORKERS_MAX   64u
+#define ENGINE_DOCUMENTS_MAX 65536u /* under way; room in every queue for documents */
+#define ENGINE_QUESTIONS_MAX 512u   /* under way; beyond it question partitions pause */
+#define ENGINE_ROWS_MAX      8192u  /* rows waiting for the indexer */
+#define ENGINE_HEARTBEAT_MS  60000u
+
+/* ------------------------------------------------------------------------------ a document */
+
+enum work_step {
+    WORK_READ = 1, /* decode, chunk, look up known windows           */
+    WORK_FINISH,   /* vectors are there: prepare                     */
+    WORK_AGAIN     /* a window it relied on is gone: embed all of it */
+};
+
+struct work {
+    struct sl_lane_item lane; /* first: lanes hand it back by this */
+    struct sl_record *record;
+    struct sl_part *part;
+    struct sl_arena *arena;
+    struct sl_ingest *ingest;
+    struct sl_prepared *prepared;
+    enum work_step step;
+    enum sl_stage stage; /* where it is charged */
+    int64_t bytes;       /* what is charged */
+    uint32_t texts_taken;
+    uint32_t texts_done;
+    uint32_t attempts;
+    struct sl_error error; /* why it is dead: what the dead letter says */
+    bool dead;
+    const char *op;      /* what applying it did: a metric's label */
+    struct work *next; /* in the embedder's and the indexer's lists */
+};
+
+/* A row to be written with the next batch. Made with malloc(); freed by the indexer. */
+struct row_job {
+    enum sl_table table;
+    struct sl_buffer key;
+    struct sl_buffer value;
+    bool deletes;
+    void (*done)(void *context, bool stored); /* may be NULL */
+    void *context;
+};
+
+/* What the indexer's queue holds. */
+struct index_job {
+    struct work *work; /* one of the two */
+    struct row_job *row;
+    struct index_job *next;
+};
+
+/* ------------------------------------------------------------------------------ a question */
+
+struct asked {
+    struct sl_record *record;
+    struct sl_part *part;
+    uint32_t epoch;
+    struct sl_arena *arena;
+    struct sl_question question;
+    bool parsed;
+    bool parse_failed;
+    struct sl_error parse_error;
+    char id[37];
+    int64_t received_us;
+    int64_t deadline_us; /* INT64_MAX: none */
+    int64_t bytes;       /* charged */
+    enum sl_stage stage;
+    /* The answer, from here on the publisher's. */
+    struct sl_buffer encoded; /* struct sl_outgoing */
+    char status[16];
+    bool is_fallback;         /* already turned into an error answer for the default topic */
+    bool republished;
+    uint32_t attempts;
+    int64_t due_us;
+    struct asked *next;
+};
+
+/* ------------------------------------------------------------------------------ the engine */
+
+struct embedder_stage;
+struct indexer;
+struct publisher;
+struct asker;
+struct feed;
+struct reply_cache;
+struct parking;
+
+/* What a reload may change, read by copying it under the lock. */
+struct settings {
+    struct sl_retrieve_options retrieve;
+    uint32_t answer_tokens_max;
+    uint32_t generate_deadline_ms;
+    enum sl_on_gap on_gap;
+};
+
+/* Threads of one kind. */
+struct crew {
+    pthread_t threads[ENGINE_WORKERS_MAX];
+    uint32_t count;
+};
+
+struct sl_engine {
+    const struct sl_config *config;
+    char instance[128];
+
+    struct sl_index *index;
+    struct sl_embedder *embedder; /* NULL: none */
+    struct sl_generator *generator; /* NULL: extract */
+    struct sl_ingest_options ingest;
+
+    pthread_mutex_t mutex; /* settings, failure, cluster, reply topics */
+    struct settings settings;
+    struct sl_config_list reply_topics; /* a copy of the engine's own */
+    atomic_bool failed;
+    struct sl_error failure;
+
+    atomic_bool cluster_known;
+    char cluster_id[128];
+    uint8_t cluster_space[16]; /* namespace of all ids */
+
+    struct sl_budget budget;
+    struct sl_book documents;
+    struct sl_book questions;
+    struct sl_lanes *lanes;
+    struct sl_queue *to_workers;   /* struct work */
+    struct sl_queue *to_indexer;   /* struct index_job */
+    struct sl_queue *to_answerers; /* struct asked */
+    struct sl_queue *to_publisher; /* struct asked */
+
+    atomic_bool stopping; /* take no more records */
+    atomic_bool ending;   /* finish now, drained or not */
+    atomic_bool kafka_down;
+    atomic_bool topics_known;       /* every configured topic was there once */
+    char topics_missing[256];       /* the mutex's */
+    _Atomic(const char *) paused;   /* a word, while the index cannot be written; else NULL */
+    _Atomic int64_t lag_records;    /* of all document partitions; -1: unknown */
+    _Atomic uint64_t outbox_rows;   /* grows with each dead letter stored: the publisher looks */
+    _Atomic uint64_t outbox_waiting;
+    _Atomic uint64_t records_total;
+    _Atomic uint64_t answers_total;
+    _Atomic uint32_t questions_open;
+    _Atomic uint32_t row_jobs; /* reply rows waiting for the indexer */
+    struct sl_index_stats stats; /* of the last commit; the mutex's */
+    int64_t started_us;
+
+    struct feed *feed;
+    struct embedder_stage *embedding;
+    struct indexer *indexer;
+    struct asker *asker;
+    struct reply_cache *replies;
+    struct parking *parking;
+    struct publisher *publisher;
+
+    struct crew feed_thread, topics_thread, asker_thread, indexer_thread, publisher_thread;
+    struct crew workers, encoders, answerers;
+    _Atomic int64_t snapshot_since_us[ENGINE_WORKERS_MAX]; /* of each answerer; 0: none open */
+    _Atomic uint32_t answerers_started;
+};
+
+/* First failure wins; main.c sees it by sl_engine_failed(). Any thread. */
+void engine_fail(struct sl_engine *engine, const struct sl_error *err);
+
+/* Sleep in small steps, until `ms` have passed or the engine ends. */
+void engine_sleep(struct sl_engine *engine, uint32_t ms);
+
+void engine_settings(struct sl_engine *engine, struct settings *ret);
+
+/* engine_setup.c: from configuration to options. */
+void setup_ingest(const struct sl_config *config, const struct sl_embedder *embedder,
+                  struct sl_ingest_options *ret);
+void setup_settings(const struct sl_config *config, struct settings *ret);
+enum sl_err setup_embedder(const struct sl_config *config, struct sl_embedder **ret, struct sl_error *err);
+enum sl_err setup_index(struct sl_engine *engine, struct sl_error *err);
+enum sl_err setup_generator(const struct sl_config *config, struct sl_generator **ret, struct sl_error *err);
+struct sl_generator *setup_generator_close(struct sl_generator *generator);
+
+/* work.c */
+struct work *work_make(struct sl_engine *engine, const struct sl_message *message, struct sl_part *part);
+void work_free(struct sl_engine *engine, struct work *work);
+void work_move(struct sl_engine *engine, struct work *work, enum sl_stage stage); /* and weigh it again */
+void work_to_workers(struct sl_engine *engine, struct work *work, enum work_step step, bool first);
+void work_to_indexer(struct sl_engine *engine, struct work *work);
+void work_reject(struct work *work, const struct sl_error *err);
+void row_submit(struct sl_engine *engine, struct row_job *row);
+struct row_job *row_make(enum sl_table table, struct sl_view key, struct sl_view value); /* null value: delete */
+void row_free(struct row_job *row);
+
+/* kafka_watch.c: the clients' side remarks, to log and metrics. `engine` is the context. */
+void engine_watch(struct sl_engine *engine, struct sl_kafka_watch *ret);
+
+/* feed.c, feed_topics.c */
+enum sl_err feed_open(struct sl_engine *engine, struct sl_error *err);
+void *feed_run(void *engine);
+void *feed_topics_run(void *engine);
+void feed_close(struct sl_engine *engine);
+
+/* workers.c */
+void *worker_run(void *engine);
+
+/* embedder.c */
+struct embedder_stage *embedder_open(struct sl_engine *engine);
+struct embedder_stage *embedder_close(struct embedder_stage *stage);
+void embedder_submit(struct embedder_stage *stage, struct work *work);
+void embedder_stop(struct embedder_stage *stage);
+void *embedder_run(void *engine);
+
+/* indexer.c */
+struct indexer *indexer_open(struct sl_engine *engine, struct sl_error *err);
+struct indexer *indexer_close(struct sl_engine *engine, struct indexer *indexer);
+void *indexer_run(void *engine);
+
+/* asker.c */
+enum sl_err asker_open(struct sl_engine *engine, struct sl_error *err);
+void *asker_run(void *engine);
+void asker_close(struct sl_engine *engine); /* commits what is answered */
+void asker_done(struct sl_engine *engine, struct asked *asked); /* its answer is in the log: consumes it */
+void asked_free(struct sl_engine *engine, struct asked *asked);
+void asked_move(struct sl_engine *engine, struct asked *asked, enum sl_stage stage);
+
+/* answerers.c, parking.c */
+void *answerer_run(void *engine);
+/* Replace the answer by an error answer on the default topic. */
+void answer_fallback(struct sl_engine *engine, struct asked *asked, const char *code, const char *message);
+struct parking *parking_open(void);
+struct parking *parking_close(struct sl_engine *engine, struct parking *parking);
+/* Questions that wait for a position: put one in; take one whose wait is over; how many wait. */
+bool parking_must_wait(struct sl_engine *engine, const struct asked *asked);
+void parking_put(struct parking *parking, struct asked *asked);
+struct asked *parking_take(struct sl_engine *engine, struct parking *parking);
+uint32_t parking_count(struct parking *parking);
+
+/* reply_cache.c */
+struct reply_cache *reply_cache_open(struct sl_engine *engine, struct sl_error *err);
+struct reply_cache *reply_cache_close(struct reply_cache *cache);
+/* Has this very question been answered before? Then its answer is in asked->encoded and asked->status. */
+bool reply_cache_get(struct sl_engine *engine, struct asked *asked);
+/* Remember the answer. With `then_publish` it goes to the publisher once stored (or when it cannot be). */
+void reply_cache_put(struct sl_engine *engine, struct asked *asked, bool then_publish);
+/* Questions of this partition below `frontier` are committed and will not come again. */
+void reply_cache_prune(struct sl_engine *engine, const struct sl_part *part, int64_t frontier);
+
+/* publisher.c */
+enum sl_err publisher_open(struct sl_engine *engine, struct sl_error *err);
+void *publisher_run(void *engine);
+void publisher_close(struct sl_engine *engine);
+void publisher_submit(struct sl_engine *engine, struct asked *asked);
+
+#endif

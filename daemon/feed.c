@@ -1,0 +1,570 @@
+/*
+ * feed.c -- one thread reads the documents: assign, poll, ledger, lanes.
+ *
+ * There is no group: every document partition is read from the position stored with the documents themselves, so a
+ * crash can neither lose nor repeat one, and no rebalance ever moves state. The thread waits at most 100 ms in any call.
+ * When as much is under way as the budget allows it pauses all partitions, once, and goes on polling; at the low mark
+ * it resumes them, once.
+ *
+ * A stored position must be in the log. Reading starts one record earlier, at the last record known to be done, whose
+ * checksum was stored: another record in its place means another topic under the same name. A position before the log's
+ * beginning is a gap (retention took what was never read), one behind its end a recreated topic; see gap() for what
+ * happens then.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sluice/hash.h>
+#include <sluice/limits.h>
+
+#include "daemon/feed.h"
+#include "daemon/log.h"
+
+#define POLL_MS          100
+#define TICK_US          1000000
+#define LAG_COMMIT_US    5000000
+#define REFRESH_MS       30000
+#define POLL_WINDOW_US   5000000
+
+/* ------------------------------------------------------------------------------ open and close */
+
+static uint32_t refresh_ms(const struct sl_config *config)
+{
+    const char *text = sl_kafka_property(config, "topic.metadata.refresh.interval.ms");
+    long ms = text ? strtol(text, NULL, 10) : 0;
+
+    return ms > 0 ? (uint32_t)ms : REFRESH_MS;
+}
+
+enum sl_err feed_open(struct sl_engine *engine, struct sl_error *err)
+{
+    const char *lag_group = engine->config->documents.lag_group;
+    char group[192];
+    struct sl_kafka_watch watch;
+    struct sl_kafka_in_options options = {.group_id = group, .watch = &watch};
+    struct feed *feed = calloc(1, sizeof(*feed));
+
+    SL_INVARIANT(feed != NULL);
+    if (lag_group && lag_group[0])
+        snprintf(group, sizeof(group), "%s", lag_group);
+    else
+        snprintf(group, sizeof(group), "sluice-docs-%s", engine->instance);
+    pthread_mutex_init(&feed->mutex, NULL);
+    feed->refresh_ms = refresh_ms(engine->config);
+    engine->feed = feed;
+    engine_watch(engine, &watch);
+    return sl_kafka_in_open(engine->config, &options, &feed->in, err);
+}
+
+void feed_close(struct sl_engine *engine)
+{
+    struct feed *feed = engine->feed;
+
+    if (!feed)
+        return;
+    sl_kafka_in_close(feed->in);
+    pthread_mutex_destroy(&feed->mutex);
+    free(feed->found);
+    free(feed);
+    engine->feed = NULL;
+}
+
+void feed_found(struct feed *feed, const struct found *found)
+{
+    bool known = false;
+
+    pthread_mutex_lock(&feed->mutex);
+    for (uint32_t i = 0; i < feed->found_count; i++)
+        known |= feed->found[i].partition == found->partition &&
+                 strcmp(feed->found[i].topic, found->topic) == 0;
+    if (!known) {
+        if (feed->found_count == feed->found_capacity) {
+            feed->found_capacity = feed->found_capacity ? feed->found_capacity * 2 : 16;
+            feed->found = realloc(feed->found, feed->found_capacity * sizeof(*feed->found));
+            SL_INVARIANT(feed->found != NULL);
+        }
+        feed->found[feed->found_count++] = *found;
+    }
+    pthread_mutex_unlock(&feed->mutex);
+}
+
+/* ------------------------------------------------------------------------------ gaps */
+
+struct gap {
+    const char *kind; /* retention, truncated, recreated */
+    int64_t stored, low, high;
+};
+
+/*
+ * Records that were never read are gone, or the topic is not the one it was. Only the first can be lived with: with
+ * on_gap = continue reading goes on from the log's beginning. Behind a recreated topic old offsets would count as older
+ * than what is stored, and everything new would be dropped as stale; that always ends the program. True: go on.
+ */
+static bool gap(struct sl_engine *engine, const struct sl_part *part, const struct gap *found)
+{
+    struct sl_log_fields fields = {
+        .topic = part->topic, .partition = part->partition, .has_offset = true, .offset = found->stored};
+    struct settings settings;
+    struct sl_error err = {0};
+
+    engine_settings(engine, &settings);
+    sl_metric_add_label(SL_METRIC_GAP_DETECTED, found->kind, 1);
+    if (strcmp(found->kind, "retention") == 0 && settings.on_gap == SL_ON_GAP_CONTINUE) {
+        sl_log_with(SL_LOG_WARNING, "gap_skipped", &fields,
+                    "%s/%d: stored position %lld, the log begins at %lld: %lld offsets were never read and are gone; "
+                    "going on from %lld, as on_gap = continue says",
+                    part->topic, (int)part->partition, (long long)found->stored, (long long)found->low,
+                    (long long)(found->low - found->stored), (long long)found->low);
+        return true;
+    }
+    sl_stop(&err, SL_EXIT_CONFIG, 0, "gap", "%s/%d: stored position %lld, the log is %lld to %lld (%s): %s",
+            part->topic, (int)part->partition, (long long)found->stored, (long long)found->low,
+            (long long)found->high, found->kind,
+            strcmp(found->kind, "retention") == 0
+                ? "records were lost unread; on_gap = continue goes on without them"
+                : "this is not the topic the index was made from; give it a new [index] path");
+    sl_log_with(SL_LOG_ERROR, "gap_detected", &fields, "%s", err.message);
+    engine_fail(engine, &err);
+    return false;
+}
+
+/* ------------------------------------------------------------------------------ a new partition */
+
+/* Where the index says the partition stands. SL_REJECT: never read. */
+static enum sl_err restore(struct sl_engine *engine, const struct found *found, struct sl_ledger **ret_ledger,
+                           struct sl_position *ret_position, struct sl_error *err)
+{
+    struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
+    struct sl_snapshot *snapshot = NULL;
+    enum sl_err r;
+
+    SL_INVARIANT(arena != NULL);
+    r = sl_snapshot_open(engine->index, &snapshot, err);
+    if (r == SL_OK)
+        r = sl_snapshot_position(snapshot, sl_view_of(found->topic), found->partition, arena, ret_position, err);
+    if (r == SL_OK)
+        *ret_ledger = sl_ledger_make(ret_position);
+    sl_snapshot_close(snapshot);
+    sl_arena_close(arena);
+    return r;
+}
+
+static struct sl_part *enter(struct sl_engine *engine, const struct found *found, struct sl_ledger *ledger,
+                             const struct sl_position *position)
+{
+    struct sl_part *part;
+
+    sl_book_lock(&engine->documents);
+    part = sl_book_find(&engine->documents, sl_view_of(found->topic), found->partition, true);
+    sl_ledger_free(part->ledger);
+    part->ledger = ledger;
+    part->low = found->low;
+    part->high = found->high;
+    part->target = found->high;
+    part->committed = position ? position->next_offset : found->low;
+    part->newest_ms = position ? position->record_timestamp_ms : -1;
+    if (position && position->record_offset >= found->low)
+        part->expected = (struct sl_fingerprint){position->record_offset, position->record_timestamp_ms,
+                                                 position->record_crc};
+    if (!position || position->next_offset < found->low) {
+        sl_ledger_skip(ledger, found->low);
+        part->committed = found->low;
+        part->dirty = position != NULL;
+    }
+    if (found->high <= found->low)
+        part->eof_at = part->committed;
+    sl_part_settle(part);
+    part->assigned = true;
+    sl_book_unlock(&engine->documents);
+    return part;
+}
+
+static bool position_holds(struct sl_engine *engine, const struct found *found, const struct sl_position *position)
+{
+    struct sl_part part = {.topic = (char *)(uintptr_t)found->topic, .partition = found->partition};
+    struct gap seen = {"retention", position->next_offset, found->low, found->high};
+
+    if (position->next_offset > found->high) {
+        seen.kind = "truncated";
+        return gap(engine, &part, &seen);
+    }
+    return position->next_offset >= found->low || gap(engine, &part, &seen);
+}
+
+static void begin(struct sl_engine *engine, const struct found *found)
+{
+    struct sl_position position;
+    struct sl_ledger *ledger = NULL;
+    struct sl_error err = {0};
+    enum sl_err r = restore(engine, found, &ledger, &position, &err);
+    struct sl_kafka_partition from = {found->topic, found->partition, found->low};
+    struct sl_part *part;
+
+    if (r == SL_AGAIN)
+        return; /* it will be found again */
+    if (r == SL_STOP) {
+        engine_fail(engine, &err);
+        return;
+    }
+    if (r == SL_OK && !position_holds(engine, found, &position)) {
+        sl_ledger_free(ledger);
+        return;
+    }
+    if (r == SL_REJECT)
+        ledger = sl_ledger_make(NULL);
+    SL_INVARIANT(ledger != NULL);
+    part = enter(engine, found, ledger, r == SL_OK ? &position : NULL);
+    from.offset = part->expected.offset >= 0 ? part->expected.offset : part->committed;
+    if (sl_kafka_in_assign(engine->feed->in, &from, 1, &err) != SL_OK) {
+        engine_fail(engine, &err);
+        return;
+    }
+    if (engine->feed->paused)
+        sl_kafka_in_pause(engine->feed->in, &from, 1, NULL);
+    sl_log(SL_LOG_INFO, "partition_assigned", "%s/%d: reading from %lld, the log is %lld to %lld", found->topic,
+           (int)found->partition, (long long)part->committed, (long long)found->low, (long long)found->high);
+}
+
+static void take_found(struct sl_engine *engine)
+{
+    struct feed *feed = engine->feed;
+
+    for (;;) {
+        struct found found;
+
+        pthread_mutex_lock(&feed->mutex);
+        if (feed->found_count == 0) {
+            pthread_mutex_unlock(&feed->mutex);
+            return;
+        }
+        found = feed->found[--feed->found_count];
+        pthread_mutex_unlock(&feed->mutex);
+        begin(engine, &found);
+    }
+}
+
+/* ------------------------------------------------------------------------------ events */
+
+static struct sl_fingerprint fingerprint_of(const struct sl_message *message)
+{
+    uint32_t crc = sl_crc32c(0, message->key.data, message->key.size);
+
+    crc = sl_crc32c(crc, message->value.data, message->value.size);
+    return (struct sl_fingerprint){message->offset, message->timestamp_ms, crc};
+}
+
+/* Is the record where the last one was done still that record? True: go on. */
+static bool check_expected(struct sl_engine *engine, struct sl_part *part, const struct sl_fingerprint *seen)
+{
+    struct sl_fingerprint expected = part->expected;
+    struct gap found = {"recreated", expected.offset, part->low, part->high};
+
+    if (expected.offset < 0)
+        return true;
+    part->expected.offset = -1;
+    if (seen->offset != expected.offset ||
+        (seen->crc == expected.crc && seen->timestamp_ms == expected.timestamp_ms))
+        return true;
+    return gap(engine, part, &found);
+}
+
+static void count_record(const struct sl_message *message, const char *topic)
+{
+    sl_metric_add_label(SL_METRIC_RECORDS_CONSUMED, topic, 1);
+    sl_metric_add_label(SL_METRIC_RECORD_BYTES, topic, message->key.size + message->value.size);
+}
+
+static void take_record(struct sl_engine *engine, const struct sl_message *message)
+{
+    struct sl_fingerprint seen = fingerprint_of(message);
+    struct sl_part *part;
+    struct work *work;
+    bool fresh;
+
+    sl_book_lock(&engine->documents);
+    part = sl_book_find(&engine->documents, message->topic, message->partition, false);
+    sl_book_unlock(&engine->documents);
+    if (!part || !check_expected(engine, part, &seen))
+        return;
+    sl_book_lock(&engine->documents);
+    fresh = sl_ledger_deliver(part->ledger, &seen);
+    part->dirty |= !fresh;
+    if (part->high <= seen.offset)
+        part->high = seen.offset + 1;
+    sl_book_unlock(&engine->documents);
+    count_record(message, part->topic);
+    engine->records_total++;
+    if (!fresh) {
+        sl_metric_add_label(SL_METRIC_RECORDS_DEDUPLICATED, part->topic, 1);
+        return;
+    }
+    work = work_make(engine, message, part);
+    SL_INVARIANT(work != NULL);
+    if (sl_lanes_enter(engine->lanes, &work->lane))
+        work_to_workers(engine, work, WORK_READ, false);
+}
+
+static struct sl_part *part_of(struct sl_engine *engine, const struct sl_kafka_event *event)
+{
+    struct sl_part *part = NULL;
+
+    if (event->topic) {
+        sl_book_lock(&engine->documents);
+        part = sl_book_find(&engine->documents, sl_view_of(event->topic), event->partition, false);
+        sl_book_unlock(&engine->documents);
+    }
+    return part;
+}
+
+static void reach_end(struct sl_engine *engine, const struct sl_kafka_event *event)
+{
+    struct sl_part *part = part_of(engine, event);
+
+    if (!part)
+        return;
+    sl_book_lock(&engine->documents);
+    part->eof_at = sl_ledger_end(part->ledger);
+    if (event->offset > part->high)
+        part->high = event->offset;
+    sl_part_settle(part);
+    sl_book_unlock(&engine->documents);
+    engine->kafka_down = false;
+}
+
+/* What we wanted next is not in the log. Ask where the log is, and judge it as at the start. */
+static void out_of_range(struct sl_engine *engine, const struct sl_kafka_event *event)
+{
+    struct sl_part *part = part_of(engine, event);
+    struct sl_kafka_partition at = {event->topic, event->partition, 0};
+    struct sl_error err = {0};
+    struct gap found = {"retention", 0, 0, 0};
+
+    if (!part)
+        return;
+    at.topic = part->topic;
+    sl_book_lock(&engine->documents);
+    found.stored = sl_ledger_end(part->ledger);
+    sl_book_unlock(&engine->documents);
+    if (sl_kafka_in_query(engine->feed->in, part->topic, part->partition, 2000, &found.low, &found.high, &err) !=
+        SL_OK) {
+        engine_sleep(engine, POLL_MS);
+        found.low = found.high = -1; /* assign it again where it was: the error will come back */
+    }
+    if (found.low >= 0 && found.stored > found.high)
+        found.kind = "truncated";
+    if (found.low >= 0 && (found.stored < found.low || found.stored > found.high) && !gap(engine, part, &found))
+        return;
+    sl_book_lock(&engine->documents);
+    if (found.low > found.stored) {
+        sl_ledger_skip(part->ledger, found.low);
+        part->low = found.low;
+        part->dirty = true;
+    }
+    at.offset = sl_ledger_end(part->ledger);
+    part->expected.offset = -1;
+    sl_book_unlock(&engine->documents);
+    if (sl_kafka_in_unassign(engine->feed->in, &at, 1, &err) != SL_OK ||
+        sl_kafka_in_assign(engine->feed->in, &at, 1, &err) != SL_OK)
+        engine_fail(engine, &err);
+}
+
+static void complain(struct sl_engine *engine, const struct sl_kafka_event *event)
+{
+    struct sl_log_fields fields = {
+        .topic = event->topic, .partition = event->partition, .kafka_code = event->code_name};
+    struct sl_error err = {0};
+
+    sl_metric_add_label(SL_METRIC_KAFKA_ERRORS, event->code_name, 1);
+    if (event->type == SL_KAFKA_FATAL) {
+        sl_metric_add(SL_METRIC_KAFKA_FATAL_ERRORS, 1);
+        sl_stop(&err, SL_EXIT_TEMPORARY, event->code, "kafka_fatal", "documents consumer: %s", event->text);
+        engine_fail(engine, &err);
+        return;
+    }
+    if (event->type == SL_KAFKA_DOWN)
+        engine->kafka_down = true;
+    sl_log_with(SL_LOG_WARNING, event->type == SL_KAFKA_DOWN ? "kafka_down" : "kafka_error", &fields,
+                "documents consumer: %s", event->text);
+}
+
+static void handle(struct sl_engine *engine, const struct sl_kafka_event *event)
+{
+    switch (event->type) {
+    case SL_KAFKA_NOTHING:
+        break;
+    case SL_KAFKA_RECORD:
+        take_record(engine, &event->message);
+        break;
+    case SL_KAFKA_EOF:
+        reach_end(engine, event);
+        break;
+    case SL_KAFKA_OUT_OF_RANGE:
+        out_of_range(engine, event);
+        break;
+    default:
+        complain(engine, event);
+    }
+}
+
+/* ------------------------------------------------------------------------------ pausing */
+
+static uint32_t assigned_list(struct sl_engine *engine, struct sl_kafka_partition **ret)
+{
+    struct sl_book *book = &engine->documents;
+    struct sl_kafka_partition *list;
+    uint32_t count = 0;
+
+    sl_book_lock(book);
+    list = calloc(book->count + 1u, sizeof(*list));
+    SL_INVARIANT(list != NULL);
+    for (uint32_t i = 0; i < book->count; i++)
+        if (book->parts[i]->assigned)
+            list[count++] = (struct sl_kafka_partition){book->parts[i]->topic, book->parts[i]->partition,
+                                                        book->parts[i]->committed};
+    sl_book_unlock(book);
+    *ret = list;
+    return count;
+}
+
+static bool a_ledger_is_full(struct sl_engine *engine)
+{
+    struct sl_book *book = &engine->documents;
+    bool full = false;
+
+    sl_book_lock(book);
+    for (uint32_t i = 0; i < book->count; i++)
+        full |= book->parts[i]->ledger && sl_ledger_is_full(book->parts[i]->ledger);
+    sl_book_unlock(book);
+    return full;
+}
+
+static const char *pause_reason(struct sl_engine *engine)
+{
+    const char *full = engine->paused;
+
+    if (full)
+        return full;
+    if (engine->feed->paused)
+        return sl_budget_is_low(&engine->budget) && !a_ledger_is_full(engine) ? NULL : "inflight";
+    return sl_budget_is_high(&engine->budget) || a_ledger_is_full(engine) ? "inflight" : NULL;
+}
+
+/* On the edge only: librdkafka drops what it has fetched with each pause. */
+static void set_paused(struct sl_engine *engine, const char *reason)
+{
+    struct feed *feed = engine->feed;
+    struct sl_kafka_partition *list = NULL;
+    uint32_t count;
+
+    if ((reason != NULL) == feed->paused && reason == feed->paused_reason)
+        return;
+    count = assigned_list(engine, &list);
+    if (reason && !feed->paused)
+        sl_kafka_in_pause(feed->in, list, count, NULL);
+    else if (!reason)
+        sl_kafka_in_resume(feed->in, list, count, NULL);
+    free(list);
+    if (feed->paused_reason)
+        sl_metric_set_label(SL_METRIC_KAFKA_PARTITIONS_PAUSED, feed->paused_reason, 0);
+    if (reason)
+        sl_metric_set_label(SL_METRIC_KAFKA_PARTITIONS_PAUSED, reason, count);
+    feed->paused = reason != NULL;
+    feed->paused_reason = reason;
+}
+
+/* ------------------------------------------------------------------------------ once a second */
+
+static void show_part(struct sl_part *part, int64_t now_ms)
+{
+    int64_t lag = sl_part_lag(part);
+    double behind = lag > 0 && part->newest_ms > 0 ? (double)(now_ms - part->newest_ms) / 1000.0 : 0;
+
+    sl_metric_set_partition(SL_METRIC_PARTITION_NEXT_OFFSET, part->topic, part->partition, (double)part->committed);
+    sl_metric_set_partition(SL_METRIC_PARTITION_HIGH_WATERMARK, part->topic, part->partition, (double)part->high);
+    sl_metric_set_partition(SL_METRIC_PARTITION_LAG_RECORDS, part->topic, part->partition, (double)lag);
+    sl_metric_set_partition(SL_METRIC_PARTITION_LAG_SECONDS, part->topic, part->partition, behind > 0 ? behind : 0);
+    sl_metric_set_partition(SL_METRIC_PARTITION_CAUGHT_UP, part->topic, part->partition, sl_part_settle(part));
+    sl_metric_set_partition(SL_METRIC_COMPLETED_BEYOND_FRONTIER, part->topic, part->partition,
+                            sl_ledger_beyond_count(part->ledger));
+}
+
+static void show_parts(struct sl_engine *engine)
+{
+    struct sl_book *book = &engine->documents;
+    int64_t now_ms = clock_wall_ms(), lag = engine->topics_known ? 0 : -1;
+
+    sl_book_lock(book);
+    for (uint32_t i = 0; i < book->count; i++) {
+        struct sl_part *part = book->parts[i];
+        int64_t low, high;
+
+        if (sl_kafka_in_watermarks(engine->feed->in, part->topic, part->partition, &low, &high) &&
+            high > part->high)
+            part->high = high;
+        show_part(part, now_ms);
+        lag += lag >= 0 && sl_part_lag(part) > 0 ? sl_part_lag(part) : 0;
+    }
+    sl_book_unlock(book);
+    engine->lag_records = lag;
+}
+
+static void show_stages(struct sl_engine *engine)
+{
+    for (int stage = 0; stage < SL_STAGE_COUNT; stage++) {
+        sl_metric_set_label(SL_METRIC_INFLIGHT_RECORDS, sl_stage_name(stage), (double)engine->budget.items[stage]);
+        sl_metric_set_label(SL_METRIC_INFLIGHT_BYTES, sl_stage_name(stage), (double)engine->budget.bytes[stage]);
+    }
+}
+
+static void tick(struct sl_engine *engine)
+{
+    struct feed *feed = engine->feed;
+    struct sl_kafka_partition *list = NULL;
+    int64_t now = clock_us();
+    uint32_t count;
+
+    if (now - feed->tick_us < TICK_US)
+        return;
+    feed->tick_us = now;
+    show_parts(engine);
+    show_stages(engine);
+    if (now - feed->lag_commit_us < LAG_COMMIT_US)
+        return;
+    feed->lag_commit_us = now;
+    sl_metric_set(SL_METRIC_KAFKA_POLL_INTERVAL, (double)feed->poll_max_us / 1e6);
+    feed->poll_max_us = 0;
+    count = assigned_list(engine, &list);
+    if (count > 0 && !engine->kafka_down)
+        sl_kafka_in_commit(feed->in, list, count, false, NULL); /* for lag tools only; never read back */
+    free(list);
+}
+
+static void poll_once(struct sl_engine *engine)
+{
+    struct feed *feed = engine->feed;
+    struct sl_kafka_event event;
+    int64_t now = clock_us();
+
+    if (feed->poll_us && now - feed->poll_us > feed->poll_max_us)
+        feed->poll_max_us = now - feed->poll_us;
+    feed->poll_us = now;
+    sl_kafka_in_poll(feed->in, POLL_MS, &event);
+    handle(engine, &event);
+}
+
+void *feed_run(void *context)
+{
+    struct sl_engine *engine = context;
+    struct sl_heartbeat *heartbeat = sl_heartbeat_open("feed", ENGINE_HEARTBEAT_MS);
+
+    while (!engine->stopping) {
+        sl_heartbeat_beat(heartbeat);
+        take_found(engine);
+        set_paused(engine, pause_reason(engine));
+        poll_once(engine);
+        tick(engine);
+    }
+    sl_heartbeat_close(heartbeat);
+    return NULL;
+}

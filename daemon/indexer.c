@@ -1,0 +1,668 @@
+/*
+ * indexer.c -- the only writer: results into batches, batches into the index.
+ *
+ *     gather   results that are there, at most BATCH_ITEMS, BATCH_BYTES or BATCH_MS after the first
+ *     apply    documents, deletes, dead letters (into the outbox), rows; then the positions they account for
+ *     commit   all of it, or nothing
+ *
+ * A position is staged in its ledger while the batch is open and becomes done with the commit, so what is stored and
+ * what the ledger says can never differ. When the map or the disk is full the batch is kept and tried again, deletes and
+ * row deletions first because they make room; meanwhile nothing is taken from Kafka (the feed pauses), and questions go
+ * on. Any other failure to write ends the program: either outcome of the commit is consistent.
+ *
+ * Rejected: several writers (LMDB has one anyway), committing per document (two disk syncs each).
+ * Known weakness: preparing a batch again after a full disk is done here, on one thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include <sluice/hash.h>
+#include <sluice/limits.h>
+
+#include "daemon/dead_letter.h"
+#include "daemon/engine_internal.h"
+#include "daemon/log.h"
+
+#define BATCH_ITEMS     512u
+#define BATCH_BYTES     (32 << 20)
+#define BATCH_MS        20
+#define POSITION_US     1000000 /* a moved position is stored after this long even with nothing else to write */
+#define RETRY_MS        500u
+#define RETRY_MS_MAX    30000u
+#define STATS_US        1000000
+#define LETTER_BYTES_MAX (900 << 10) /* a value that large is left out of a dead letter at once */
+
+struct indexer {
+    struct sl_engine *engine;
+    struct index_job *first, *last; /* gathered, not committed yet */
+    uint32_t count;
+    int64_t bytes;
+    uint64_t outbox_next; /* sequence of the next dead letter */
+    int64_t stored_us;    /* when positions were last stored */
+    int64_t stats_us;
+    struct sl_arena *arena; /* of one batch */
+};
+
+/* ------------------------------------------------------------------------------ open and close */
+
+static bool last_row(void *context, struct sl_view key, struct sl_view value)
+{
+    struct indexer *indexer = context;
+    uint64_t sequence = 0;
+
+    (void)value;
+    for (size_t i = 0; i < key.size && i < 8; i++)
+        sequence = sequence << 8 | (uint8_t)key.data[i];
+    indexer->outbox_next = sequence + 1;
+    indexer->engine->outbox_waiting++;
+    return true;
+}
+
+static void show_stats(const struct sl_engine *engine, const struct sl_index_stats *stats)
+{
+    struct statvfs disk;
+
+    sl_metric_set(SL_METRIC_INDEX_DOCUMENTS, (double)stats->documents);
+    sl_metric_set(SL_METRIC_INDEX_CHUNKS, (double)stats->chunks);
+    sl_metric_set(SL_METRIC_INDEX_TOMBSTONES, (double)stats->vectors_dead);
+    sl_metric_set(SL_METRIC_LMDB_MAP_BYTES, (double)stats->map_bytes);
+    sl_metric_set(SL_METRIC_LMDB_USED_BYTES, (double)stats->used_bytes);
+    sl_metric_set(SL_METRIC_LMDB_FREE_PAGES, (double)stats->free_pages);
+    sl_metric_set(SL_METRIC_LMDB_READERS, stats->readers);
+    if (statvfs(engine->config->index.path, &disk) == 0)
+        sl_metric_set(SL_METRIC_DISK_FREE_BYTES, (double)disk.f_bavail * (double)disk.f_frsize);
+}
+
+static void show_oldest_reader(const struct sl_engine *engine)
+{
+    int64_t now = clock_us(), oldest = 0;
+
+    for (uint32_t i = 0; i < ENGINE_WORKERS_MAX; i++) {
+        int64_t since = engine->snapshot_since_us[i];
+
+        if (since > 0 && now - since > oldest)
+            oldest = now - since;
+    }
+    sl_metric_set(SL_METRIC_LMDB_OLDEST_READER, (double)oldest / 1e6);
+}
+
+static void read_stats(struct indexer *indexer)
+{
+    struct sl_engine *engine = indexer->engine;
+    struct sl_snapshot *snapshot = NULL;
+    struct sl_index_stats stats;
+
+    indexer->stats_us = clock_us();
+    if (sl_snapshot_open(engine->index, &snapshot, NULL) != SL_OK)
+        return;
+    if (sl_snapshot_stats(snapshot, &stats, NULL) == SL_OK) {
+        pthread_mutex_lock(&engine->mutex);
+        engine->stats = stats;
+        pthread_mutex_unlock(&engine->mutex);
+        show_stats(engine, &stats);
+    }
+    sl_snapshot_close(snapshot);
+    show_oldest_reader(engine);
+}
+
+struct indexer *indexer_open(struct sl_engine *engine, struct sl_error *err)
+{
+    struct indexer *indexer = calloc(1, sizeof(*indexer));
+    struct sl_snapshot *snapshot = NULL;
+    enum sl_err r;
+
+    SL_INVARIANT(indexer != NULL);
+    indexer->engine = engine;
+    indexer->outbox_next = 1;
+    indexer->arena = sl_arena_open(SL_ARENA_BYTES_MAX);
+    SL_INVARIANT(indexer->arena != NULL);
+    r = sl_snapshot_open(engine->index, &snapshot, err);
+    if (r == SL_OK)
+        r = sl_snapshot_rows(snapshot, SL_TABLE_OUTBOX, SL_VIEW_NULL, last_row, indexer, err);
+    sl_snapshot_close(snapshot);
+    if (r != SL_OK) {
+        indexer_close(engine, indexer);
+        return NULL;
+    }
+    read_stats(indexer);
+    return indexer;
+}
+
+static void free_job(struct sl_engine *engine, struct index_job *job)
+{
+    if (job->work)
+        work_free(engine, job->work);
+    if (job->row) {
+        if (job->row->done)
+            job->row->done(job->row->context, false);
+        row_free(job->row);
+    }
+    free(job);
+}
+
+struct indexer *indexer_close(struct sl_engine *engine, struct indexer *indexer)
+{
+    struct index_job *job;
+
+    if (!indexer)
+        return NULL;
+    while ((job = indexer->first)) {
+        indexer->first = job->next;
+        free_job(engine, job);
+    }
+    while ((job = sl_queue_pop(engine->to_indexer, 0)))
+        free_job(engine, job);
+    sl_arena_close(indexer->arena);
+    free(indexer);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------ gathering */
+
+static void keep(struct indexer *indexer, struct index_job *job)
+{
+    job->next = NULL;
+    if (indexer->last)
+        indexer->last->next = job;
+    else
+        indexer->first = job;
+    indexer->last = job;
+    indexer->count++;
+    if (job->work)
+        indexer->bytes += job->work->bytes;
+}
+
+/* Take what is there; wait for the first at most wait_ms, and BATCH_MS for what follows it. */
+static void gather(struct indexer *indexer, int wait_ms)
+{
+    struct sl_queue *queue = indexer->engine->to_indexer;
+    struct index_job *job = sl_queue_pop(queue, wait_ms);
+    int64_t until = clock_us() + BATCH_MS * 1000;
+
+    while (job) {
+        int left = (int)((until - clock_us()) / 1000);
+
+        keep(indexer, job);
+        if (indexer->count >= BATCH_ITEMS || indexer->bytes >= BATCH_BYTES)
+            return;
+        job = sl_queue_pop(queue, left > 0 ? left : 0);
+    }
+}
+
+/* ------------------------------------------------------------------------------ one batch */
+
+struct counts {
+    uint64_t upserts, deletes, touches, stale, letters;
+};
+
+static const char *op_of(enum sl_applied applied, struct counts *counts)
+{
+    switch (applied) {
+    case SL_APPLIED_INSERTED:
+    case SL_APPLIED_REPLACED:
+        counts->upserts++;
+        return "upsert";
+    case SL_APPLIED_UNCHANGED:
+        counts->touches++;
+        return "touch";
+    case SL_APPLIED_STALE:
+        counts->stale++;
+        return "stale";
+    default:
+        counts->deletes++;
+        return "delete";
+    }
+}
+
+static enum sl_err store_letter(struct indexer *indexer, struct sl_batch *batch, struct work *work,
+                                struct sl_error *err)
+{
+    struct sl_engine *engine = indexer->engine;
+    struct sl_dead_letter letter = {
+        .topic = engine->config->documents.dead_letter_topic,
+        .instance = engine->instance,
+        .space = engine->cluster_space,
+        .message = &work->record->message,
+        .reason = work->error.reason,
+        .explanation = work->error.message,
+        .attempts = work->attempts ? work->attempts : 1,
+        .value_omitted = work->record->message.value.size > LETTER_BYTES_MAX,
+    };
+    struct sl_outgoing outgoing;
+    struct sl_buffer bytes = {0};
+    uint8_t key[8];
+    enum sl_err r;
+
+    if (letter.topic[0] == 0)
+        return SL_OK;
+    r = sl_dead_letter_make(&letter, indexer->arena, &outgoing, err);
+    if (r != SL_OK)
+        return r;
+    sl_outgoing_encode(&outgoing, &bytes);
+    for (int i = 0; i < 8; i++)
+        key[i] = (uint8_t)(indexer->outbox_next >> (8 * (7 - i)));
+    indexer->outbox_next++;
+    if (bytes.failed)
+        r = sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a dead letter");
+    else
+        r = sl_batch_row(batch, SL_TABLE_OUTBOX, (struct sl_view){(const char *)key, sizeof(key)},
+                         (struct sl_view){bytes.data, bytes.size}, err);
+    sl_buffer_fini(&bytes);
+    return r;
+}
+
+static enum sl_err apply_document(struct sl_engine *engine, struct sl_batch *batch, struct work *work,
+                                  enum sl_applied *ret_applied, struct sl_error *err)
+{
+    const struct sl_message *message = &work->record->message;
+    enum sl_err r = SL_OK;
+
+    if (work->ingest->decoded == SL_DECODED_DELETE)
+        return sl_batch_delete(batch, message->topic, message->key, message->partition, message->offset,
+                               ret_applied, err);
+    if (!work->prepared) /* went with a batch that was aborted */
+        r = sl_ingest_finish(work->ingest, engine->index, &work->prepared, err);
+    if (r == SL_OK)
+        r = sl_batch_apply(batch, work->prepared, ret_applied, err);
+    if (r == SL_OK || r == SL_REJECT)
+        work->prepared = NULL; /* consumed */
+    return r;
+}
+
+static enum sl_err apply_work(struct indexer *indexer, struct sl_batch *batch, struct work *work,
+                              struct counts *counts, struct sl_error *err)
+{
+    enum sl_applied applied = SL_APPLIED_ABSENT;
+    enum sl_err r = SL_OK;
+
+    if (!work->dead) {
+        r = apply_document(indexer->engine, batch, work, &applied, err);
+        if (r == SL_OK)
+            work->op = op_of(applied, counts);
+        else if (r == SL_REJECT)
+            work_reject(work, err);
+        else
+            return r;
+    }
+    if (work->dead) {
+        counts->letters++;
+        return store_letter(indexer, batch, work, err);
+    }
+    return SL_OK;
+}
+
+static enum sl_err apply_row(struct sl_batch *batch, const struct row_job *row, struct sl_error *err)
+{
+    struct sl_view key = {row->key.data, row->key.size};
+    struct sl_view value = {row->value.data ? row->value.data : "", row->value.size};
+
+    return sl_batch_row(batch, row->table, key, row->deletes ? SL_VIEW_NULL : value, err);
+}
+
+static void stage_work(struct sl_engine *engine, const struct work *work)
+{
+    struct sl_part *part = work->part;
+
+    sl_book_lock(&engine->documents);
+    sl_ledger_stage(part->ledger, work->record->message.offset);
+    part->dirty = true;
+    sl_book_unlock(&engine->documents);
+}
+
+/* The ledger's arrays are copied out under the lock: the feed goes on delivering while the batch is written. */
+static enum sl_err store_position(struct indexer *indexer, struct sl_batch *batch, struct sl_part *part,
+                                  struct sl_error *err)
+{
+    struct sl_book *book = &indexer->engine->documents;
+    struct sl_position position;
+    struct sl_offset_range *ranges;
+    bool dirty;
+
+    sl_book_lock(book);
+    dirty = part->dirty && sl_ledger_end(part->ledger) >= 0;
+    if (dirty) {
+        sl_ledger_position(part->ledger, &position);
+        ranges = SL_NEW_ARRAY(indexer->arena, struct sl_offset_range, position.completed_count + 1u);
+        SL_INVARIANT(ranges != NULL);
+        if (position.completed_count)
+            memcpy(ranges, position.completed, position.completed_count * sizeof(*ranges));
+        position.completed = ranges;
+        part->storing = position.next_offset;
+        part->storing_ms = position.record_timestamp_ms;
+        part->dirty = false;
+    }
+    sl_book_unlock(book);
+    if (!dirty)
+        return SL_OK;
+    position.wall_ms = clock_wall_ms();
+    return sl_batch_position(batch, sl_view_of(part->topic), part->partition, &position, err);
+}
+
+/* The list is copied: a partition that is added meanwhile has nothing in this batch. */
+static enum sl_err store_positions(struct indexer *indexer, struct sl_batch *batch, struct sl_error *err)
+{
+    struct sl_book *book = &indexer->engine->documents;
+    struct sl_part **parts;
+    uint32_t count;
+    enum sl_err r = SL_OK;
+
+    sl_book_lock(book);
+    count = book->count;
+    parts = SL_NEW_ARRAY(indexer->arena, struct sl_part *, count + 1u);
+    SL_INVARIANT(parts != NULL);
+    if (count)
+        memcpy(parts, book->parts, count * sizeof(struct sl_part *));
+    sl_book_unlock(book);
+    for (uint32_t i = 0; r == SL_OK && i < count; i++)
+        r = store_position(indexer, batch, parts[i], err);
+    return r;
+}
+
+/* What was staged is done, or open again and to be stored with the next batch. */
+static void settle_ledgers(struct sl_engine *engine, bool committed)
+{
+    struct sl_book *book = &engine->documents;
+
+    sl_book_lock(book);
+    for (uint32_t i = 0; i < book->count; i++) {
+        struct sl_part *part = book->parts[i];
+
+        if (committed && part->storing >= 0) {
+            part->committed = part->storing;
+            if (part->storing_ms > part->newest_ms)
+                part->newest_ms = part->storing_ms;
+        }
+        if (!committed && part->storing >= 0)
+            part->dirty = true;
+        part->storing = -1;
+        if (committed)
+            sl_ledger_commit(part->ledger);
+        else
+            sl_ledger_abort(part->ledger);
+        sl_part_settle(part);
+    }
+    pthread_cond_broadcast(&book->moved);
+    sl_book_unlock(book);
+}
+
+static enum sl_err commit(struct sl_batch *batch, struct sl_error *err)
+{
+    int64_t start = clock_us();
+    enum sl_err r = sl_batch_commit(batch, err);
+
+    sl_metric_observe(SL_METRIC_LMDB_COMMIT_DURATION, (double)(clock_us() - start) / 1e6);
+    if (r != SL_OK)
+        sl_metric_add_label(SL_METRIC_LMDB_COMMIT_FAILURES, err->reason, 1);
+    return r;
+}
+
+/*
+ * Apply the jobs of `list` and commit. SL_AGAIN never leaves here: a document whose window is gone is taken out of the
+ * list and goes back to a worker.
+ */
+static enum sl_err write_batch(struct indexer *indexer, struct index_job **list, struct counts *counts,
+                               struct sl_error *err)
+{
+    struct sl_engine *engine = indexer->engine;
+    struct sl_batch *batch = NULL;
+    enum sl_err r = sl_batch_begin(engine->index, &batch, err);
+
+    *counts = (struct counts){0};
+    for (struct index_job **at = list; r == SL_OK && *at;) {
+        struct index_job *job = *at;
+
+        r = job->row ? apply_row(batch, job->row, err) : apply_work(indexer, batch, job->work, counts, err);
+        if (r == SL_AGAIN) {
+            *at = job->next;
+            work_to_workers(engine, job->work, WORK_AGAIN, true);
+            free(job);
+            r = SL_OK;
+            continue;
+        }
+        if (r == SL_OK && job->work)
+            stage_work(engine, job->work);
+        at = &job->next;
+    }
+    if (r == SL_OK)
+        r = store_positions(indexer, batch, err);
+    r = r == SL_OK ? commit(batch, err) : (sl_batch_abort(batch), r);
+    settle_ledgers(engine, r == SL_OK);
+    sl_arena_reset(indexer->arena);
+    return r;
+}
+
+/* ------------------------------------------------------------------------------ after a commit */
+
+static void log_letter(const struct work *work)
+{
+    const struct sl_message *message = &work->record->message;
+    struct sl_log_fields fields = {
+        .topic = work->part->topic,
+        .partition = message->partition,
+        .has_offset = true,
+        .offset = message->offset,
+        .reason = work->error.reason,
+        .attempt = work->attempts,
+    };
+
+    sl_log_with(SL_LOG_WARNING, "document_rejected", &fields, "%s/%d offset %lld cannot be used: %s",
+                work->part->topic, (int)message->partition, (long long)message->offset, work->error.reason);
+}
+
+static void finish_work(struct sl_engine *engine, struct work *work)
+{
+    struct sl_lane_item *next = sl_lanes_leave(engine->lanes, work->lane.lane);
+
+    if (work->dead) {
+        sl_metric_add_label(SL_METRIC_DLQ_RECORDS, work->error.reason, 1);
+        log_letter(work);
+    } else if (strcmp(work->op, "stale") == 0) {
+        sl_metric_add(SL_METRIC_DOCUMENTS_STALE, 1);
+    } else {
+        sl_metric_add_label(SL_METRIC_DOCUMENTS_APPLIED, work->op, 1);
+    }
+    work_free(engine, work);
+    if (next)
+        work_to_workers(engine, (struct work *)next, WORK_READ, false);
+}
+
+static void finish_jobs(struct indexer *indexer, struct index_job *list)
+{
+    struct sl_engine *engine = indexer->engine;
+
+    while (list) {
+        struct index_job *job = list;
+
+        list = job->next;
+        if (job->work) {
+            finish_work(engine, job->work);
+        } else {
+            if (job->row->table == SL_TABLE_OUTBOX && job->row->deletes)
+                engine->outbox_waiting--;
+            if (job->row->done)
+                job->row->done(job->row->context, true);
+            row_free(job->row);
+        }
+        free(job);
+    }
+}
+
+/* ------------------------------------------------------------------------------ the loop */
+
+static bool is_full(const struct sl_error *err)
+{
+    return strcmp(err->reason, "map_full") == 0 || strcmp(err->reason, "disk_full") == 0;
+}
+
+static const char *full_word(const struct sl_error *err)
+{
+    return strcmp(err->reason, "map_full") == 0 ? "map_full" : "disk_full";
+}
+
+static bool makes_room(const struct index_job *job)
+{
+    if (job->row)
+        return job->row->deletes;
+    return !job->work->dead && job->work->ingest->decoded == SL_DECODED_DELETE;
+}
+
+/* Split the gathered jobs: what makes room first, the rest kept. */
+static struct index_job *take_jobs(struct indexer *indexer, bool only_room)
+{
+    struct index_job *taken = NULL, **end = &taken, **at = &indexer->first;
+
+    indexer->last = NULL;
+    while (*at) {
+        struct index_job *job = *at;
+
+        if (only_room && !makes_room(job)) {
+            indexer->last = job;
+            at = &job->next;
+            continue;
+        }
+        *at = job->next;
+        job->next = NULL;
+        *end = job;
+        end = &job->next;
+        indexer->count--;
+        if (job->work)
+            indexer->bytes -= job->work->bytes;
+    }
+    return taken;
+}
+
+static void give_back(struct indexer *indexer, struct index_job *list)
+{
+    while (list) {
+        struct index_job *next = list->next;
+
+        keep(indexer, list);
+        list = next;
+    }
+}
+
+static enum sl_err try_jobs(struct indexer *indexer, bool only_room, struct sl_error *err)
+{
+    struct index_job *list = take_jobs(indexer, only_room);
+    struct counts counts;
+    enum sl_err r;
+
+    if (only_room && !list)
+        return SL_OK;
+    r = write_batch(indexer, &list, &counts, err);
+    if (r != SL_OK) {
+        give_back(indexer, list);
+        return r;
+    }
+    indexer->stored_us = clock_us();
+    indexer->engine->outbox_waiting += indexer->engine->config->documents.dead_letter_topic[0] ? counts.letters : 0;
+    indexer->engine->outbox_rows += counts.letters;
+    finish_jobs(indexer, list);
+    return SL_OK;
+}
+
+/* Replies that wait to be cached go out uncached while nothing can be written. */
+static void drop_reply_rows(struct indexer *indexer)
+{
+    struct index_job *list = take_jobs(indexer, false);
+
+    while (list) {
+        struct index_job *job = list;
+
+        list = job->next;
+        if (job->row && job->row->table == SL_TABLE_REPLY)
+            free_job(indexer->engine, job);
+        else
+            keep(indexer, job);
+    }
+}
+
+static void pause_until_room(struct indexer *indexer, struct sl_error *err)
+{
+    struct sl_engine *engine = indexer->engine;
+    uint32_t wait_ms = RETRY_MS;
+    enum sl_err r = SL_STOP;
+
+    sl_log_error(SL_LOG_ERROR, "index_full", err);
+    while (r != SL_OK && !engine->ending) {
+        engine->paused = full_word(err);
+        sl_metric_set_label(SL_METRIC_STATE, "paused", 1);
+        drop_reply_rows(indexer);
+        gather(indexer, (int)wait_ms);
+        drop_reply_rows(indexer);
+        wait_ms = wait_ms * 2 < RETRY_MS_MAX ? wait_ms * 2 : RETRY_MS_MAX;
+        r = try_jobs(indexer, true, err);
+        if (r == SL_OK)
+            r = try_jobs(indexer, false, err);
+        if (r != SL_OK && !is_full(err)) {
+            engine_fail(engine, err);
+            return;
+        }
+    }
+    if (r == SL_OK) {
+        engine->paused = NULL;
+        sl_metric_set_label(SL_METRIC_STATE, "paused", 0);
+        sl_log(SL_LOG_NOTICE, "index_resumed", "there is room again: documents are being taken");
+    }
+}
+
+static bool position_is_due(struct indexer *indexer)
+{
+    struct sl_book *book = &indexer->engine->documents;
+    bool dirty = false;
+
+    if (clock_us() - indexer->stored_us < POSITION_US)
+        return false;
+    sl_book_lock(book);
+    for (uint32_t i = 0; i < book->count; i++)
+        dirty |= book->parts[i]->dirty;
+    sl_book_unlock(book);
+    return dirty;
+}
+
+static void run_once(struct indexer *indexer)
+{
+    struct sl_engine *engine = indexer->engine;
+    struct sl_error err = {0};
+
+    gather(indexer, 100);
+    if (indexer->first || position_is_due(indexer)) {
+        if (try_jobs(indexer, false, &err) != SL_OK) {
+            if (is_full(&err))
+                pause_until_room(indexer, &err);
+            else
+                engine_fail(engine, &err);
+        }
+    }
+    if (clock_us() - indexer->stats_us > STATS_US)
+        read_stats(indexer);
+}
+
+static void last_batch(struct indexer *indexer)
+{
+    struct sl_error err = {0};
+
+    indexer->stored_us = 0;
+    if ((indexer->first || position_is_due(indexer)) && try_jobs(indexer, false, &err) != SL_OK)
+        sl_log_error(SL_LOG_ERROR, "last_batch_failed", &err);
+}
+
+/* Ends when the queue is closed and empty: all producers of jobs have stopped by then. */
+void *indexer_run(void *context)
+{
+    struct sl_engine *engine = context;
+    struct sl_heartbeat *heartbeat = sl_heartbeat_open("indexer", ENGINE_HEARTBEAT_MS * 2);
+    struct sl_error failure;
+
+    while (!sl_queue_is_closed(engine->to_indexer) || sl_queue_count(engine->to_indexer) > 0) {
+        sl_heartbeat_beat(heartbeat);
+        run_once(engine->indexer);
+        if (sl_engine_failed(engine, &failure) && sl_queue_is_closed(engine->to_indexer))
+            break;
+    }
+    if (!sl_engine_failed(engine, &failure))
+        last_batch(engine->indexer);
+    sl_heartbeat_close(heartbeat);
+    return NULL;
+}

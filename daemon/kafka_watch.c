@@ -1,0 +1,44 @@
+/*
+ * kafka_watch.c -- what the Kafka clients say beside their records, to metrics and the log.
+ *
+ * Errors here are ones librdkafka recovers from by itself; they are counted by its own word for them, and logged at
+ * a level that does not wake anybody. That a cluster is away at all is engine->kafka_down, set by whoever polls.
+ */
+#include <syslog.h>
+
+#include "daemon/engine_internal.h"
+#include "daemon/log.h"
+
+static void on_error(void *context, const char *code, const char *text)
+{
+    struct sl_log_fields fields = {.kafka_code = code};
+
+    (void)context;
+    sl_metric_add_label(SL_METRIC_KAFKA_ERRORS, code, 1);
+    sl_log_with(SL_LOG_INFO, "kafka_error", &fields, "Kafka client: %s", text);
+}
+
+static void on_broker(void *context, const char *broker, bool up, double rtt_mean, double rtt_p99)
+{
+    (void)context;
+    sl_metric_set_label(SL_METRIC_KAFKA_BROKER_UP, broker, up ? 1 : 0);
+    sl_metric_set_labels(SL_METRIC_KAFKA_BROKER_RTT, broker, "mean", rtt_mean);
+    sl_metric_set_labels(SL_METRIC_KAFKA_BROKER_RTT, broker, "0.99", rtt_p99);
+}
+
+static void on_waiting(void *context, int64_t replies)
+{
+    (void)context;
+    sl_metric_set(SL_METRIC_KAFKA_REPLYQ, (double)replies);
+}
+
+static void on_log(void *context, int level, const char *text)
+{
+    (void)context;
+    sl_log(level <= LOG_ERR ? SL_LOG_WARNING : SL_LOG_DEBUG, "kafka_client", "%s", text);
+}
+
+void engine_watch(struct sl_engine *engine, struct sl_kafka_watch *ret)
+{
+    *ret = (struct sl_kafka_watch){on_error, on_broker, on_waiting, on_log, engine};
+}
