@@ -26,6 +26,9 @@
 
 #define CLIENT_MS 2000
 
+_Static_assert(SL_CONTROL_PATH_BYTES_MAX == sizeof((struct sockaddr_un *)NULL)->sun_path,
+               "the limit is the system's");
+
 struct sl_control {
     struct sl_status_source source;
     char path[SL_CONTROL_PATH_BYTES_MAX];
@@ -77,10 +80,10 @@ static bool request_read(const struct sl_control *control, int client, int64_t d
             return false;
         size += (size_t)got;
         request[size] = '\0';
-        end = strchr(request, '\n');
+        end = memchr(request, '\n', size);
         if (end != NULL) {
             *end = '\0';
-            return true;
+            return memchr(request, '\0', (size_t)(end - request)) == NULL;
         }
     }
     return false;
@@ -147,7 +150,7 @@ static enum sl_err listener_open(const char *path, int *ret_listener, struct sl_
     int bound;
 
     SL_PRE(strlen(path) < sizeof address.sun_path);
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     (void)unlink(path);
     bound = listener < 0 ? -1 : bind(listener, (struct sockaddr *)&address, sizeof address);
     if (bound < 0 || chmod(path, 0660) < 0 || listen(listener, 8) < 0) {

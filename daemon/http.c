@@ -13,6 +13,8 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "daemon/metrics.h"
 #include "daemon/page.h"
@@ -159,11 +161,51 @@ static void quiet(void *context, const char *format, va_list arguments)
     (void)arguments;
 }
 
-static uint16_t port_of(struct MHD_Daemon *server)
+/* A listening socket of our own: the library would set SO_REUSEPORT with SO_REUSEADDR, and then two daemons could
+ * share a port without either noticing. Negative with errno set when it cannot be had. */
+static int listener_open(const struct sockaddr_storage *address)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(server, MHD_DAEMON_INFO_BIND_PORT);
+    socklen_t size = address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                    : sizeof(struct sockaddr_in);
+    int listener = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1, saved;
 
-    return info == NULL ? 0 : info->port;
+    if (listener < 0)
+        return -1;
+    (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->ss_family == AF_INET6)
+        (void)setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (bind(listener, (const struct sockaddr *)address, size) == 0 &&
+        listen(listener, (int)CONNECTIONS_MAX) == 0)
+        return listener;
+    saved = errno;
+    (void)close(listener);
+    errno = saved;
+    return -1;
+}
+
+static uint16_t port_of(int listener)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+
+    if (getsockname(listener, (struct sockaddr *)&address, &size) != 0)
+        return 0;
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+/* The library closes the listener when it stops; when it cannot start, the program ends. */
+static struct MHD_Daemon *server_start(struct sl_http *http, int listener, bool v6)
+{
+    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |
+                     MHD_USE_ERROR_LOG | (v6 ? MHD_USE_IPv6 : 0u);
+
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
+        MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP, MHD_OPTION_CONNECTION_TIMEOUT,
+        TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES_MAX, MHD_OPTION_END);
 }
 
 enum sl_err sl_http_start(const char *listen, const struct sl_status_source *source,
@@ -171,33 +213,26 @@ enum sl_err sl_http_start(const char *listen, const struct sl_status_source *sou
 {
     struct sockaddr_storage address;
     struct sl_http *http;
-    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |
-                     MHD_USE_ERROR_LOG;
+    int listener, saved;
 
     if (!address_parse(listen, &address))
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_config",
                        "[http] listen: '%s' is no address and port; allowed: 127.0.0.1:9464, "
                        "[::1]:9464", listen);
     http = calloc(1, sizeof *http);
-    if (http == NULL)
-        return sl_stop(err, SL_EXIT_OS, ENOMEM, "memory", "[http]: out of memory");
-    http->source = *source;
-    if (address.ss_family == AF_INET6)
-        flags |= MHD_USE_IPv6;
-    errno = 0;
-    http->server = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
-        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT,
-        CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP,
-        MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)REQUEST_BYTES_MAX, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
-    if (http->server == NULL) {
-        int saved = errno;
+    listener = http == NULL ? -1 : listener_open(&address);
+    saved = errno;
+    if (listener >= 0) {
+        http->source = *source;
+        http->port = port_of(listener);
+        http->server = server_start(http, listener, address.ss_family == AF_INET6);
+        saved = errno;
+    }
+    if (listener < 0 || http->server == NULL) {
         free(http);
         return sl_stop(err, SL_EXIT_OS, saved, "http_listen", "[http] listen = %s: %s", listen,
-                       saved != 0 ? strerror(saved) : "cannot be listened on");
+                       strerror(saved));
     }
-    http->port = port_of(http->server);
     *ret_http = http;
     return SL_OK;
 }
