@@ -5,6 +5,7 @@ a restart. The test also reads the names from the registry's own help, so that a
 line here is noticed.
 """
 
+import os
 import re
 import signal
 
@@ -98,16 +99,173 @@ class Metrics(sluice_test.Case):
                 float(line.rsplit(" ", 1)[1])
         self.assertNotIn("secret", text)
 
-    def test_deduplicated_moves_when_a_position_is_lost(self):
-        """A restart reads nothing twice; so this one stays at zero over it."""
-        daemon = self.daemon(self.mock())
-        daemon.client.produce("docs", b"k", "One heron.")
+
+
+class Moments(sluice_test.Case):
+    """Names that stand at rest until something happens: make it happen."""
+
+    def moves(self, daemon, name, labels=None, at_least=1, seconds=None):
+        wait_for(lambda: (daemon.metric(name, labels) or 0) >= at_least,
+                 f"{name}; it is {daemon.metrics().get(name)}\n{daemon.log_tail()}", seconds)
+
+    def fact(self, daemon, key=b"k", **more):
+        place = daemon.client.produce("docs", key, "The lantern of buoy five is green.", **more)
         daemon.wait_applied()
+        return place
+
+    def test_restart(self):
+        """The last record is read again, to see that the topic is still the same, and not applied again."""
+        daemon = self.daemon(self.mock())
+        self.fact(daemon, partition=0)
         self.assertEqual(daemon.stop(), 0)
         daemon.start()
-        daemon.client.produce("docs", b"k2", "Two herons.")
+        self.fact(daemon, b"k2", partition=0)
+        self.moves(daemon, "sluice_records_deduplicated_total", 'topic="docs"')
+        self.assertEqual(daemon.metric("sluice_documents_applied_total", None), 1)
+
+    def test_broker_away(self):
+        broker = self.mock()
+        daemon = self.daemon(broker, {"kafka": {"statistics.interval.ms": 500}})
+        self.fact(daemon)
+        broker.down()
+        self.moves(daemon, "sluice_kafka_errors_total")
+        broker.up()
+
+    def test_dead_letter_topic_missing(self):
+        """Dead letters wait in the outbox for their topic; documents go on meanwhile."""
+        broker = self.mock("docs:2,questions:1,answers:1")
+        daemon = self.daemon(broker, {"kafka": {"topic.metadata.refresh.interval.ms": 1000,
+                                                "message.timeout.ms": 3000}})
+        daemon.client.produce("docs", b"bad", b"")
+        self.fact(daemon)
+        self.assertIn("green", daemon.answer("What colour is the lantern of buoy five?")["answer"])
+        self.moves(daemon, "sluice_outbox_records")
+        self.moves(daemon, "sluice_delivery_failures_total")
+        broker.create("docs.dlq", 1)
+        wait_for(lambda: daemon.metric("sluice_outbox_records") == 0, "an empty outbox\n" + daemon.log_tail(), 90)
+        self.assertEqual([r.key for r in daemon.client.consume("docs.dlq")], [b"bad"])
+
+    def test_pause_and_inflight(self):
+        """With a queue of few records a backlog pauses the partitions, and lag is seen going down."""
+        self.need_model()
+        daemon = self.daemon(self.mock(), {"workers": {"queue_items": 4}}, start=False, model=True)
+        text = " ".join(f"Sentence {i} speaks of the tide and the pilots." for i in range(300))
+        daemon.client.produce_many([{"topic": "docs", "key": f"{i}", "value": f"Entry {i}. {text}"}
+                                    for i in range(24)])
+        daemon.start(wait=False)
+        wanted = {"sluice_kafka_partitions_paused", "sluice_inflight_records", "sluice_inflight_bytes",
+                  "sluice_partition_lag_records"}
+
+        def seen():
+            found = daemon.metrics()
+            wanted.difference_update([n for n in wanted if sum(found.get(n, {"": 0}).values()) > 0])
+            return not wanted
+
+        try:
+            wait_for(seen, "these to move", 60)
+        except AssertionError:
+            self.fail(f"did not move: {wanted}\n{daemon.log_tail()}")
+        daemon.wait_applied(seconds=240)
+        self.assertEqual(sum(daemon.metrics()["sluice_kafka_partitions_paused"].values()), 0)
+
+    def test_deletes_leave_places_in_the_graph(self):
+        self.need_model()
+        daemon = self.daemon(self.mock(), model=True)
+        for i in range(6):
+            self.fact(daemon, f"{i}".encode())
+        daemon.client.produce("docs", b"3", None)
         daemon.wait_applied()
-        self.assertEqual(daemon.metric("sluice_records_consumed_total", 'topic="docs"'), 1)
+        self.moves(daemon, "sluice_index_tombstones")
+        daemon.answer({"query": "lantern", "mode": "vector"})
+        self.moves(daemon, "sluice_index_visited_nodes_sum")
+
+    def test_log_flood(self):
+        daemon = self.daemon(self.mock())
+        daemon.client.produce_many([{"topic": "docs", "key": f"{i}", "value": b""} for i in range(200)])
+        daemon.wait_applied()
+        self.moves(daemon, "sluice_log_suppressed_total")
+
+    def test_gap_continue(self):
+        """What retention took before it was read is a gap: counted, and with on_gap = continue gone over."""
+        daemon = self.daemon(self.mock(), {"documents": {"on_gap": "continue"}})
+        self.lose_records(daemon)
+        daemon.start()
+        self.moves(daemon, "sluice_gap_detected_total", 'kind="retention"')
+        self.assertIn("last", daemon.export())
+
+    def test_gap_halt(self):
+        """By default it is not gone over in silence: exit 78, and the message says what to do."""
+        daemon = self.daemon(self.mock(), {"documents": {"on_gap": "halt"}})
+        self.lose_records(daemon)
+        daemon.start(wait=False)
+        self.assertEqual(daemon.process.wait(60), 78, daemon.log_tail())
+        self.assertIn("on_gap", daemon.log())
+
+    def lose_records(self, daemon):
+        """While the daemon is away, more goes through partition 0 than the mock broker keeps."""
+        self.fact(daemon, b"first", partition=0)
+        self.assertEqual(daemon.stop(), 0)
+        filler = "x " * 1000000
+        for i in range(4):
+            daemon.client.produce("docs", f"filler {i}", filler, partition=0)
+        daemon.client.produce("docs", b"last", "The last one.", partition=0)
+        self.assertGreater(daemon.client.marks("docs")[0][0], 1)
+
+    def test_republished(self):
+        """A question that is read again after a crash gets the stored answer."""
+        daemon = self.daemon(self.mock())
+        self.fact(daemon)
+        for _ in range(8):
+            daemon.answer("What colour is the lantern of buoy five?")
+            daemon.kill()  # before the offset is committed, most of the time
+            daemon.start()
+            try:
+                self.moves(daemon, "sluice_answers_republished_total", seconds=8)
+                break
+            except AssertionError:
+                continue
+        else:
+            self.fail("never republished")
+        answers = daemon.client.consume("answers")
+        by_id = {}
+        for a in answers:
+            by_id.setdefault(a.header("sluice-answer-id"), set()).add(a.value)
+        self.assertTrue(all(len(values) == 1 for values in by_id.values()), "another answer under the same id")
+
+    def test_damage_is_noticed(self):
+        """A flipped bit in a stored text is never quoted."""
+        daemon = self.daemon(self.mock())
+        self.fact(daemon)
+        self.assertEqual(daemon.stop(), 0)
+        flipped = self.flip(daemon.index, b"lantern of buoy five")
+        self.assertGreater(flipped, 0)
+        daemon.start(wait=False)
+        try:
+            answer = daemon.answer("What colour is the lantern of buoy five?", seconds=20)
+        except AssertionError:
+            self.assertIn(daemon.process.wait(30), (74, 65), daemon.log_tail())
+        else:
+            self.assertNotIn("mantern", str(answer))
+        self.assertEqual(daemon.ctl("verify", check=False).returncode, 65)
+
+    @staticmethod
+    def flip(directory, text):
+        """Change one bit in each copy of the text that is on disk."""
+        flipped = 0
+        for folder, _, names in os.walk(directory):
+            for name in names:
+                path = os.path.join(folder, name)
+                if not os.path.isfile(path):
+                    continue
+                with open(path, "r+b") as f:
+                    data = f.read()
+                    at = data.find(text)
+                    while at >= 0:
+                        f.seek(at)
+                        f.write(bytes([data[at] ^ 1]))
+                        flipped += 1
+                        at = data.find(text, at + 1)
+        return flipped
 
 
 if __name__ == "__main__":

@@ -121,6 +121,33 @@ class RealBroker(sluice_test.RealBrokerCase):
         self.assertEqual([daemon.ctl_json("stats")[n] for n in ("documents", "chunks")],
                          [undisturbed.ctl_json("stats")[n] for n in ("documents", "chunks")])
 
+    def test_recreated_topic_is_refused(self):
+        """Another topic under the same name: exit 78, and nothing of the index is touched."""
+        daemon = self.make()
+        for i in range(5):
+            self.put(daemon, f"{i}".encode(), f"Raft {i} carries salt.", partition=0)
+        self.applied(daemon)
+        self.assertEqual(daemon.stop(), 0)
+        before = daemon.export()
+        self.admin.delete(self.names["docs"])
+        wait_for(lambda: not self.admin._exists(self.names["docs"], 2), "the topic to go")
+        self.admin.create(self.names["docs"], 2)
+        for i in range(5):
+            self.put(daemon, f"{i}".encode(), f"Raft {i} carries pepper.", partition=0)
+        daemon.start(wait=False)
+        self.assertEqual(daemon.process.wait(60), 78, daemon.log_tail())
+        self.assertIn(self.names["docs"], daemon.log())
+        self.assertEqual(daemon.export(), before)
+
+    def test_the_elder_of_two_with_one_name_ends(self):
+        """A second daemon of the same instance name takes over; the first leaves with 75 and writes no more."""
+        one = self.make()
+        two = self.make()
+        self.assertEqual(one.process.wait(120), 75, one.log_tail())
+        self.put(two, b"a", "The barge carries gravel.")
+        self.applied(two)
+        self.assertIn("gravel", self.ask(two, "What does the barge carry?")["answer"])
+
     def test_two_replicas_share_the_questions(self):
         """Two daemons of one group, each with its own index: every question is answered once."""
         one = self.make()

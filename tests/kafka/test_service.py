@@ -44,7 +44,7 @@ class Configuration(sluice_test.Case):
             ("negative", "[chunk]\nwords = -5\n", ":8:", "words"),
             ("overflow", "[chunk]\nwords = 99999999999999999999999\n", ":8:", "words"),
             ("duplicate section or key", "[index]\npath = /elsewhere\n", ":7:", "index"),
-            ("no equals sign", "[chunk]\nwords\n", ":8:", "words"),
+            ("no equals sign", "[chunk]\nwords\n", ":8:", "KEY = VALUE"),
             ("bad choice", "[answer]\nbackend = oracle\n", ":8:", "backend"),
             ("owned property", "[kafka]\nenable.auto.commit = true\n", "", "kafka"),
             ("overlap above words", "[chunk]\nwords = 20\noverlap_words = 20\n", ":9:", "overlap_words"),
