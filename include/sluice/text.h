@@ -61,7 +61,7 @@ enum sl_err sl_text_terms(struct sl_view text, const char *language, struct sl_a
                           uint32_t *ret_length, struct sl_error *err);
 
 /*
- * Sentences of `text`: ICU boundaries (ss=standard) with the joins ICU lacks: abbreviations and titles,
+ * Sentences of `text`: ICU boundaries with the joins ICU lacks: abbreviations and titles,
  * initials, Korean dates ("2015. 12. 16."), numbering, speaker labels ("CHAIR YELLEN. "). Spans carry no
  * white space at either end. A sentence never crosses an empty line.
  *

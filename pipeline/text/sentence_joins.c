@@ -1,10 +1,12 @@
 /*
  * sentence_joins.c -- boundaries that ICU sees and a reader does not.
  *
- * ICU ends a sentence after any full stop followed by a capital, a digit or a letter without case. Its English
- * suppressions know "Mr." and its like, but not acronyms before a name, initials, numbering, Korean dates or
- * speaker labels. Each rule here looks at the few characters around one boundary and answers "this parts
- * nothing"; none of them can make a new boundary.
+ * ICU ends a sentence after any full stop followed by a capital, a digit or a letter without case: after titles
+ * and abbreviations, initials, numbering, parts of Korean dates, speaker labels. Each rule here looks at the
+ * few characters around one boundary and answers "this parts nothing"; none can make a new boundary.
+ *
+ * ICU's own list of English suppressions (ss=standard) is not used: it matches the end of a longer word too, so
+ * that "He met NATO. They spoke." becomes one sentence (ICU 72).
  *
  * After an abbreviation that may end a sentence ("Inc.", "U.S.", "p.m."), the next word decides: one of the words
  * that most sentences start with begins a new one. Known weakness: "He moved to the U.S. Congress ...".
@@ -84,7 +86,7 @@ static bool titles(struct sl_view token)
 {
     static const char words[] =
         " mr mrs ms dr prof rev hon st gov sen rep gen col lt capt sgt adm maj pres messrs mt ft vs e.g i.e "
-        "cf viz al approx dept est fig figs eq eqs ref refs vol nos pp ch art arts sec secs cap "
+        "cf viz al approx dept est assn univ ave blvd rd bldg cmdr cpl sgt msgr fig figs eq eqs ref refs vol nos pp ch art arts sec secs cap "
         "jan feb mar apr jun jul aug sep sept oct nov dec ";
 
     return listed(words, token);

@@ -36,8 +36,8 @@ static bool blank(struct sl_view text, struct line line)
 }
 
 /* Skip blank lines from *at and find the block there: up to the next blank line, or as much as the scratch
- * holds, cut at white space. false at the end of the text. */
-static bool next_block(struct sl_view text, size_t *at, struct sl_view *ret_block)
+ * holds, cut at white space (*ret_cut). false at the end of the text. */
+static bool next_block(struct sl_view text, size_t *at, struct sl_view *ret_block, bool *ret_cut)
 {
     struct line line = {0, 0, 0};
     size_t start, end, limit;
@@ -59,6 +59,7 @@ static bool next_block(struct sl_view text, size_t *at, struct sl_view *ret_bloc
             break;
         end = line.end;
     }
+    *ret_cut = end > limit;
     if (end > limit) {
         size_t space = limit;
         while (space > start + SL_TEXT_BLOCK_BYTES / 2 && (unsigned char)text.data[space] > ' ')
@@ -141,8 +142,11 @@ static void add_span(struct sl_buffer *spans, struct sl_view text, size_t start,
     sl_buffer_add(spans, &span, sizeof span);
 }
 
+/* Add the sentences of a block. When the scratch, not the text, ended it (`cut`), its last sentence is left for
+ * the next block if it began in the second half; *at_text is set to it. */
 static enum sl_err cut_block(struct sl_text_tools *tools, struct sl_view text, struct sl_view block,
-                             struct sl_buffer *spans, struct sl_error *err)
+                             bool cut, size_t *at_text, struct sl_buffer *spans,
+                             struct sl_error *err)
 {
     size_t block_start = (size_t)(block.data - text.data), start = 0;
     int32_t count = to_units(tools, block), boundary;
@@ -156,13 +160,17 @@ static enum sl_err cut_block(struct sl_text_tools *tools, struct sl_view text, s
     while ((boundary = ubrk_next(tools->sentences)) != UBRK_DONE) {
         size_t at = tools->unit_bytes[boundary];
 
-        if (at < block.size && tools->units[boundary - 1] != '\n' &&
+        if (at == block.size)
+            break;
+        if (tools->units[boundary - 1] != '\n' &&
             sl_sentence_joins(block, 0, start, at, block.size))
             continue;
         add_span(spans, text, block_start + start, block_start + at);
         start = at;
     }
-    if (start < block.size)
+    if (cut && start > SL_TEXT_BLOCK_BYTES / 2)
+        *at_text = block_start + start;
+    else
         add_span(spans, text, block_start + start, block_start + block.size);
     return SL_OK;
 }
@@ -175,10 +183,11 @@ enum sl_err sl_text_sentences(struct sl_view text, struct sl_arena *arena,
     struct sl_buffer spans = {0};
     struct sl_view block, copy;
     size_t at = 0;
+    bool cut;
     enum sl_err code = sl_text_tools(&tools, err);
 
-    while (code == SL_OK && next_block(text, &at, &block))
-        code = cut_block(tools, text, block, &spans, err);
+    while (code == SL_OK && next_block(text, &at, &block, &cut))
+        code = cut_block(tools, text, block, cut, &at, &spans, err);
     if (code == SL_OK && spans.failed)
         code = sl_stop(err, SL_EXIT_OS, 0, "memory", "out of memory cutting sentences");
     copy = (struct sl_view){spans.data == NULL ? "" : spans.data, spans.size};

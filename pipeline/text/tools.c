@@ -50,7 +50,7 @@ static enum sl_err tools_fill(struct sl_text_tools *tools, struct sl_error *err)
     UErrorCode status = U_ZERO_ERROR;
 
     tools->words = ubrk_open(UBRK_WORD, "en", NULL, 0, &status);
-    tools->sentences = ubrk_open(UBRK_SENTENCE, "en@ss=standard", NULL, 0, &status);
+    tools->sentences = ubrk_open(UBRK_SENTENCE, "en", NULL, 0, &status);
     tools->fold = unorm2_getNFKCCasefoldInstance(&status);
     if (U_FAILURE(status))
         return sl_stop(err, SL_EXIT_CONFIG, (int)status, "icu",
