@@ -69,8 +69,23 @@ class RealBroker(sluice_test.RealBrokerCase):
         self.assertEqual(len(daemon.export()), 4)
         self.assertIn(daemon.metric("sluice_documents_applied_total", None), (None, 0))
 
-    def test_dead_letters_and_transactions(self):
-        """Aborted records are not read; a commit marker at the end does not keep it from being ready."""
+    def test_transactions(self):
+        """Aborted records are not read, and a commit marker at a partition's end does not keep it from being ready."""
+        docs = self.names["docs"]
+        self.admin.produce_many([{"topic": docs, "key": "yes", "value": "The kelp is brown.", "partition": 0}], "commit")
+        self.admin.produce_many([{"topic": docs, "key": "no", "value": "The coral is blue.", "partition": 1}], "abort")
+        daemon = self.make()
+        wait_for(lambda: list(daemon.export()) == ["yes"], "the committed document")
+        self.assertEqual(self.ask(daemon, "What colour is the coral?")["status"], "not_found")
+        self.admin.produce_many([{"topic": docs, "key": "later", "value": "The dulse is red.", "partition": 1}], "commit")
+        wait_for(lambda: sorted(daemon.export()) == ["later", "yes"], "the second committed document")
+        self.assertEqual(daemon.http("/readyz")[0], 200)
+        # The same after a restart, which begins behind a marker.
+        self.assertEqual(daemon.stop(), 0)
+        daemon.start()
+        self.assertEqual(sorted(daemon.export()), ["later", "yes"])
+
+    def test_dead_letters(self):
         daemon = self.make()
         self.put(daemon, b"bad", b"")
         self.put(daemon, b"good", "The kelp is brown.")

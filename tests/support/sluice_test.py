@@ -122,8 +122,11 @@ class Client:
             raise AssertionError("tool_kafka: " + reply["error"])
         return reply
 
-    def produce_many(self, records):
-        """Records as dicts: topic, key, value, headers, partition, timestamp. Returns (partition, offset)s."""
+    def produce_many(self, records, transaction=None):
+        """Records as dicts: topic, key, value, headers, partition, timestamp. Returns (partition, offset)s.
+
+        `transaction`: "commit" or "abort", all of them in one; on a real broker only.
+        """
         orders = []
         for record in records:
             order = {"topic": record["topic"], "key": encoded(record.get("key")),
@@ -133,7 +136,10 @@ class Client:
                 if record.get(name) is not None:
                     order[name] = record[name]
             orders.append(order)
-        placed = self._do({"do": "produce", "records": orders})["placed"]
+        order = {"do": "produce", "records": orders}
+        if transaction is not None:
+            order["transaction"] = transaction
+        placed = self._do(order)["placed"]
         return [(p["partition"], p["offset"]) for p in placed]
 
     def produce(self, topic, key, value, headers=(), partition=None, timestamp=None):

@@ -5,7 +5,8 @@
  * program can: one order a line on standard input, one reply a line on standard output, bytes as base64.
  * It stays up between orders, so that a test pays for connecting once.
  *
- *   {"do":"produce","records":[{"topic","partition"?,"key"?,"value"?,"timestamp"?,"headers":[[name,value]]}]}
+ *   {"do":"produce","records":[{"topic","partition"?,"key"?,"value"?,"timestamp"?,"headers":[[name,value]]}],
+ *                  "transaction":"commit"|"abort"?}
  *   {"do":"consume","topic","from":[offset of each partition],"count":n,"timeout_ms":t}
  *   {"do":"create"|"grow","topic","partitions":n}   {"do":"delete","topic"}   {"do":"marks","topic"}
  *
@@ -23,6 +24,7 @@
 
 enum { WAIT_MS = 15000, TICK_MS = 50 };
 
+static const char *servers;
 static rd_kafka_t *producer;
 static rd_kafka_t *consumer;
 static cJSON *reply;
@@ -118,7 +120,7 @@ static rd_kafka_headers_t *headers_of(const cJSON *list)
     return headers;
 }
 
-static void record_produce(const cJSON *record, cJSON *placed)
+static void record_produce(rd_kafka_t *to, const cJSON *record, cJSON *placed)
 {
     const char *topic = text_of(record, "topic");
     size_t key_size;
@@ -127,7 +129,7 @@ static void record_produce(const cJSON *record, cJSON *placed)
     unsigned char *value = bytes_of(cJSON_GetObjectItemCaseSensitive(record, "value"), &value_size);
     rd_kafka_headers_t *headers = headers_of(cJSON_GetObjectItemCaseSensitive(record, "headers"));
     rd_kafka_resp_err_t code = rd_kafka_producev(
-        producer, RD_KAFKA_V_TOPIC(topic == NULL ? "" : topic),
+        to, RD_KAFKA_V_TOPIC(topic == NULL ? "" : topic),
         RD_KAFKA_V_PARTITION((int32_t)number_of(record, "partition", RD_KAFKA_PARTITION_UA)),
         RD_KAFKA_V_KEY(key, key_size), RD_KAFKA_V_VALUE(value, value_size),
         RD_KAFKA_V_TIMESTAMP(number_of(record, "timestamp", 0)), RD_KAFKA_V_HEADERS(headers),
@@ -140,7 +142,35 @@ static void record_produce(const cJSON *record, cJSON *placed)
     free(value);
 }
 
-static void do_produce(const cJSON *order)
+/* `transactional_id` NULL: a plain one. */
+static rd_kafka_t *client_new(rd_kafka_type_t type, const char *transactional_id)
+{
+    char why[512];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", servers, NULL, 0);
+    rd_kafka_conf_set(conf, "message.max.bytes", "100000000", NULL, 0);
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    if (transactional_id != NULL)
+        rd_kafka_conf_set(conf, "transactional.id", transactional_id, NULL, 0);
+    if (type == RD_KAFKA_CONSUMER) {
+        rd_kafka_conf_set(conf, "group.id", "sluice-test-reader", NULL, 0);
+        rd_kafka_conf_set(conf, "enable.auto.commit", "false", NULL, 0);
+        rd_kafka_conf_set(conf, "enable.partition.eof", "true", NULL, 0);
+        rd_kafka_conf_set(conf, "auto.offset.reset", "earliest", NULL, 0);
+    } else {
+        rd_kafka_conf_set(conf, "linger.ms", "1", NULL, 0);
+        rd_kafka_conf_set(conf, "topic.metadata.refresh.interval.ms", "2000", NULL, 0);
+        rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    }
+    rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof why);
+    if (client == NULL) {
+        fprintf(stderr, "tool_kafka: %s\n", why);
+        exit(EXIT_FAILURE);
+    }
+    return client;
+}
+
+static void records_produce(rd_kafka_t *to, const cJSON *order)
 {
     cJSON *placed = cJSON_AddArrayToObject(reply, "placed");
     const cJSON *record;
@@ -148,11 +178,39 @@ static void do_produce(const cJSON *order)
     {
         cJSON *one = cJSON_CreateObject();
         cJSON_AddItemToArray(placed, one);
-        record_produce(record, one);
-        rd_kafka_poll(producer, 0);
+        record_produce(to, record, one);
+        rd_kafka_poll(to, 0);
     }
-    if (rd_kafka_flush(producer, 2 * WAIT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (rd_kafka_flush(to, 2 * WAIT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
         fail("produce", "not acknowledged in time");
+}
+
+static void step(rd_kafka_error_t *error)
+{
+    if (error != NULL) {
+        fail("transaction", rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+    }
+}
+
+/* All records in one transaction, by a producer of its own; aborted ones have been in the log all the same. */
+static void transaction_produce(const cJSON *order, bool commits)
+{
+    rd_kafka_t *to = client_new(RD_KAFKA_PRODUCER, "sluice-test");
+    step(rd_kafka_init_transactions(to, WAIT_MS));
+    step(rd_kafka_begin_transaction(to));
+    records_produce(to, order);
+    step(commits ? rd_kafka_commit_transaction(to, WAIT_MS) : rd_kafka_abort_transaction(to, WAIT_MS));
+    rd_kafka_destroy(to);
+}
+
+static void do_produce(const cJSON *order)
+{
+    const char *transaction = text_of(order, "transaction");
+    if (transaction == NULL)
+        records_produce(producer, order);
+    else
+        transaction_produce(order, strcmp(transaction, "commit") == 0);
 }
 
 static int partitions_count(const char *topic)
@@ -331,39 +389,15 @@ static void order_obey(const cJSON *order)
         fail(what, "which topic?");
 }
 
-static rd_kafka_t *client_new(rd_kafka_type_t type, const char *servers)
-{
-    char why[512];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", servers, NULL, 0);
-    rd_kafka_conf_set(conf, "message.max.bytes", "100000000", NULL, 0);
-    rd_kafka_conf_set_log_cb(conf, NULL);
-    if (type == RD_KAFKA_CONSUMER) {
-        rd_kafka_conf_set(conf, "group.id", "sluice-test-reader", NULL, 0);
-        rd_kafka_conf_set(conf, "enable.auto.commit", "false", NULL, 0);
-        rd_kafka_conf_set(conf, "enable.partition.eof", "true", NULL, 0);
-        rd_kafka_conf_set(conf, "auto.offset.reset", "earliest", NULL, 0);
-    } else {
-        rd_kafka_conf_set(conf, "linger.ms", "1", NULL, 0);
-        rd_kafka_conf_set(conf, "topic.metadata.refresh.interval.ms", "2000", NULL, 0);
-        rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-    }
-    rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof why);
-    if (client == NULL) {
-        fprintf(stderr, "tool_kafka: %s\n", why);
-        exit(EXIT_FAILURE);
-    }
-    return client;
-}
-
 int main(int argc, char **argv)
 {
     if (argc != 2) {
         fprintf(stderr, "usage: tool_kafka BOOTSTRAP-SERVERS < orders > replies\n");
         return 64;
     }
-    producer = client_new(RD_KAFKA_PRODUCER, argv[1]);
-    consumer = client_new(RD_KAFKA_CONSUMER, argv[1]);
+    servers = argv[1];
+    producer = client_new(RD_KAFKA_PRODUCER, NULL);
+    consumer = client_new(RD_KAFKA_CONSUMER, NULL);
     rd_kafka_poll_set_consumer(consumer);
 
     char *line = NULL;
