@@ -1,9 +1,9 @@
 /*
  * embed.c -- `sluice-bench embed`: texts a second through the encoder, on any file of lines.
  *
- * Threads take the next batch from a shared counter, as workers of the daemon would; one pass over a part of the
- * texts before the clock starts warms the caches and the workspaces. The line's `tokens` counts what was
- * encoded: cut at the model's limit, special tokens included.
+ * Threads take the next batch from a shared counter, as workers of the daemon would; one pass over
+ * a part of the texts before the clock starts warms the caches and the workspaces. The line's
+ * `tokens` counts what was encoded: cut at the model's limit, special tokens included.
  */
 #include "bench.h"
 
@@ -187,8 +187,9 @@ static int run_job(const struct embed_arguments *arguments, const struct lines *
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: sluice-bench embed --model DIR --input FILE [--threads N (1 to %u)] "
-                    "[--batch B (1 to %u)] [--precision auto|f32] [--out V.fvecs]\n",
+    fprintf(stderr,
+            "usage: sluice-bench embed --model DIR --input FILE [--threads N (1 to %u)] "
+            "[--batch B (1 to %u)] [--precision auto|f32] [--out V.fvecs]\n",
             THREADS_MAX, BATCH_MAX);
     return SL_EXIT_USAGE;
 }
@@ -206,24 +207,39 @@ static bool read_count(const char *text, uint32_t most, uint32_t *ret)
 
 static bool read_arguments(int argc, char **argv, struct embed_arguments *arguments)
 {
-    static const struct option options[] = {
-        {"model", required_argument, NULL, 'm'},   {"input", required_argument, NULL, 'i'},
-        {"threads", required_argument, NULL, 't'}, {"batch", required_argument, NULL, 'b'},
-        {"out", required_argument, NULL, 'o'},     {"precision", required_argument, NULL, 'p'},
-        {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"model", required_argument, NULL, 'm'},
+                                            {"input", required_argument, NULL, 'i'},
+                                            {"threads", required_argument, NULL, 't'},
+                                            {"batch", required_argument, NULL, 'b'},
+                                            {"out", required_argument, NULL, 'o'},
+                                            {"precision", required_argument, NULL, 'p'},
+                                            {NULL, 0, NULL, 0}};
     bool good = true;
     int option;
 
     optind = 1;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
-        case 'm': arguments->model = optarg; break;
-        case 'i': arguments->input = optarg; break;
-        case 'o': arguments->out = optarg; break;
-        case 'p': arguments->precision = optarg; break;
-        case 't': good = good && read_count(optarg, THREADS_MAX, &arguments->threads); break;
-        case 'b': good = good && read_count(optarg, BATCH_MAX, &arguments->batch); break;
-        default: good = false;
+        case 'm':
+            arguments->model = optarg;
+            break;
+        case 'i':
+            arguments->input = optarg;
+            break;
+        case 'o':
+            arguments->out = optarg;
+            break;
+        case 'p':
+            arguments->precision = optarg;
+            break;
+        case 't':
+            good = good && read_count(optarg, THREADS_MAX, &arguments->threads);
+            break;
+        case 'b':
+            good = good && read_count(optarg, BATCH_MAX, &arguments->batch);
+            break;
+        default:
+            good = false;
         }
     }
     return good && optind == argc && arguments->model != NULL && arguments->input != NULL;

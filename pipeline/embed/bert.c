@@ -1,11 +1,13 @@
 /*
- * bert.c -- an encoder of the BERT family: token rows through attention and feed-forward layers to one vector.
+ * bert.c -- an encoder of the BERT family: token rows through attention and feed-forward layers to
+ * one vector.
  *
- * Texts of a pass are laid end to end, row by row, without padding: every linear layer is one product over all the
- * rows, and only attention looks at one text at a time. A pass holds at most ROWS_MAX rows (or one longer
- * text), which keeps the activations near the caches and a thread's memory small; a larger pass was not
- * faster, since the products are at the processor's limit from a dozen rows on. Texts go in the order they
- * come: without padding there is nothing to gain from sorting them.
+ * Texts of a pass are laid end to end, row by row, without padding: every linear layer is one
+ * product over all the rows, and only attention looks at one text at a time. A pass holds at most
+ * ROWS_MAX rows (or one longer text), which keeps the activations near the caches and a thread's
+ * memory small; a larger pass was not faster, since the products are at the processor's limit from
+ * a dozen rows on. Texts go in the order they come: without padding there is nothing to gain from
+ * sorting them.
  *
  * A pass needs a workspace. They are pooled, one per thread that encodes at the same time, and grow
  * never: in steady state nothing is allocated.
@@ -28,12 +30,12 @@
 #include "embed/model_config.h"
 #include "embed/tokenizer.h"
 
-#define ROWS_MAX          1024u
-#define SCORE_ROWS        256u
-#define BATCH_DEFAULT     32u
-#define BATCH_MAX         1024u
-#define PATH_BYTES_MAX    4096
-#define NORM_MIN          1e-12f
+#define ROWS_MAX           1024u
+#define SCORE_ROWS         256u
+#define BATCH_DEFAULT      32u
+#define BATCH_MAX          1024u
+#define PATH_BYTES_MAX     4096
+#define NORM_MIN           1e-12f
 #define FINGERPRINT_FORMAT 1u
 
 struct workspace {
@@ -88,8 +90,8 @@ static struct workspace *workspace_open(const struct bert *bert)
 {
     const size_t rows = bert->rows_max, hidden = bert->config.hidden;
     const size_t longest = bert->config.sequence_max;
-    const size_t wide = bert->config.intermediate > 3 * hidden ? bert->config.intermediate
-                                                               : 3 * hidden;
+    const size_t wide =
+        bert->config.intermediate > 3 * hidden ? bert->config.intermediate : 3 * hidden;
     struct workspace *space = calloc(1, sizeof *space);
 
     if (space == NULL)
@@ -100,8 +102,8 @@ static struct workspace *workspace_open(const struct bert *bert)
     space->wide = new_floats(rows * wide);
     space->mixed = new_floats(rows * hidden);
     space->scores = new_floats((longest < SCORE_ROWS ? longest : SCORE_ROWS) * longest);
-    if (space->ids == NULL || space->starts == NULL || space->rows == NULL ||
-        space->wide == NULL || space->mixed == NULL || space->scores == NULL)
+    if (space->ids == NULL || space->starts == NULL || space->rows == NULL || space->wide == NULL ||
+        space->mixed == NULL || space->scores == NULL)
         return workspace_close(space);
     return space;
 }
@@ -128,7 +130,8 @@ static void workspace_give(struct bert *bert, struct workspace *space)
 
 /* ---- one pass ---- */
 
-/* Tokenize texts while there is room for a longest one, and say where each begins. Returns how many. */
+/* Tokenize texts while there is room for a longest one, and say where each begins. Returns how
+ * many. */
 static uint32_t fill(const struct bert *bert, struct workspace *space, const struct sl_view *texts,
                      uint32_t count)
 {
@@ -160,12 +163,13 @@ static void embed_tokens(const struct bert *bert, struct workspace *space, uint3
                    weights->positions + (size_t)(row - space->starts[t]) * hidden,
                    hidden * sizeof(float));
         }
-    bert->kernels->add_norm(space->rows, space->mixed, space->starts[count], hidden,
-                            weights->zeros, weights->embedding_norm.scale,
-                            weights->embedding_norm.shift, bert->config.layer_norm_epsilon);
+    bert->kernels->add_norm(space->rows, space->mixed, space->starts[count], hidden, weights->zeros,
+                            weights->embedding_norm.scale, weights->embedding_norm.shift,
+                            bert->config.layer_norm_epsilon);
 }
 
-/* One head over one text: the rows of `query` in blocks, so that the scores stay small for long texts. */
+/* One head over one text: the rows of `query` in blocks, so that the scores stay small for long
+ * texts. */
 static void attend_head(const struct bert *bert, struct workspace *space, struct sl_block query,
                         struct sl_block mixed, uint32_t length)
 {
@@ -186,8 +190,10 @@ static void attend_head(const struct bert *bert, struct workspace *space, struct
     }
 }
 
-/* Attention within one text: `wide` holds query, key and value side by side, the result goes to `mixed`. */
-static void attend(const struct bert *bert, struct workspace *space, uint32_t first, uint32_t length)
+/* Attention within one text: `wide` holds query, key and value side by side, the result goes to
+ * `mixed`. */
+static void attend(const struct bert *bert, struct workspace *space, uint32_t first,
+                   uint32_t length)
 {
     const uint32_t hidden = bert->config.hidden, width = hidden / bert->config.head_count;
 
@@ -220,7 +226,8 @@ static void run_layer(const struct bert *bert, const struct sl_bert_layer *layer
                       layer->output_norm.scale, layer->output_norm.shift, epsilon);
 }
 
-/* The rows of one text to its vector. A mean needs no division: the length is scaled to 1 anyway. */
+/* The rows of one text to its vector. A mean needs no division: the length is scaled to 1 anyway.
+ */
 static void pool(const struct bert *bert, const float *rows, uint32_t count, float *vector)
 {
     const uint32_t hidden = bert->config.hidden;
@@ -341,7 +348,8 @@ static enum sl_err load(struct bert *bert, const char *directory, struct sl_sha2
         r = sl_model_path(directory, "vocab.txt", path, sizeof path, err);
     if (r == SL_OK)
         r = sl_tokenizer_open(path, &options, digest, &bert->tokenizer, err);
-    if (r == SL_OK && sl_tokenizer_vocabulary_count(bert->tokenizer) > bert->config.vocabulary_count)
+    if (r == SL_OK &&
+        sl_tokenizer_vocabulary_count(bert->tokenizer) > bert->config.vocabulary_count)
         r = sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
                     "%s: %u tokens, but vocab_size in config.json allows %u", path,
                     sl_tokenizer_vocabulary_count(bert->tokenizer), bert->config.vocabulary_count);
@@ -359,7 +367,8 @@ static enum sl_err check_options(const struct sl_bert_options *options, struct s
     if (precision != NULL && strcmp(precision, "auto") != 0 && strcmp(precision, "f32") != 0)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_config",
                        "[embed] precision = %.40s: this build's encoder computes in f32; allowed "
-                       "are auto and f32", precision);
+                       "are auto and f32",
+                       precision);
     if (options->batch_max > BATCH_MAX)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_config",
                        "[embed] batch = %u: at most %u are allowed", options->batch_max, BATCH_MAX);
@@ -407,8 +416,7 @@ enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedd
     sl_hex(bytes, sizeof bytes, bert->base.fingerprint);
     bert->base.dim = bert->config.hidden;
     bert->base.token_limit = bert->config.sequence_max - 2;
-    bert->rows_max =
-        bert->config.sequence_max > ROWS_MAX ? bert->config.sequence_max : ROWS_MAX;
+    bert->rows_max = bert->config.sequence_max > ROWS_MAX ? bert->config.sequence_max : ROWS_MAX;
     *ret_embedder = &bert->base;
     return SL_OK;
 }

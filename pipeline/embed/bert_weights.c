@@ -1,8 +1,8 @@
 /*
  * bert_weights.c -- from the tensor names of a checkpoint to struct sl_bert_weights.
  *
- * Done once here so that the encoder need not: query, key and value become one matrix, and the embedding of
- * token type 0 (the only one used) is added to the positions.
+ * Done once here so that the encoder need not: query, key and value become one matrix, and the
+ * embedding of token type 0 (the only one used) is added to the positions.
  */
 #include "embed/bert_weights.h"
 
@@ -65,8 +65,8 @@ static enum sl_err read_into(struct loader *loader, const char *part, const char
     return check_finite(loader, values, (size_t)rows * (columns ? columns : 1));
 }
 
-static enum sl_err read_new(struct loader *loader, const char *part, const char *kind, uint32_t rows,
-                            uint32_t columns, float **ret)
+static enum sl_err read_new(struct loader *loader, const char *part, const char *kind,
+                            uint32_t rows, uint32_t columns, float **ret)
 {
     *ret = malloc((size_t)rows * (columns ? columns : 1) * sizeof **ret);
     if (*ret == NULL)
@@ -173,8 +173,8 @@ static enum sl_err read_embeddings(struct loader *loader, struct sl_bert_weights
 static enum sl_err load(struct loader *loader, struct sl_bert_weights *weights)
 {
     const struct sl_model_config *config = loader->config;
-    uint32_t widest = config->intermediate > 3 * config->hidden ? config->intermediate
-                                                                : 3 * config->hidden;
+    uint32_t widest =
+        config->intermediate > 3 * config->hidden ? config->intermediate : 3 * config->hidden;
     enum sl_err r;
 
     if (widest < config->type_count)

@@ -1,23 +1,22 @@
 /*
  * gemm.c -- the only file that calls oneDNN.
  *
- * dnnl_sgemm on weights stored [in][out] runs within a few per cent of this processor's peak from 12 rows on, without
- * a primitive to build or cache per shape; the [out][in] order of checkpoints was 5 to 15 % slower. Debian's
- * build parallelises with OpenMP: threads that spin beside other work made everything four times slower, so
- * each caller tells OpenMP to keep to one thread.
+ * dnnl_sgemm on weights stored [in][out] runs within a few per cent of this processor's peak from
+ * 12 rows on, without a primitive to build or cache per shape; the [out][in] order of checkpoints
+ * was 5 to 15 % slower. Debian's build parallelises with OpenMP: threads that spin beside other
+ * work made everything four times slower, so each caller tells OpenMP to keep to one thread.
  */
 #include "embed/gemm.h"
 
 #include <oneapi/dnnl/dnnl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include <sluice/error.h>
 
 #define ALIGNMENT 64
 
-/* Of the OpenMP runtime that oneDNN is linked with. Declared here because omp.h comes with a compiler's own
- * runtime, and that need not be the same one. */
+/* Of the OpenMP runtime that oneDNN is linked with. Declared here because omp.h comes with a
+ * compiler's own runtime, and that need not be the same one. */
 void omp_set_num_threads(int count);
 
 void sl_gemm_enter(void)
@@ -25,7 +24,7 @@ void sl_gemm_enter(void)
     omp_set_num_threads(1);
 }
 
-int sl_weights_init(struct sl_weights *weights, const float *values, uint32_t out, uint32_t in)
+bool sl_weights_init(struct sl_weights *weights, const float *values, uint32_t out, uint32_t in)
 {
     size_t bytes = (size_t)in * out * sizeof(float);
 
@@ -58,8 +57,8 @@ static void multiply(char b_order, struct sl_block a, struct sl_block b, struct 
 void sl_gemm_linear(const struct sl_weights *weights, const float *x, uint32_t rows, float *ret)
 {
     multiply('N', (struct sl_block){(float *)(uintptr_t)x, weights->in},
-             (struct sl_block){weights->values, weights->out},
-             (struct sl_block){ret, weights->out}, rows, weights->out, weights->in);
+             (struct sl_block){weights->values, weights->out}, (struct sl_block){ret, weights->out},
+             rows, weights->out, weights->in);
 }
 
 void sl_gemm_dot(struct sl_block a, struct sl_block b, struct sl_block ret, uint32_t m, uint32_t n,

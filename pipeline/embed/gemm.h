@@ -1,11 +1,13 @@
 /*
- * gemm.h -- matrix products. Everything is row-major float32 outside; how a weight matrix lies inside is gemm.c's own.
+ * gemm.h -- matrix products. Everything is row-major float32 outside; how a weight matrix lies
+ * inside is gemm.c's own.
  *
  * Each call runs on the calling thread alone: callers are parallel, products are not.
  */
 #ifndef SLUICE_EMBED_GEMM_H
 #define SLUICE_EMBED_GEMM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The weights of a linear layer, arranged for multiplying. */
@@ -15,18 +17,19 @@ struct sl_weights {
     float *values;
 };
 
-/* Call once in a thread before its products: keeps the library from starting threads of its own for it. */
+/* Call once in a thread before its products: keeps the library from starting threads of its own for
+ * it. */
 void sl_gemm_enter(void);
 
 /*
- * Take over weights float[out][in] as checkpoints store them, freeing nothing.
+ * Arrange weights float[out][in], as checkpoints store them.
  *
- * Owns:    copies; release with sl_weights_fini(). False when out of memory.
+ * Owns:    copies them; release with sl_weights_fini(). False when out of memory.
  * Thread:  any.
  * Blocks:  CPU.
  * Errors:  false
  */
-int sl_weights_init(struct sl_weights *weights, const float *values, uint32_t out, uint32_t in);
+bool sl_weights_init(struct sl_weights *weights, const float *values, uint32_t out, uint32_t in);
 void sl_weights_fini(struct sl_weights *weights);
 
 /* ret[rows][out] = x[rows][in] * transposed weights. Post: nothing of ret's old content is left. */

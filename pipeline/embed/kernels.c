@@ -1,19 +1,19 @@
 /*
  * kernels.c -- GELU, softmax and layer norm over vectors of 16 floats.
  *
- * GCC's vector extension gives one source for AVX-512, AVX2 and everything else; the compiler splits the vector
- * where the registers are smaller. exp is the usual 2^n times a polynomial, good to 2 ulp over the range it
- * is called with; erf is Abramowitz and Stegun 7.1.26 (error under 2e-7), which GELU multiplies by x. libm's
- * own are exact but one value at a time: ten times slower. Rejected: trusting the compiler to vectorise
- * plain loops, which gcc does at -O3 only.
+ * GCC's vector extension gives one source for AVX-512, AVX2 and everything else; the compiler
+ * splits the vector where the registers are smaller. exp is the usual 2^n times a polynomial, good
+ * to 2 ulp over the range it is called with; erf is Abramowitz and Stegun 7.1.26 (error under
+ * 2e-7), which GELU multiplies by x. libm's own are exact but one value at a time: ten times
+ * slower. Rejected: trusting the compiler to vectorise plain loops, which gcc does at -O3 only.
  */
 #include "embed/kernels.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Vectors are returned by inlined functions only, so how they would be returned otherwise does not matter. They are
- * passed by pointer: gcc remarks on every other way. */
+/* Vectors are returned by inlined functions only, so how they would be returned otherwise does not
+ * matter. They are passed by pointer: gcc remarks on every other way. */
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 #define LANES 16u
@@ -274,9 +274,12 @@ const struct sl_kernels *const *sl_kernels_all(void)
 {
     static const struct sl_kernels *const sets[] = {
 #if defined(__x86_64__)
-        &kernels_avx512, &kernels_avx2,
+        &kernels_avx512,
+        &kernels_avx2,
 #endif
-        &kernels_baseline, NULL};
+        &kernels_baseline,
+        NULL
+    };
 
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -1,8 +1,9 @@
 /*
  * kernels.h -- the arithmetic of an encoder that is not a matrix product.
  *
- * Each is written once, over vectors of 16 floats, and compiled for several instruction sets; the table for
- * this processor is chosen when a model is opened. Results differ between the sets in the last bits only.
+ * Each is written once, over vectors of 16 floats, and compiled for several instruction sets; the
+ * table for this processor is chosen when a model is opened. Results differ between the sets in the
+ * last bits only.
  */
 #ifndef SLUICE_EMBED_KERNELS_H
 #define SLUICE_EMBED_KERNELS_H

@@ -1,8 +1,9 @@
 /*
  * model_config.c -- the JSON files of a model directory into one checked struct.
  *
- * Every number is bounded here, so that the encoder can multiply them without thought. What we cannot compute
- * (another architecture, activation, pooling or an extra module) is refused: a wrong vector looks like a right one.
+ * Every number is bounded here, so that the encoder can multiply them without thought. What we
+ * cannot compute (another architecture, activation, pooling or an extra module) is refused: a wrong
+ * vector looks like a right one.
  */
 #include "embed/model_config.h"
 
@@ -81,8 +82,8 @@ static enum sl_err read_all(int fd, const char *path, size_t size_max, char **re
     return SL_OK;
 }
 
-enum sl_err sl_model_file_read(const char *path, size_t size_max, char **ret_data,
-                               size_t *ret_size, struct sl_error *err)
+enum sl_err sl_model_file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_size,
+                               struct sl_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     enum sl_err r;
@@ -179,8 +180,8 @@ static enum sl_err read_shape(const struct json_file *file, struct sl_model_conf
     enum sl_err r = SL_OK;
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && r == SL_OK; i++)
-        r = read_number(file, numbers[i].name, numbers[i].least, numbers[i].most,
-                        numbers[i].value, err);
+        r = read_number(file, numbers[i].name, numbers[i].least, numbers[i].most, numbers[i].value,
+                        err);
     if (r == SL_OK)
         r = require_string(file, "model_type", "bert", err);
     if (r == SL_OK)
@@ -200,7 +201,8 @@ static enum sl_err read_shape(const struct json_file *file, struct sl_model_conf
     return SL_OK;
 }
 
-/* The token limit: sentence_bert_config.json's, else tokenizer_config.json's, never over the positions. */
+/* The token limit: sentence_bert_config.json's, else tokenizer_config.json's, never over the
+ * positions. */
 static enum sl_err read_limit(const struct json_file *sentence, const struct json_file *tokenizer,
                               struct sl_model_config *config, struct sl_error *err)
 {
@@ -212,8 +214,8 @@ static enum sl_err read_limit(const struct json_file *sentence, const struct jso
         config->sequence_max = (uint32_t)longest->valuedouble;
     if (sentence->root == NULL)
         return SL_OK;
-    return read_number(sentence, "max_seq_length", 3, config->position_count,
-                       &config->sequence_max, err);
+    return read_number(sentence, "max_seq_length", 3, config->position_count, &config->sequence_max,
+                       err);
 }
 
 static enum sl_err read_pooling(const struct json_file *file, struct sl_model_config *config,
@@ -238,7 +240,8 @@ static enum sl_err read_pooling(const struct json_file *file, struct sl_model_co
     if (chosen != 1)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
                        "%s: exactly one of pooling_mode_mean_tokens and pooling_mode_cls_token "
-                       "must be true", file->path);
+                       "must be true",
+                       file->path);
     return SL_OK;
 }
 
@@ -260,7 +263,8 @@ static enum sl_err check_modules(const struct json_file *file, struct sl_error *
         if (!found)
             return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
                            "%s: module type \"%.60s\"; allowed are Transformer, Pooling and "
-                           "Normalize", file->path, name);
+                           "Normalize",
+                           file->path, name);
     }
     return SL_OK;
 }

@@ -1,13 +1,14 @@
 /*
  * model_config.h -- what the small files of a model directory say about the encoder.
  *
- *     config.json                 shape of the network; its max_position_embeddings is the last word on length
- *     sentence_bert_config.json   max_seq_length: the token limit, when the file is there
- *     tokenizer_config.json       casing; model_max_length, when the file above does not say
+ *     config.json                 shape of the network; its max_position_embeddings is the last
+ * word on length sentence_bert_config.json   max_seq_length: the token limit, when the file is
+ * there tokenizer_config.json       casing; model_max_length, when the file above does not say
  *     1_Pooling/config.json       mean or first token; mean without the file
  *     modules.json                only refused when it asks for a step we do not have
  *
- * tokenizer.json is not read: its truncation is a training leftover (128 for a model that reads 256).
+ * tokenizer.json is not read: its truncation is a training leftover (128 for a model that reads
+ * 256).
  */
 #ifndef SLUICE_EMBED_MODEL_CONFIG_H
 #define SLUICE_EMBED_MODEL_CONFIG_H
@@ -21,7 +22,7 @@ enum sl_pooling { SL_POOLING_MEAN = 0, SL_POOLING_FIRST };
 
 struct sl_model_config {
     uint32_t vocabulary_count;
-    uint32_t hidden;       /* width of a token's row, and of the vector */
+    uint32_t hidden; /* width of a token's row, and of the vector */
     uint32_t layer_count;
     uint32_t head_count;
     uint32_t intermediate; /* width inside the feed-forward part */
@@ -62,7 +63,7 @@ enum sl_err sl_model_path(const char *directory, const char *name, char *ret_pat
  * Blocks:  disk.
  * Errors:  SL_STOP  exit 78 bad_model; err->foreign_code is ENOENT when it is not there
  */
-enum sl_err sl_model_file_read(const char *path, size_t size_max, char **ret_data,
-                               size_t *ret_size, struct sl_error *err);
+enum sl_err sl_model_file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_size,
+                               struct sl_error *err);
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * safetensors.c -- weights from disk, checked before they are believed.
  *
- * The header is JSON written by somebody else, so nothing in it is used before it is bounded: header size,
- * tensor count, rank, and data offsets, which must tile the rest of the file exactly. Tensors are then
- * read straight to where they are used. Mapping the file was rejected: a file cut short under a running
- * daemon would be SIGBUS instead of an error, and the weights are rearranged on load anyway.
+ * The header is JSON written by somebody else, so nothing in it is used before it is bounded:
+ * header size, tensor count, rank, and data offsets, which must tile the rest of the file exactly.
+ * Tensors are then read straight to where they are used. Mapping the file was rejected: a file cut
+ * short under a running daemon would be SIGBUS instead of an error, and the weights are rearranged
+ * on load anyway.
  */
 #include "embed/safetensors.h"
 
@@ -45,12 +46,11 @@ static const struct {
     const char *name;
     uint32_t bytes;
     enum dtype dtype;
-} dtypes[] = {
-    {"F32", 4, DTYPE_F32},   {"F16", 2, DTYPE_F16},   {"BF16", 2, DTYPE_BF16},
-    {"F64", 8, DTYPE_OTHER}, {"I64", 8, DTYPE_OTHER}, {"I32", 4, DTYPE_OTHER},
-    {"I16", 2, DTYPE_OTHER}, {"I8", 1, DTYPE_OTHER},  {"U64", 8, DTYPE_OTHER},
-    {"U32", 4, DTYPE_OTHER}, {"U16", 2, DTYPE_OTHER}, {"U8", 1, DTYPE_OTHER},
-    {"BOOL", 1, DTYPE_OTHER}};
+} dtypes[] = {{"F32", 4, DTYPE_F32},   {"F16", 2, DTYPE_F16},   {"BF16", 2, DTYPE_BF16},
+              {"F64", 8, DTYPE_OTHER}, {"I64", 8, DTYPE_OTHER}, {"I32", 4, DTYPE_OTHER},
+              {"I16", 2, DTYPE_OTHER}, {"I8", 1, DTYPE_OTHER},  {"U64", 8, DTYPE_OTHER},
+              {"U32", 4, DTYPE_OTHER}, {"U16", 2, DTYPE_OTHER}, {"U8", 1, DTYPE_OTHER},
+              {"BOOL", 1, DTYPE_OTHER}};
 
 #define BAD(file, err, ...) bad_model((file)->path, err, __VA_ARGS__)
 
@@ -74,8 +74,8 @@ static enum sl_err read_at(struct sl_safetensors *file, uint64_t at, void *data,
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return BAD(file, err, "cannot read %zu bytes at %llu: %s", size,
-                       (unsigned long long)at, n < 0 ? strerror(errno) : "the file ends there");
+            return BAD(file, err, "cannot read %zu bytes at %llu: %s", size, (unsigned long long)at,
+                       n < 0 ? strerror(errno) : "the file ends there");
         done += (size_t)n;
     }
     return SL_OK;
@@ -129,12 +129,16 @@ static enum sl_err read_entry(struct sl_safetensors *file, const cJSON *entry, u
         !whole_number(cJSON_GetArrayItem(offsets, 0), &tensor->begin) ||
         !whole_number(cJSON_GetArrayItem(offsets, 1), &tensor->end) ||
         !read_shape(entry, tensor, &bytes))
-        return BAD(file, err, "tensor %.80s: dtype, shape and data_offsets must be a type, a list "
-                   "of whole numbers and two whole numbers", tensor->name);
+        return BAD(file, err,
+                   "tensor %.80s: dtype, shape and data_offsets must be a type, a list "
+                   "of whole numbers and two whole numbers",
+                   tensor->name);
     if (tensor->begin > tensor->end || tensor->end > data_bytes)
-        return BAD(file, err, "tensor %.80s: bytes %llu to %llu, but the file holds %llu bytes of "
-                   "data: truncated?", tensor->name, (unsigned long long)tensor->begin,
-                   (unsigned long long)tensor->end, (unsigned long long)data_bytes);
+        return BAD(file, err,
+                   "tensor %.80s: bytes %llu to %llu, but the file holds %llu bytes of "
+                   "data: truncated?",
+                   tensor->name, (unsigned long long)tensor->begin, (unsigned long long)tensor->end,
+                   (unsigned long long)data_bytes);
     if (bytes != 0 && tensor->end - tensor->begin != bytes)
         return BAD(file, err, "tensor %.80s: its shape and type need %llu bytes, it has %llu",
                    tensor->name, (unsigned long long)bytes,
@@ -219,9 +223,11 @@ static enum sl_err read_header(struct sl_safetensors *file, struct sl_error *err
     for (int i = 7; i >= 0; i--)
         header_bytes = header_bytes << 8 | prefix[i];
     if (header_bytes > HEADER_BYTES_MAX || header_bytes > file->size_bytes - 8)
-        return BAD(file, err, "header of %llu bytes in a file of %llu; at most %u are allowed: not a "
-                   "safetensors file, or truncated", (unsigned long long)header_bytes,
-                   (unsigned long long)file->size_bytes, HEADER_BYTES_MAX);
+        return BAD(file, err,
+                   "header of %llu bytes in a file of %llu; at most %u are allowed: not a "
+                   "safetensors file, or truncated",
+                   (unsigned long long)header_bytes, (unsigned long long)file->size_bytes,
+                   HEADER_BYTES_MAX);
     text = malloc((size_t)header_bytes + 1);
     if (text == NULL)
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", file->path);

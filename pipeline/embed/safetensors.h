@@ -1,8 +1,8 @@
 /*
  * safetensors.h -- named tensors out of one .safetensors file.
  *
- * Layout: 8 bytes little-endian header size, a JSON object {name: {dtype, shape, data_offsets}}, then the
- * tensors' bytes back to back. Everything is checked before a byte of data is read.
+ * Layout: 8 bytes little-endian header size, a JSON object {name: {dtype, shape, data_offsets}},
+ * then the tensors' bytes back to back. Everything is checked before a byte of data is read.
  */
 #ifndef SLUICE_EMBED_SAFETENSORS_H
 #define SLUICE_EMBED_SAFETENSORS_H
@@ -16,7 +16,8 @@
 struct sl_safetensors;
 
 /*
- * Open the file and check its header: sizes, types, and that the tensors cover the data without overlap or gap.
+ * Open the file and check its header: sizes, types, and that the tensors cover the data without
+ * overlap or gap.
  *
  * Owns:    caller gets *ret_file; close it with sl_safetensors_close().
  * Thread:  any.
@@ -30,7 +31,8 @@ enum sl_err sl_safetensors_open(const char *path, struct sl_safetensors **ret_fi
 bool sl_safetensors_has(const struct sl_safetensors *file, const char *name);
 
 /*
- * Read one tensor as float32 (stored as F32, F16 or BF16), checking its shape. `columns` 0 means a vector of `rows`.
+ * Read one tensor as float32 (stored as F32, F16 or BF16), checking its shape. `columns` 0 means a
+ * vector of `rows`.
  *
  * Owns:    writes float[rows * max(columns, 1)].
  * Thread:  any, not the same file at once.

@@ -1,15 +1,15 @@
 /*
  * tokenizer.c -- BERT's basic tokenizer and WordPiece, in one pass over the text.
  *
- * The reference normalises the whole text, then splits, then looks pieces up. Here each code point is
- * cleaned, decomposed, lower-cased and put into the word being built; the word is looked up when it ends. A
- * word over 100 characters is [UNK], so nothing longer is ever kept: a 5 MB "word" costs no memory.
- * Decomposing one code point at a time leaves out the reordering of several marks on one letter; non-spacing marks are
- * stripped anyway, and no vocabulary we know holds the spacing ones.
+ * The reference normalises the whole text, then splits, then looks pieces up. Here each code point
+ * is cleaned, decomposed, lower-cased and put into the word being built; the word is looked up when
+ * it ends. A word over 100 characters is [UNK], so nothing longer is ever kept: a 5 MB "word" costs
+ * no memory. Decomposing one code point at a time leaves out the reordering of several marks on one
+ * letter; non-spacing marks are stripped anyway, and no vocabulary we know holds the spacing ones.
  *
- * Pieces are found greedily, longest first: one pass forward hashes every prefix of what is left and
- * remembers the longest that is in the vocabulary. Known weakness: a vocabulary whose special tokens have
- * other names than BERT's is refused.
+ * Pieces are found greedily, longest first: one pass forward hashes every prefix of what is left
+ * and remembers the longest that is in the vocabulary. Known weakness: a vocabulary whose special
+ * tokens have other names than BERT's is refused.
  */
 #include "embed/tokenizer.h"
 
@@ -29,7 +29,14 @@
 #define HASH_START           0xCBF29CE484222325u
 #define HASH_FACTOR          0x100000001B3u
 
-enum special { SPECIAL_UNK = 0, SPECIAL_CLS, SPECIAL_SEP, SPECIAL_PAD, SPECIAL_MASK, SPECIAL_COUNT };
+enum special {
+    SPECIAL_UNK = 0,
+    SPECIAL_CLS,
+    SPECIAL_SEP,
+    SPECIAL_PAD,
+    SPECIAL_MASK,
+    SPECIAL_COUNT
+};
 
 static const char *const special_names[SPECIAL_COUNT] = {"[UNK]", "[CLS]", "[SEP]", "[PAD]",
                                                          "[MASK]"};

@@ -39,8 +39,8 @@ enum sl_err sl_tokenizer_open(const char *path, const struct sl_tokenizer_option
 uint32_t sl_tokenizer_vocabulary_count(const struct sl_tokenizer *tokenizer);
 
 /*
- * Ids of `text` without [CLS] and [SEP] around it, at most `ids_max` of them: the first ones. Bytes that are not
- * UTF-8 are skipped. ret_ids == NULL only counts.
+ * Ids of `text` without [CLS] and [SEP] around it, at most `ids_max` of them: the first ones. Bytes
+ * that are not UTF-8 are skipped. ret_ids == NULL only counts.
  *
  * Returns the number of ids written, or counted (never more than ids_max).
  * Owns:    nothing.
@@ -55,8 +55,9 @@ uint32_t sl_tokenizer_first_id(const struct sl_tokenizer *tokenizer); /* [CLS] *
 uint32_t sl_tokenizer_last_id(const struct sl_tokenizer *tokenizer);  /* [SEP] */
 
 /*
- * Share [0, 1] of the letters of `text` that stand in words the vocabulary holds whole, or in pieces of one and
- * a half letters or more on average. Single letters count only in ASCII. A text without letters gives 1.
+ * Share [0, 1] of the letters of `text` that stand in words the vocabulary holds whole, or in
+ * pieces of one and a half letters or more on average. Single letters count only in ASCII. A text
+ * without letters gives 1.
  *
  * Owns:    nothing.
  * Thread:  any.

@@ -1,9 +1,10 @@
 /*
  * unicode8.c -- ICU's properties, as of Unicode 8.0.
  *
- * The rule "newer than 8.0 is unassigned" plus six corrections was found by comparing every code point with the reference
- * (tests/embed holds the comparison). Rejected: tables of our own, which would be 10 times the code and no
- * easier to check. Lower case is not here: the reference takes it from the current Unicode, as we do.
+ * The rule "newer than 8.0 is unassigned" plus six corrections was found by comparing every code
+ * point with the reference (tests/embed holds the comparison). Rejected: tables of our own, which
+ * would be 10 times the code and no easier to check. Lower case is not here: the reference takes it
+ * from the current Unicode, as we do.
  */
 #include "embed/unicode8.h"
 
@@ -23,7 +24,7 @@ static bool is_assigned(UChar32 c)
 
 static uint32_t category_mask(UChar32 c)
 {
-    switch (c) { /* categories that changed after 8.0 */
+    switch (c) {  /* categories that changed after 8.0 */
     case 0x166D:  /* CANADIAN SYLLABICS CHI SIGN */
     case 0x111C9: /* SHARADA SANDHI MARK */
         return U_GC_PO_MASK;
@@ -55,7 +56,8 @@ bool sl_u8_is_mark(UChar32 c)
 bool sl_u8_is_punctuation(UChar32 c)
 {
     if (c < 0x80)
-        return c > ' ' && c < 0x7F && !(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        return c > ' ' && c < 0x7F && !(c >= '0' && c <= '9') &&
+               !((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
     return (category_mask(c) & U_GC_P_MASK) != 0;
 }
 

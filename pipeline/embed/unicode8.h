@@ -1,8 +1,8 @@
 /*
  * unicode8.h -- properties of code points as the reference tokenizer sees them.
  *
- * Hugging Face's fast tokenizer takes its categories and decompositions from tables of Unicode 8.0, whatever
- * the rest of the world has moved to. ICU is newer, so: what was assigned later counts as
+ * Hugging Face's fast tokenizer takes its categories and decompositions from tables of Unicode 8.0,
+ * whatever the rest of the world has moved to. ICU is newer, so: what was assigned later counts as
  * unassigned here, and the few code points whose category changed since are listed in unicode8.c.
  */
 #ifndef SLUICE_EMBED_UNICODE8_H
@@ -13,7 +13,8 @@
 
 #include <unicode/utypes.h>
 
-#define SL_DECOMPOSED_MAX 8 /* code points of the longest full canonical decomposition, and room to spare */
+#define SL_DECOMPOSED_MAX                                                                          \
+    8 /* code points of the longest full canonical decomposition, and room to spare */
 
 bool sl_u8_is_removed(UChar32 c);     /* NUL, U+FFFD, control, format and private-use characters */
 bool sl_u8_is_mark(UChar32 c);        /* non-spacing mark: what "strip accents" strips */

@@ -1,6 +1,6 @@
 /*
- * test_golden.c -- token ids and vectors equal to the reference implementation's, on 500 texts of every kind
- * and on every code point. make_golden.py says how the files came about.
+ * test_golden.c -- token ids and vectors equal to the reference implementation's, on 500 texts of
+ * every kind and on every code point. make_golden.py says how the files came about.
  */
 #include "test.h"
 
@@ -67,7 +67,8 @@ static char *read_golden(const char *name, size_t *ret_size)
 static float float_of_half(const unsigned char *bytes)
 {
     int bits = bytes[0] | bytes[1] << 8, exponent = bits >> 10 & 31;
-    double value = exponent == 0 ? ldexp(bits & 1023, -24) : ldexp(1024 + (bits & 1023), exponent - 25);
+    double value =
+        exponent == 0 ? ldexp(bits & 1023, -24) : ldexp(1024 + (bits & 1023), exponent - 25);
 
     return (float)(bits & 0x8000 ? -value : value);
 }
@@ -137,9 +138,8 @@ static struct sl_tokenizer *open_tokenizer(bool lower_case)
 
     if (sl_model_config_read(model_directory(), &config, NULL) != SL_OK)
         return NULL;
-    options = (struct sl_tokenizer_options){config.lower_case && lower_case,
-                                            config.strip_accents && lower_case,
-                                            config.split_chinese};
+    options = (struct sl_tokenizer_options){
+        config.lower_case && lower_case, config.strip_accents && lower_case, config.split_chinese};
     (void)snprintf(path, sizeof path, "%s/vocab.txt", model_directory());
     (void)sl_tokenizer_open(path, &options, NULL, &tokenizer, NULL);
     return tokenizer;
@@ -386,8 +386,9 @@ TEST(coverage_tells_known_languages_from_others)
     struct sl_embedder *embedder = NULL;
     const char *known[] = {"What did the chair say about raising the federal funds rate?",
                            "I have a cat", "2015-12-16", ""};
-    const char *unknown[] = {"기준금리를 올리기로 결정하였다", "中央银行决定提高利率", "東京の港で灯台",
-                             "Съешь ещё этих мягких булок", "हिन्दी में लिखा हुआ वाक्य"};
+    const char *unknown[] = {"기준금리를 올리기로 결정하였다", "中央银行决定提高利率",
+                             "東京の港で灯台", "Съешь ещё этих мягких булок",
+                             "हिन्दी में लिखा हुआ वाक्य"};
 
     NEED_MODEL();
     REQUIRE(sl_bert_open(&options, &embedder, NULL) == SL_OK);

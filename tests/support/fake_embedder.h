@@ -1,9 +1,10 @@
 /*
  * fake_embedder.h -- an encoder for tests: no model, no files, the same vectors on every machine.
  *
- * A text's vector is the sum of a fixed pseudo-random direction per word (lower-cased ASCII, split at
- * white space and ASCII punctuation), scaled to length 1: texts that share words are close, texts that share none are
- * nearly orthogonal. A text without words gets the direction of the empty word.
+ * A text's vector is the sum of a fixed pseudo-random direction per word (lower-cased ASCII, split
+ * at white space and ASCII punctuation), scaled to length 1: texts that share words are close,
+ * texts that share none are nearly orthogonal. A text without words gets the direction of the empty
+ * word.
  */
 #ifndef SLUICE_FAKE_EMBEDDER_H
 #define SLUICE_FAKE_EMBEDDER_H
@@ -13,8 +14,8 @@
 #include <sluice/embed.h>
 
 /*
- * Open a fake encoder. Words past `token_limit` are cut, as a real one does. Tokens are words split at white
- * space; coverage is the share of letters that are ASCII.
+ * Open a fake encoder. Words past `token_limit` are cut, as a real one does. Tokens are words split
+ * at white space; coverage is the share of letters that are ASCII.
  *
  * Pre:     dim in [1, SL_DIM_MAX].
  * Owns:    caller closes it with sl_embedder_close(). Aborts when out of memory.

@@ -1,6 +1,7 @@
 /*
- * test_bert.c -- the encoder on small random weights written here, against the same arithmetic done plainly in
- * double; its model files, good and bad; its kernels on every instruction set of this machine.
+ * test_bert.c -- the encoder on small random weights written here, against the same arithmetic done
+ * plainly in double; its model files, good and bad; its kernels on every instruction set of this
+ * machine.
  */
 #include "../support/test.h"
 
@@ -37,17 +38,17 @@ static int tensor_count;
 
 /* What a test may want different from a good model. */
 struct variant {
-    const char *prefix;       /* of tensor names */
-    const char *norm_weight;  /* "weight" or "gamma" */
+    const char *prefix;      /* of tensor names */
+    const char *norm_weight; /* "weight" or "gamma" */
     const char *norm_bias;
-    const char *config_more;  /* members put first in config.json: these count */
-    const char *config;       /* config.json as a whole */
+    const char *config_more; /* members put first in config.json: these count */
+    const char *config;      /* config.json as a whole */
     const char *vocabulary;
-    const char *pooling;      /* 1_Pooling/config.json */
+    const char *pooling; /* 1_Pooling/config.json */
     const char *modules;
-    const char *sentence;     /* sentence_bert_config.json */
-    const char *drop;         /* tensor left out */
-    bool nan;                 /* one weight is not a number */
+    const char *sentence; /* sentence_bert_config.json */
+    const char *drop;     /* tensor left out */
+    bool nan;             /* one weight is not a number */
     int seed;
 };
 
@@ -258,8 +259,9 @@ static void plain_layer(double (*x)[HIDDEN], int count, int layer)
     static double q[POSITIONS][HIDDEN], k[POSITIONS][HIDDEN], v[POSITIONS][HIDDEN];
     double mixed[HIDDEN], out[HIDDEN], wide[INTERMEDIATE];
 
-#define PART(name) values_of("encoder.layer.%d." name ".weight", layer), \
-                   values_of("encoder.layer.%d." name ".bias", layer)
+#define PART(name)                                                                                 \
+    values_of("encoder.layer.%d." name ".weight", layer),                                          \
+        values_of("encoder.layer.%d." name ".bias", layer)
     for (int t = 0; t < count; t++) {
         plain_linear(x[t], HIDDEN, HIDDEN, PART("attention.self.query"), q[t]);
         plain_linear(x[t], HIDDEN, HIDDEN, PART("attention.self.key"), k[t]);
@@ -372,8 +374,8 @@ static void check_vectors(const struct variant *variant, uint32_t batch_max, uin
     CHECK(embedder->dim == HIDDEN);
     CHECK_THAT(embedder->token_limit == limit, "%u, not %u", embedder->token_limit, limit);
     texts = make_texts(limit);
-    CHECK(embedder->ops->encode(embedder, SL_EMBED_PASSAGE, texts->views, TEXTS, vectors[0], &err) ==
-          SL_OK);
+    CHECK(embedder->ops->encode(embedder, SL_EMBED_PASSAGE, texts->views, TEXTS, vectors[0],
+                                &err) == SL_OK);
     for (int i = 0; i < TEXTS; i++) {
         plain_encode(texts->ids[i], texts->counts[i], first_only, expected);
         CHECK_THAT(cosine(expected, vectors[i]) >= COSINE_MIN, "text %d of %d tokens: %.8f", i,
@@ -420,7 +422,8 @@ TEST(the_comparison_can_fail)
 TEST(older_tensor_names_are_understood)
 {
     struct variant plain = {.seed = 6};
-    struct variant older = {.seed = 6, .prefix = "bert.", .norm_weight = "gamma", .norm_bias = "beta"};
+    struct variant older = {
+        .seed = 6, .prefix = "bert.", .norm_weight = "gamma", .norm_bias = "beta"};
     struct sl_embedder *a = open_variant(&plain, 0, NULL), *b = open_variant(&older, 0, NULL);
     const struct sl_view text = SL_VIEW("the tide in the pier.");
     float x[HIDDEN], y[HIDDEN];
@@ -510,19 +513,31 @@ TEST(what_cannot_be_computed_is_refused_by_name)
         {{.config = "{}"}, "config.json", "\"vocab_size\""},
         {{.config_more = "\"hidden_act\": \"relu\", "}, "config.json", "\"gelu\""},
         {{.config_more = "\"model_type\": \"roberta\", "}, "config.json", "\"bert\""},
-        {{.config_more = "\"position_embedding_type\": \"relative_key\", "}, "config.json", "\"absolute\""},
+        {{.config_more = "\"position_embedding_type\": \"relative_key\", "},
+         "config.json",
+         "\"absolute\""},
         {{.config_more = "\"num_attention_heads\": 5, "}, "config.json", "not a multiple"},
         {{.config_more = "\"hidden_size\": 1e9, "}, "config.json", "from 8 to"},
         {{.config_more = "\"hidden_size\": 48, "}, "model.safetensors", "shape"},
-        {{.config_more = "\"num_hidden_layers\": 3, "}, "model.safetensors", "no tensor encoder.layer.2"},
+        {{.config_more = "\"num_hidden_layers\": 3, "},
+         "model.safetensors",
+         "no tensor encoder.layer.2"},
         {{.config_more = "\"layer_norm_eps\": -1, "}, "config.json", "layer_norm_eps"},
         {{.sentence = "{\"max_seq_length\": 21}"}, "sentence_bert_config.json", "from 3 to 20"},
-        {{.pooling = "{\"pooling_mode_max_tokens\": true}"}, "1_Pooling/config.json", "pooling_mode_mean_tokens"},
+        {{.pooling = "{\"pooling_mode_max_tokens\": true}"},
+         "1_Pooling/config.json",
+         "pooling_mode_mean_tokens"},
         {{.pooling = "{}"}, "1_Pooling/config.json", "exactly one"},
-        {{.modules = "[{\"type\": \"sentence_transformers.models.Dense\"}]"}, "modules.json", "Dense"},
+        {{.modules = "[{\"type\": \"sentence_transformers.models.Dense\"}]"},
+         "modules.json",
+         "Dense"},
         {{.vocabulary = "a\nb\n"}, "vocab.txt", "[UNK]"},
-        {{.vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n"}, "vocab.txt", "vocab_size"},
-        {{.drop = "encoder.layer.1.output.dense.bias"}, "model.safetensors", "no tensor encoder.layer.1.output.dense.bias"},
+        {{.vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n"},
+         "vocab.txt",
+         "vocab_size"},
+        {{.drop = "encoder.layer.1.output.dense.bias"},
+         "model.safetensors",
+         "no tensor encoder.layer.1.output.dense.bias"},
         {{.nan = true}, "model.safetensors", "NaN"}};
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,4 +1,5 @@
-/* test_safetensors.c -- weights files: good ones are read, each kind of bad one is refused by name. */
+/* test_safetensors.c -- weights files: good ones are read, each kind of bad one is refused by name.
+ */
 #include "../support/test.h"
 
 #include <stdint.h>
@@ -53,11 +54,12 @@ TEST(tensors_of_each_type_are_read)
     float values[6];
 
     (void)snprintf(path, sizeof path, "%s/model.safetensors", test_directory());
-    write_header("{\"__metadata__\":{\"format\":\"pt\"}," ENTRY("a", "F32", "2", "0", "8") "," ENTRY(
-                     "b", "F16", "2,2", "8", "16") "," ENTRY("c", "BF16", "2", "16",
-                                                             "20") "," ENTRY("d", "I64", "1", "20",
-                                                                             "28") "}  ",
-                 0);
+    write_header(
+        "{\"__metadata__\":{\"format\":\"pt\"}," ENTRY("a", "F32", "2", "0", "8") "," ENTRY(
+            "b", "F16", "2,2", "8", "16") "," ENTRY("c", "BF16", "2", "16",
+                                                    "20") "," ENTRY("d", "I64", "1", "20",
+                                                                    "28") "}  ",
+        0);
     FILE *out = fopen(path, "ab");
     const float floats[2] = {1.5f, -2.25f};
     const uint16_t halves[4] = {0x3C00, 0xC000, 0x0001, 0x7BFF};
@@ -117,14 +119,21 @@ TEST(a_huge_header_is_refused_without_reading_it)
 
 TEST(a_header_that_is_not_what_it_should_be_is_refused)
 {
-    const char *headers[] = {"", "[]", "{", "null", "{\"a\":1}", "{\"a\":{}}", "{}",
-                             "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}",
-                             "{" ENTRY("a", "F32", "-1", "0", "4") "}",
-                             "{" ENTRY("a", "F32", "1.5", "0", "4") "}",
-                             "{" ENTRY("a", "F32", "1", "0", "1e300") "}",
-                             "{" ENTRY("a", "F32", "\"1\"", "0", "4") "}",
-                             "{" ENTRY("a", "F32", "9007199254740992,9007199254740992", "0", "4") "}",
-                             "{" ENTRY("a", "F32", "1,1,1,1,1,1,1,1,1", "0", "4") "}"};
+    const char *headers[] = {
+        "",
+        "[]",
+        "{",
+        "null",
+        "{\"a\":1}",
+        "{\"a\":{}}",
+        "{}",
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}",
+        "{" ENTRY("a", "F32", "-1", "0", "4") "}",
+        "{" ENTRY("a", "F32", "1.5", "0", "4") "}",
+        "{" ENTRY("a", "F32", "1", "0", "1e300") "}",
+        "{" ENTRY("a", "F32", "\"1\"", "0", "4") "}",
+        "{" ENTRY("a", "F32", "9007199254740992,9007199254740992", "0", "4") "}",
+        "{" ENTRY("a", "F32", "1,1,1,1,1,1,1,1,1", "0", "4") "}"};
 
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         write_header(headers[i], 4);
@@ -142,9 +151,11 @@ TEST(data_cut_short_is_refused)
 
 TEST(offsets_that_overlap_or_leave_gaps_are_refused)
 {
-    write_header("{" ENTRY("a", "F32", "2", "0", "8") "," ENTRY("b", "F32", "2", "4", "12") "}", 12);
+    write_header("{" ENTRY("a", "F32", "2", "0", "8") "," ENTRY("b", "F32", "2", "4", "12") "}",
+                 12);
     check_refused("overlaps");
-    write_header("{" ENTRY("a", "F32", "1", "0", "4") "," ENTRY("b", "F32", "1", "8", "12") "}", 12);
+    write_header("{" ENTRY("a", "F32", "1", "0", "4") "," ENTRY("b", "F32", "1", "8", "12") "}",
+                 12);
     check_refused("gap");
     write_header("{" ENTRY("a", "F32", "1", "4", "0") "}", 4);
     check_refused("bytes 4 to 0");

@@ -1,4 +1,5 @@
-/* test_tokenizer.c -- WordPiece on a small vocabulary written here; the real one is in tests/embed. */
+/* test_tokenizer.c -- WordPiece on a small vocabulary written here; the real one is in tests/embed.
+ */
 #include "../support/test.h"
 
 #include <stdint.h>
@@ -6,11 +7,12 @@
 #include "embed/tokenizer.h"
 
 /* Ids are line numbers: [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4, then from 5 on. */
-static const char vocabulary[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
-                                 "tide\n##s\n##table\na\nb\n"     /*  5 to  9 */
-                                 "ab\n##b\n##c\ncafe\n,\n"        /* 10 to 14 */
-                                 "-\n中\n\xe1\x84\x92\n##\xe1\x85\xa1\n##\xe1\x86\xab\n" /* 15 to 19 */
-                                 "Tide\ncaf\xc3\xa9\n[\n]\ntides\n"; /* 20 to 24 */
+static const char vocabulary[] =
+    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
+    "tide\n##s\n##table\na\nb\n"                            /*  5 to  9 */
+    "ab\n##b\n##c\ncafe\n,\n"                               /* 10 to 14 */
+    "-\n中\n\xe1\x84\x92\n##\xe1\x85\xa1\n##\xe1\x86\xab\n" /* 15 to 19 */
+    "Tide\ncaf\xc3\xa9\n[\n]\ntides\n";                     /* 20 to 24 */
 
 static struct sl_tokenizer *open_with(const char *text, struct sl_tokenizer_options options,
                                       struct sl_error *err)
@@ -45,7 +47,7 @@ static const char *ids_of(const struct sl_tokenizer *tokenizer, struct sl_view t
 }
 
 #define CHECK_IDS(text, expected)                                                                  \
-    CHECK_THAT(strcmp(ids_of(tokenizer, SL_VIEW(text)), expected) == 0, "%s gives %s", text,        \
+    CHECK_THAT(strcmp(ids_of(tokenizer, SL_VIEW(text)), expected) == 0, "%s gives %s", text,       \
                ids_of(tokenizer, SL_VIEW(text)))
 
 TEST(words_become_their_longest_pieces)
@@ -146,7 +148,8 @@ TEST(a_word_of_megabytes_takes_no_memory_and_no_time)
 
 TEST(counts_add_up_over_texts_joined_by_space)
 {
-    static const char *const parts[] = {"tide", "tides,", "\u4e2d", "\ud55c", "[SEP]", "", "x", "ab-"};
+    static const char *const parts[] = {"tide",  "tides,", "\u4e2d", "\ud55c",
+                                        "[SEP]", "",       "x",      "ab-"};
     struct sl_tokenizer *tokenizer = open_with(vocabulary, uncased, NULL);
 
     REQUIRE(tokenizer != NULL);
@@ -158,7 +161,8 @@ TEST(counts_add_up_over_texts_joined_by_space)
             strcat(strcat(text, i ? " " : ""), part);
             sum += sl_tokenizer_ids(tokenizer, sl_view_of(part), NULL, UINT32_MAX);
         }
-        CHECK_THAT(sl_tokenizer_ids(tokenizer, sl_view_of(text), NULL, UINT32_MAX) == sum, "%s", text);
+        CHECK_THAT(sl_tokenizer_ids(tokenizer, sl_view_of(text), NULL, UINT32_MAX) == sum, "%s",
+                   text);
     }
     sl_tokenizer_close(tokenizer);
 }
