@@ -37,6 +37,16 @@ static bool fits(const struct packer *p, uint32_t first, uint32_t next, uint32_t
            units[next].byte_end - units[first].byte_start <= SL_CHUNK_BYTES_MAX;
 }
 
+/* Move an end back so that no heading or label stands last; not when that would leave nothing but those. */
+static uint32_t before_clinging(const struct sl_unit *units, uint32_t first, uint32_t end)
+{
+    uint32_t at = end;
+
+    while (at > first + 1 && units[at - 1].clings)
+        at--;
+    return units[at - 1].clings ? end : at;
+}
+
 /* The unit after the last one of the chunk that starts at `first`. It must reach past `done` units. */
 static uint32_t chunk_end(const struct packer *p, uint32_t first, uint32_t done)
 {
@@ -62,9 +72,7 @@ static uint32_t chunk_end(const struct packer *p, uint32_t first, uint32_t done)
         best = at;
     else if (best == 0)
         best = at;
-    while (best > first + 1 && best > done + 1 && best < count && units[best - 1].clings)
-        best--;
-    return best;
+    return best < count ? before_clinging(units, first > done ? first : done, best) : best;
 }
 
 /* Where the chunk after [first, end) starts: back over whole sentences, as far as the overlap allows. */

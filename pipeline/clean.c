@@ -94,11 +94,15 @@ static uint32_t collect(struct sl_view text, struct short_line *lines)
         line = end - start > LINE_BYTES_MAX + 64
                    ? SL_VIEW_NULL
                    : sl_view_trim(sl_view_range(text, start, end));
-        if (line.size > 0 && line.size <= LINE_BYTES_MAX && !structural(line)) {
-            if (lines != NULL)
-                lines[count] = (struct short_line){line_hash(line), (uint32_t)start,
-                                                   (uint32_t)end, page_number(line)};
-            count++;
+        if (line.size > 0 && line.size <= LINE_BYTES_MAX) {
+            bool number = page_number(line);
+
+            if (number || !structural(line)) {
+                if (lines != NULL)
+                    lines[count] = (struct short_line){line_hash(line), (uint32_t)start,
+                                                       (uint32_t)end, number};
+                count++;
+            }
         }
         start = end + 1;
     }

@@ -22,13 +22,18 @@ struct builder {
     uint32_t previous_end;
 };
 
-/* Line ends between two units: 2 or more make a paragraph. */
-static uint32_t newlines(struct sl_view text, uint32_t start, uint32_t end)
+/* Line ends between two units, those of excluded lines aside: 2 or more make a paragraph. */
+static uint32_t newlines(const struct builder *b, uint32_t start, uint32_t end)
 {
-    uint32_t count = 0;
+    const struct sl_outline *outline = b->outline;
+    uint32_t count = 0, i = b->excluded_at;
 
-    for (uint32_t i = start; i < end && count < 2; i++)
-        count += text.data[i] == '\n';
+    for (uint32_t at = start; at < end; at++)
+        count += b->text.data[at] == '\n';
+    while (i > 0 && outline->excluded[i - 1].byte_start >= start)
+        i--;
+    for (; i < outline->excluded_count && outline->excluded[i].byte_start < end; i++)
+        count -= count > 0 && outline->excluded[i].byte_start >= start;
     return count;
 }
 
@@ -37,7 +42,7 @@ static void judge_start(struct builder *b, struct sl_unit *unit)
 {
     const struct sl_outline *outline = b->outline;
     struct sl_view sentence = sl_view_range(b->text, unit->byte_start, unit->byte_end);
-    uint32_t lines = newlines(b->text, b->previous_end, unit->byte_start);
+    uint32_t lines = newlines(b, b->previous_end, unit->byte_start);
     bool line_start = lines > 0 || b->previous_end == 0;
     size_t label = sl_speaker_label(sentence, line_start);
 
