@@ -1,4 +1,5 @@
-"""The unit as systemd reads it: nothing to complain about, little exposure. Each check is tried on a spoiled unit."""
+"""The unit as systemd reads it: nothing to complain about, little exposure, each check tried on a spoiled unit too; and
+the events the manual lists."""
 
 import os
 import re
@@ -81,6 +82,24 @@ class Unit(sluice_test.Case):
         with open(f"{root}/etc/passwd", encoding="utf-8") as f:
             self.assertIn("sluice:x:", f.read())
         self.assertTrue(os.path.isdir(f"{root}/var/lib/sluiced"))
+
+
+class Events(sluice_test.Case):
+    def test_every_event_is_in_the_manual(self):
+        """docs/OPERATIONS.md lists each event that daemon/ logs, and no other."""
+        logged = set()
+        call = re.compile(r'\b(?:sl_log|sl_log_with|sl_log_error|lines_log)\(\s*([^;]*?);', re.S)
+        for name in sorted(os.listdir(os.path.join(SOURCE, "daemon"))):
+            if name.endswith(".c") and name != "log.c":
+                with open(os.path.join(SOURCE, "daemon", name), encoding="utf-8") as f:
+                    for arguments in call.findall(f.read()):
+                        event = arguments.split(",")[1]
+                        logged.update(re.findall(r'"([a-z_]+)"', event))
+        with open(os.path.join(SOURCE, "docs", "OPERATIONS.md"), encoding="utf-8") as f:
+            listed = set(re.findall(r"^\| `([a-z_]+)` \| `[0-9a-f]{32}` \|", f.read(), re.M))
+        self.assertIn("config_rejected", logged)
+        self.assertEqual(logged - listed, set(), "logged, but not in docs/OPERATIONS.md")
+        self.assertEqual(listed - logged, set(), "in docs/OPERATIONS.md, but not logged")
 
 
 if __name__ == "__main__":

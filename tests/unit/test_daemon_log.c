@@ -183,3 +183,22 @@ TEST(auto_looks_at_standard_error)
     (void)unsetenv("JOURNAL_STREAM");
     end();
 }
+
+/* Every row of the manual's table: | `event` | `id` | what | */
+TEST(the_documented_ids_are_these)
+{
+    FILE *file = fopen(SOURCE_DIR "/docs/OPERATIONS.md", "re");
+    char line[512], event[64], documented[40], id[33];
+    int rows = 0;
+
+    REQUIRE(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "| `%63[a-z_]` | `%32[0-9a-f]` |", event, documented) != 2)
+            continue;
+        rows++;
+        sl_log_message_id(event, id);
+        CHECK_THAT(strcmp(id, documented) == 0, "%s is %s", event, id);
+    }
+    (void)fclose(file);
+    CHECK(rows > 20);
+}

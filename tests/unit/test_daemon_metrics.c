@@ -213,3 +213,28 @@ TEST(the_text_is_well_formed)
     }
     sl_buffer_fini(&text);
 }
+
+static char *read_whole(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = calloc(1, 1 << 17);
+
+    if (file != NULL && text != NULL)
+        (void)!fread(text, 1, (1 << 17) - 1, file);
+    if (file != NULL)
+        (void)fclose(file);
+    return text;
+}
+
+TEST(the_documented_table_is_this_one)
+{
+    struct sl_buffer made = {0};
+    char *page = read_whole(SOURCE_DIR "/docs/OPERATIONS.md");
+
+    sl_metrics_markdown(&made);
+    REQUIRE(page != NULL && made.data != NULL);
+    CHECK_THAT(strstr(page, made.data) != NULL, "docs/OPERATIONS.md has another table than daemon/metrics.h; "
+               "it should be:\n%s", made.data);
+    sl_buffer_fini(&made);
+    free(page);
+}
