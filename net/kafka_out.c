@@ -5,8 +5,9 @@
  * gives up on is reported with the one question that matters: may the record be in the log all the same? A timeout
  * often means yes; the sender decides, and deterministic ids make sending again harmless.
  *
- * partitioner=murmur2_random so that a key lands in the partition Java clients and kcat -X would choose... for all
- * producers of a topic must agree on it, or versions of one document end up in two partitions.
+ * Unless the configuration names one, the partitioner is murmur2_random, which is Java's: all who write a topic must
+ * agree on it, or versions of one document end up in two partitions. (kcat's own default is another one: give it
+ * -X partitioner=murmur2_random when both write the same documents.)
  *
  * Rejected: rd_kafka_produce() per topic handle; producev looks topics up itself and takes headers and timestamps.
  */
@@ -70,9 +71,9 @@ enum sl_err sl_kafka_out_open(const struct sl_config *config, const struct sl_ka
     static const struct kafka_property owned[] = {
         {"enable.idempotence", "true"},
         {"acks", "all"},
-        {"partitioner", "murmur2_random"},
-        {"allow.auto.create.topics", "true"}, /* the broker's own setting decides */
+        {"partitioner", "murmur2_random"}, /* last: left out when the configuration names one */
     };
+    size_t count = sizeof(owned) / sizeof(*owned) - (sl_kafka_property(config, "partitioner") ? 1 : 0);
     struct sl_kafka_out *out = calloc(1, sizeof(*out));
     rd_kafka_conf_t *conf = NULL;
     char text[256];
@@ -84,8 +85,7 @@ enum sl_err sl_kafka_out_open(const struct sl_config *config, const struct sl_ka
     out->context = context;
     if (watch)
         out->watch = *watch;
-    r = kafka_conf_make(config, RD_KAFKA_PRODUCER, owned, sizeof(owned) / sizeof(*owned),
-                        &out->watch, &conf, err);
+    r = kafka_conf_make(config, RD_KAFKA_PRODUCER, owned, count, &out->watch, &conf, err);
     if (r != SL_OK) {
         free(out);
         return r;
