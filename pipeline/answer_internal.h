@@ -42,7 +42,6 @@ struct sl_needs {
     double *weights;
     uint32_t count;
     double total;
-    double known; /* part of total that stands anywhere in the index */
     const char *language; /* of the question, for analysing sentences the same way */
     unsigned cues;        /* enum sl_cue bits */
 };
@@ -62,11 +61,11 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
                           struct sl_arena *arena, struct sl_needs *ret_needs,
                           struct sl_error *err);
 
-/* Figures from which relevance is made. All but the cosine in [0, 1]. */
+/* Figures from which relevance is made. */
 struct sl_evidence {
     double passage_cover;  /* share of the needs met by the best passage (with title and section) */
     double sentence_cover; /* ... by the best sentence */
-    double known;          /* share of the needs that stand anywhere in the index */
+    double lexical_share;  /* best BM25 score as a share of what the needs weigh */
     double cosine;         /* of the best hit; -1 when there was no vector leg */
 };
 
@@ -75,6 +74,7 @@ struct sl_extracted {
     uint32_t citation_count;
     struct sl_view text;
     struct sl_evidence evidence;
+    double relevance;
 };
 
 /*
@@ -90,9 +90,9 @@ enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_passage *pa
                        uint32_t passage_count, struct sl_arena *arena,
                        struct sl_extracted *ret_extracted, struct sl_error *err);
 
-/* One number in [0, 1] from the figures, and the least that counts as an answer. */
+/* The chance, in (0, 1), that the documents answer the question, and the least that counts as an answer. */
+#define SL_RELEVANCE_MIN 0.5
 double sl_relevance(const struct sl_evidence *evidence);
-double sl_relevance_min(const struct sl_evidence *evidence);
 
 /*
  * Let a chat model answer from the passages, and check what it says.

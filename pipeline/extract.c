@@ -263,32 +263,42 @@ static enum sl_err take_sentences(struct extractor *x, struct sentence **order, 
 
 /* ------------------------------------------------------------------------------------- writing */
 
-/* Do only white space bytes lie between the end of `a` and the start of `b`, in one document? */
-static bool touches(const struct extractor *x, const struct sl_citation *a,
-                    const struct sl_citation *b)
+/* Does `b` follow `a` in one document with nothing but white space between? */
+static bool touches(const struct sl_citation *a, const struct sl_citation *b)
 {
-    struct sl_view text;
-
     if (a->doc != b->doc || a->byte_end > b->byte_start)
         return false;
-    text = a->quote;
-    text.data -= a->byte_start; /* the document's text */
-    (void)x;
-    for (uint32_t at = a->byte_end; at < b->byte_start; at++)
-        if (text.data[at] != ' ' && text.data[at] != '\n')
+    for (const char *at = a->quote.data + a->quote.size; at < b->quote.data; at++)
+        if (*at != ' ' && *at != '\n' && *at != '\r' && *at != '\t')
             return false;
     return true;
 }
 
-static void join(struct sl_citation *a, const struct sl_citation *b)
+/* One citation from two that touch, `a` before `b`; the number stays. */
+static struct sl_citation joined(const struct sl_citation *a, const struct sl_citation *b,
+                                 uint32_t n)
 {
-    uint32_t start = a->byte_start < b->byte_start ? a->byte_start : b->byte_start;
-    uint32_t end = a->byte_end > b->byte_end ? a->byte_end : b->byte_end;
+    struct sl_citation both = *a;
 
-    a->quote = (struct sl_view){a->quote.data - (a->byte_start - start), end - start};
-    a->byte_start = start;
-    a->byte_end = end;
-    a->score = a->score > b->score ? a->score : b->score;
+    both.n = n;
+    both.byte_end = b->byte_end;
+    both.quote.size = b->byte_end - a->byte_start;
+    both.score = a->score > b->score ? a->score : b->score;
+    return both;
+}
+
+/* Make an earlier quote longer by `one`, if it stands next to it. */
+static bool join_to_any(struct sl_citation *citations, uint32_t count, const struct sl_citation *one)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct sl_citation *other = &citations[i];
+        if (touches(other, one) || touches(one, other)) {
+            *other = touches(other, one) ? joined(other, one, other->n)
+                                         : joined(one, other, other->n);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Citations in the order taken; a sentence next to one already there makes that quote longer. */
@@ -304,17 +314,11 @@ static enum sl_err cite(struct extractor *x, struct sentence **order, uint32_t c
     for (uint32_t i = 0; i < count; i++) {
         struct sl_citation one =
             sl_citation_of(&x->passages[order[i]->passage], 0, order[i]->byte_start,
-                           order[i]->byte_end, (float)(order[i]->cover));
-        bool joined = false;
-        for (uint32_t j = 0; j < out->citation_count && !joined; j++)
-            if (touches(x, &citations[j], &one) || touches(x, &one, &citations[j])) {
-                join(&citations[j], &one);
-                joined = true;
-            }
-        if (!joined) {
-            one.n = out->citation_count + 1;
-            citations[out->citation_count++] = one;
-        }
+                           order[i]->byte_end, (float)order[i]->score);
+        if (join_to_any(citations, out->citation_count, &one))
+            continue;
+        one.n = out->citation_count + 1;
+        citations[out->citation_count++] = one;
     }
     return SL_OK;
 }
@@ -346,11 +350,11 @@ static enum sl_err write_text(struct extractor *x, struct sl_extracted *out)
 static enum sl_err gather_evidence(struct extractor *x, struct sl_evidence *out)
 {
     uint64_t *met = SL_NEW_ARRAY(x->arena, uint64_t, x->words);
+    double lexical = 0;
 
     if (met == NULL)
         return no_memory(x);
     *out = (struct sl_evidence){.cosine = -1};
-    out->known = x->needs->total > 0 ? x->needs->known / x->needs->total : 0;
     for (uint32_t p = 0; p < x->passage_count; p++) {
         const struct sl_result *result = x->passages[p].result;
         memcpy(met, x->around[p], x->words * sizeof *met);
@@ -366,7 +370,10 @@ static enum sl_err gather_evidence(struct extractor *x, struct sl_evidence *out)
         out->passage_cover = cover > out->passage_cover ? cover : out->passage_cover;
         if (result->vector_rank > 0 && (double)result->vector_score > out->cosine)
             out->cosine = (double)result->vector_score;
+        if (result->lexical_rank > 0 && (double)result->lexical_score > lexical)
+            lexical = (double)result->lexical_score;
     }
+    out->lexical_share = x->needs->total > 0 ? lexical / x->needs->total : 0;
     return SL_OK;
 }
 
@@ -393,6 +400,9 @@ enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_passage *pa
     if ((e = take_sentences(&x, order, &taken)) || (e = cite(&x, order, taken, &out)) ||
         (e = write_text(&x, &out)) || (e = gather_evidence(&x, &out.evidence)))
         return e;
+    out.relevance = sl_relevance(&out.evidence);
+    for (uint32_t i = 0; i < out.citation_count; i++) /* the best sentence's share is 1 */
+        out.citations[i].score = (float)(out.relevance * (double)out.citations[i].score / order[0]->score);
     *ret_extracted = out;
     return SL_OK;
 }

@@ -202,7 +202,6 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
         needs.terms[i] = terms[i].term;
         needs.weights[i] = chunks > 0 ? (double)idf : unknown;
         needs.total += needs.weights[i];
-        needs.known += chunks > 0 ? needs.weights[i] : 0;
     }
     *ret_needs = needs;
     return SL_OK;

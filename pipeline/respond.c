@@ -85,23 +85,35 @@ static enum sl_err check_deadline(struct answering *a)
                    "question: its deadline of %u ms has passed", a->question->deadline_ms);
 }
 
-/* An encoder that is busy or away costs the vector leg, not the answer. */
+static uint32_t wanted_k(const struct answering *a)
+{
+    uint32_t k = a->question->k ? a->question->k : a->responder->retrieve.k;
+
+    return k > 0 ? k : 1;
+}
+
+/*
+ * Search deep enough for a good answer, whatever k the hits are cut to later. An encoder that is busy or away
+ * costs the vector leg, not the answer.
+ */
 static enum sl_err retrieve(struct answering *a)
 {
     const struct sl_responder *r = a->responder;
-    struct sl_question lexical = *a->question;
-    enum sl_err e = sl_retrieve(a->snapshot, a->question, &r->retrieve, r->embedder, r->clock,
-                                a->arena, &a->answer->retrieved, a->err);
+    struct sl_question question = *a->question;
+    enum sl_err e;
 
+    question.k = wanted_k(a) > SL_PASSAGES_MAX ? wanted_k(a) : SL_PASSAGES_MAX;
+    e = sl_retrieve(a->snapshot, &question, &r->retrieve, r->embedder, r->clock, a->arena,
+                    &a->answer->retrieved, a->err);
     if (e != SL_AGAIN)
         return e;
     if (a->question->mode == SL_MODE_VECTOR)
         return sl_fail(a->err, SL_REJECT, "embedder_unavailable",
                        "search: mode vector, and the encoder cannot be reached");
-    lexical.mode = SL_MODE_LEXICAL;
+    question.mode = SL_MODE_LEXICAL;
     if ((e = add_warning(a, SL_VIEW("embedder_unavailable: searched without vectors"))))
         return e;
-    return sl_retrieve(a->snapshot, &lexical, &r->retrieve, NULL, r->clock, a->arena,
+    return sl_retrieve(a->snapshot, &question, &r->retrieve, NULL, r->clock, a->arena,
                        &a->answer->retrieved, a->err);
 }
 
@@ -208,15 +220,17 @@ static enum sl_err answer_question(struct answering *a)
         return e;
     answer->embed_ms = answer->retrieved->embed_ms;
     answer->search_ms = answer->retrieved->search_ms;
+    if ((e = sl_passages_read(a->snapshot, answer->retrieved, SL_PASSAGES_MAX, a->arena, &passages,
+                              &passage_count, a->err)))
+        return e;
+    if (answer->retrieved->count > wanted_k(a))
+        answer->retrieved->count = wanted_k(a);
     if (a->question->return_hits && (e = list_hits(a)))
         return e;
-    if ((e = sl_passages_read(a->snapshot, answer->retrieved, SL_PASSAGES_MAX, a->arena, &passages,
-                              &passage_count, a->err)) ||
-        (e = sl_needs_read(a->snapshot, answer->retrieved->search_text, a->arena, &needs, a->err)) ||
+    if ((e = sl_needs_read(a->snapshot, answer->retrieved->search_text, a->arena, &needs, a->err)) ||
         (e = sl_extract(&needs, passages, passage_count, a->arena, &extracted, a->err)))
         return e;
-    if (extracted.citation_count == 0 ||
-        sl_relevance(&extracted.evidence) < sl_relevance_min(&extracted.evidence))
+    if (extracted.citation_count == 0 || extracted.relevance < SL_RELEVANCE_MIN)
         return SL_OK;
     answer->status = SL_STATUS_ANSWERED;
     answer->text = extracted.text;
