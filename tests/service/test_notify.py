@@ -117,7 +117,7 @@ class Notify(sluice_test.Case):
         self.assertTrue(self.daemon.metrics()["sluice_loop_stall_seconds"], "every loop has a gauge")
         self.assertEqual(self.daemon.stop(), 0)
         # Not ours to feed: another process is watched.
-        self.manager.messages.clear()
+        self.manager.read().clear()
         self.start(WATCHDOG_USEC="300000", WATCHDOG_PID="1")
         time.sleep(0.7)
         self.assertIsNone(self.manager.saw("WATCHDOG"))
