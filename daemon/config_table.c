@@ -219,8 +219,8 @@ const struct option option_table[] = {
              "quote is checked, and the extracted answer goes out when it does not hold."},
     {.section = "answer", .key = "url", .kind = OPTION_URL, .at = AT(answer.url), .fallback = "",
      .may_be_empty = true,
-     .help = "Base address of an OpenAI-compatible server, without /chat/completions: "
-             "https://llm.example.org/v1. For backend = llm."},
+     .help = "Address of an OpenAI-compatible server: its base, https://llm.example.org/v1, or the whole way to "
+             "/chat/completions. For backend = llm."},
     {.section = "answer", .key = "model", .kind = OPTION_TEXT, .at = AT(answer.model), .fallback = "",
      .may_be_empty = true, .most = 95, .help = "The model to ask for. For backend = llm."},
     {.section = "answer", .key = "api_key_credential", .kind = OPTION_CREDENTIAL,
