@@ -20,7 +20,6 @@ struct sl_part {
     struct sl_ledger *ledger;
     uint32_t epoch;      /* grows when the partition is assigned or taken away */
     bool assigned;
-    bool paused;
     bool dirty;          /* the ledger has moved since the position was last stored */
     int64_t committed;   /* frontier as stored (documents) or committed (questions); -1: never */
     int64_t newest_ms;   /* timestamp of the newest record stored; -1: none */

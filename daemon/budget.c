@@ -28,12 +28,6 @@ void sl_budget_add(struct sl_budget *budget, enum sl_stage stage, int64_t items,
     budget->bytes[stage] += bytes;
 }
 
-void sl_budget_shift(struct sl_budget *budget, enum sl_stage from, enum sl_stage to, int64_t bytes)
-{
-    sl_budget_add(budget, to, 1, bytes);
-    sl_budget_add(budget, from, -1, -bytes);
-}
-
 int64_t sl_budget_documents(const struct sl_budget *budget)
 {
     int64_t sum = 0;

@@ -48,9 +48,6 @@ void sl_budget_limit(struct sl_budget *budget, uint32_t items, uint64_t record_b
 /* Add to a stage (negative: take off). Thread: any. */
 void sl_budget_add(struct sl_budget *budget, enum sl_stage stage, int64_t items, int64_t bytes);
 
-/* Take an item that weighs `bytes` from one stage to the next. */
-void sl_budget_shift(struct sl_budget *budget, enum sl_stage from, enum sl_stage to, int64_t bytes);
-
 /* Documents under way, and bytes of everything. */
 int64_t sl_budget_documents(const struct sl_budget *budget);
 int64_t sl_budget_bytes(const struct sl_budget *budget);

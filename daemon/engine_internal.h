@@ -99,9 +99,7 @@ struct asked {
     char status[16];
     bool is_fallback;         /* already turned into an error answer for the default topic */
     bool republished;
-    uint32_t attempts;
-    int64_t due_us;
-    struct asked *next;
+    struct asked *next; /* while parked */
 };
 
 /* ------------------------------------------------------------------------------ the engine */

@@ -5,15 +5,12 @@
  * crash can neither lose nor repeat one, and no rebalance ever moves state. The thread waits at most 100 ms in any call.
  * When as much is under way as the budget allows it pauses all partitions, once, and goes on polling; at the low mark
  * it resumes them, once.
- *
- * A stored position must be in the log. Reading starts one record earlier, at the last record known to be done, whose
- * checksum was stored: another record in its place means another topic under the same name. A position before the log's
- * beginning is a gap (retention took what was never read), one behind its end a recreated topic; see gap() for what
- * happens then.
+ * Where a partition begins, and what happens when its position is not in the log, is in feed_start.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sluice/hash.h>
 #include <sluice/limits.h>
@@ -25,7 +22,8 @@
 #define TICK_US          1000000
 #define LAG_COMMIT_US    5000000
 #define REFRESH_MS       30000
-#define POLL_WINDOW_US   5000000
+#define PATIENCE_US      300000 /* the high mark must stand that long before partitions pause */
+#define PATIENCE_STEP_US 2000
 
 /* ------------------------------------------------------------------------------ open and close */
 
@@ -89,161 +87,6 @@ void feed_found(struct feed *feed, const struct found *found)
     pthread_mutex_unlock(&feed->mutex);
 }
 
-/* ------------------------------------------------------------------------------ gaps */
-
-struct gap {
-    const char *kind; /* retention, truncated, recreated */
-    int64_t stored, low, high;
-};
-
-/*
- * Records that were never read are gone, or the topic is not the one it was. Only the first can be lived with: with
- * on_gap = continue reading goes on from the log's beginning. Behind a recreated topic old offsets would count as older
- * than what is stored, and everything new would be dropped as stale; that always ends the program. True: go on.
- */
-static bool gap(struct sl_engine *engine, const struct sl_part *part, const struct gap *found)
-{
-    struct sl_log_fields fields = {
-        .topic = part->topic, .partition = part->partition, .has_offset = true, .offset = found->stored};
-    struct settings settings;
-    struct sl_error err = {0};
-
-    engine_settings(engine, &settings);
-    sl_metric_add_label(SL_METRIC_GAP_DETECTED, found->kind, 1);
-    if (strcmp(found->kind, "retention") == 0 && settings.on_gap == SL_ON_GAP_CONTINUE) {
-        sl_log_with(SL_LOG_WARNING, "gap_skipped", &fields,
-                    "%s/%d: stored position %lld, the log begins at %lld: %lld offsets were never read and are gone; "
-                    "going on from %lld, as on_gap = continue says",
-                    part->topic, (int)part->partition, (long long)found->stored, (long long)found->low,
-                    (long long)(found->low - found->stored), (long long)found->low);
-        return true;
-    }
-    sl_stop(&err, SL_EXIT_CONFIG, 0, "gap", "%s/%d: stored position %lld, the log is %lld to %lld (%s): %s",
-            part->topic, (int)part->partition, (long long)found->stored, (long long)found->low,
-            (long long)found->high, found->kind,
-            strcmp(found->kind, "retention") == 0
-                ? "records were lost unread; on_gap = continue goes on without them"
-                : "this is not the topic the index was made from; give it a new [index] path");
-    sl_log_with(SL_LOG_ERROR, "gap_detected", &fields, "%s", err.message);
-    engine_fail(engine, &err);
-    return false;
-}
-
-/* ------------------------------------------------------------------------------ a new partition */
-
-/* Where the index says the partition stands. SL_REJECT: never read. */
-static enum sl_err restore(struct sl_engine *engine, const struct found *found, struct sl_ledger **ret_ledger,
-                           struct sl_position *ret_position, struct sl_error *err)
-{
-    struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
-    struct sl_snapshot *snapshot = NULL;
-    enum sl_err r;
-
-    SL_INVARIANT(arena != NULL);
-    r = sl_snapshot_open(engine->index, &snapshot, err);
-    if (r == SL_OK)
-        r = sl_snapshot_position(snapshot, sl_view_of(found->topic), found->partition, arena, ret_position, err);
-    if (r == SL_OK)
-        *ret_ledger = sl_ledger_make(ret_position);
-    sl_snapshot_close(snapshot);
-    sl_arena_close(arena);
-    return r;
-}
-
-static struct sl_part *enter(struct sl_engine *engine, const struct found *found, struct sl_ledger *ledger,
-                             const struct sl_position *position)
-{
-    struct sl_part *part;
-
-    sl_book_lock(&engine->documents);
-    part = sl_book_find(&engine->documents, sl_view_of(found->topic), found->partition, true);
-    sl_ledger_free(part->ledger);
-    part->ledger = ledger;
-    part->low = found->low;
-    part->high = found->high;
-    part->target = found->high;
-    part->committed = position ? position->next_offset : found->low;
-    part->newest_ms = position ? position->record_timestamp_ms : -1;
-    if (position && position->record_offset >= found->low)
-        part->expected = (struct sl_fingerprint){position->record_offset, position->record_timestamp_ms,
-                                                 position->record_crc};
-    if (!position || position->next_offset < found->low) {
-        sl_ledger_skip(ledger, found->low);
-        part->committed = found->low;
-        part->dirty = position != NULL;
-    }
-    if (found->high <= found->low)
-        part->eof_at = part->committed;
-    sl_part_settle(part);
-    part->assigned = true;
-    sl_book_unlock(&engine->documents);
-    return part;
-}
-
-static bool position_holds(struct sl_engine *engine, const struct found *found, const struct sl_position *position)
-{
-    struct sl_part part = {.topic = (char *)(uintptr_t)found->topic, .partition = found->partition};
-    struct gap seen = {"retention", position->next_offset, found->low, found->high};
-
-    if (position->next_offset > found->high) {
-        seen.kind = "truncated";
-        return gap(engine, &part, &seen);
-    }
-    return position->next_offset >= found->low || gap(engine, &part, &seen);
-}
-
-static void begin(struct sl_engine *engine, const struct found *found)
-{
-    struct sl_position position;
-    struct sl_ledger *ledger = NULL;
-    struct sl_error err = {0};
-    enum sl_err r = restore(engine, found, &ledger, &position, &err);
-    struct sl_kafka_partition from = {found->topic, found->partition, found->low};
-    struct sl_part *part;
-
-    if (r == SL_AGAIN)
-        return; /* it will be found again */
-    if (r == SL_STOP) {
-        engine_fail(engine, &err);
-        return;
-    }
-    if (r == SL_OK && !position_holds(engine, found, &position)) {
-        sl_ledger_free(ledger);
-        return;
-    }
-    if (r == SL_REJECT)
-        ledger = sl_ledger_make(NULL);
-    SL_INVARIANT(ledger != NULL);
-    part = enter(engine, found, ledger, r == SL_OK ? &position : NULL);
-    from.offset = part->expected.offset >= 0 ? part->expected.offset : part->committed;
-    if (sl_kafka_in_assign(engine->feed->in, &from, 1, &err) != SL_OK) {
-        engine_fail(engine, &err);
-        return;
-    }
-    if (engine->feed->paused)
-        sl_kafka_in_pause(engine->feed->in, &from, 1, NULL);
-    sl_log(SL_LOG_INFO, "partition_assigned", "%s/%d: reading from %lld, the log is %lld to %lld", found->topic,
-           (int)found->partition, (long long)part->committed, (long long)found->low, (long long)found->high);
-}
-
-static void take_found(struct sl_engine *engine)
-{
-    struct feed *feed = engine->feed;
-
-    for (;;) {
-        struct found found;
-
-        pthread_mutex_lock(&feed->mutex);
-        if (feed->found_count == 0) {
-            pthread_mutex_unlock(&feed->mutex);
-            return;
-        }
-        found = feed->found[--feed->found_count];
-        pthread_mutex_unlock(&feed->mutex);
-        begin(engine, &found);
-    }
-}
-
 /* ------------------------------------------------------------------------------ events */
 
 static struct sl_fingerprint fingerprint_of(const struct sl_message *message)
@@ -258,7 +101,7 @@ static struct sl_fingerprint fingerprint_of(const struct sl_message *message)
 static bool check_expected(struct sl_engine *engine, struct sl_part *part, const struct sl_fingerprint *seen)
 {
     struct sl_fingerprint expected = part->expected;
-    struct gap found = {"recreated", expected.offset, part->low, part->high};
+    struct feed_gap found = {"recreated", expected.offset, part->low, part->high};
 
     if (expected.offset < 0)
         return true;
@@ -266,7 +109,7 @@ static bool check_expected(struct sl_engine *engine, struct sl_part *part, const
     if (seen->offset != expected.offset ||
         (seen->crc == expected.crc && seen->timestamp_ms == expected.timestamp_ms))
         return true;
-    return gap(engine, part, &found);
+    return feed_gap(engine, part, &found);
 }
 
 static void count_record(const struct sl_message *message, const char *topic)
@@ -338,7 +181,7 @@ static void out_of_range(struct sl_engine *engine, const struct sl_kafka_event *
     struct sl_part *part = part_of(engine, event);
     struct sl_kafka_partition at = {event->topic, event->partition, 0};
     struct sl_error err = {0};
-    struct gap found = {"retention", 0, 0, 0};
+    struct feed_gap found = {"retention", 0, 0, 0};
 
     if (!part)
         return;
@@ -353,7 +196,7 @@ static void out_of_range(struct sl_engine *engine, const struct sl_kafka_event *
     }
     if (found.low >= 0 && found.stored > found.high)
         found.kind = "truncated";
-    if (found.low >= 0 && (found.stored < found.low || found.stored > found.high) && !gap(engine, part, &found))
+    if (found.low >= 0 && (found.stored < found.low || found.stored > found.high) && !feed_gap(engine, part, &found))
         return;
     sl_book_lock(&engine->documents);
     if (found.low > found.stored) {
@@ -553,16 +396,39 @@ static void poll_once(struct sl_engine *engine)
     handle(engine, &event);
 }
 
+/*
+ * A pause throws away what was fetched, so one for every burst would fetch everything several times. Is it worth
+ * waiting a moment without polling instead?
+ */
+static bool is_brief(struct feed *feed, const char *reason)
+{
+    int64_t now = clock_us();
+
+    if (!reason || feed->paused) {
+        feed->high_us = 0;
+        return false;
+    }
+    if (feed->high_us == 0)
+        feed->high_us = now;
+    return now - feed->high_us < PATIENCE_US;
+}
+
 void *feed_run(void *context)
 {
     struct sl_engine *engine = context;
     struct sl_heartbeat *heartbeat = sl_heartbeat_open("feed", ENGINE_HEARTBEAT_MS);
 
     while (!engine->stopping) {
+        const char *reason = pause_reason(engine);
+
         sl_heartbeat_beat(heartbeat);
-        take_found(engine);
-        set_paused(engine, pause_reason(engine));
-        poll_once(engine);
+        if (is_brief(engine->feed, reason)) {
+            usleep(PATIENCE_STEP_US);
+        } else {
+            feed_start(engine);
+            set_paused(engine, reason);
+            poll_once(engine);
+        }
         tick(engine);
     }
     sl_heartbeat_close(heartbeat);

@@ -1,4 +1,5 @@
-/* feed.h -- between feed.c, which polls, and feed_topics.c, which asks the cluster. */
+/* feed.h -- between feed.c, which polls, feed_start.c, which begins partitions, and feed_topics.c, which asks the
+ * cluster. */
 #ifndef SLUICE_FEED_H
 #define SLUICE_FEED_H
 
@@ -24,6 +25,7 @@ struct feed {
     uint32_t refresh_ms;
     /* the feed thread's own */
     bool paused;
+    int64_t high_us; /* since when the high mark stands; 0: it does not */
     const char *paused_reason;
     int64_t tick_us;
     int64_t lag_commit_us;
@@ -31,7 +33,15 @@ struct feed {
     int64_t poll_max_us;
 };
 
-/* feed_topics.c -> feed.c */
+/* feed_topics.c -> feed.c: hand over a partition that is not read yet. Any thread. */
 void feed_found(struct feed *feed, const struct found *found);
+
+/* feed_start.c: begin reading what was found; judge a position that is not in the log (true: go on). Feed's thread. */
+struct feed_gap {
+    const char *kind; /* retention, truncated, recreated */
+    int64_t stored, low, high;
+};
+void feed_start(struct sl_engine *engine);
+bool feed_gap(struct sl_engine *engine, const struct sl_part *part, const struct feed_gap *found);
 
 #endif

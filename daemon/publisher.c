@@ -38,7 +38,8 @@ struct sending {
     uint64_t sequence;   /* of its outbox row */
     struct sl_buffer letter;
     bool shortened;
-    uint32_t attempts;
+    uint32_t attempts; /* makes the pauses grow */
+    uint32_t failures; /* of those that end the program when there are too many */
     int64_t due_us;
     struct sending *next;
 };
@@ -91,9 +92,10 @@ static void retry(struct sl_engine *engine, struct sending *sending, bool counts
     struct sl_error err;
 
     sending->attempts++;
-    if (counts && sending->attempts > ATTEMPTS_MAX) {
+    sending->failures += counts;
+    if (sending->failures > ATTEMPTS_MAX) {
         sl_stop(&err, SL_EXIT_TEMPORARY, 0, "delivery_failed",
-                "a record could not be delivered in %u attempts; it is sent again after a restart", ATTEMPTS_MAX);
+                "a record could not be delivered in %u attempts: it is sent again after a restart", ATTEMPTS_MAX);
         engine_fail(engine, &err);
     }
     sending->due_us = clock_us() + (wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX) * 1000;

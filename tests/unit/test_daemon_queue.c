@@ -81,7 +81,8 @@ TEST(budget_marks)
     CHECK(!sl_budget_is_high(&budget) && sl_budget_is_low(&budget));
     sl_budget_add(&budget, SL_STAGE_LANES, 4, 400);
     CHECK(sl_budget_is_high(&budget));
-    sl_budget_shift(&budget, SL_STAGE_LANES, SL_STAGE_WORKERS, 100);
+    sl_budget_add(&budget, SL_STAGE_WORKERS, 1, 100);
+    sl_budget_add(&budget, SL_STAGE_LANES, -1, -100);
     CHECK(sl_budget_documents(&budget) == 4 && sl_budget_bytes(&budget) == 400);
     sl_budget_add(&budget, SL_STAGE_WORKERS, -1, -100);
     CHECK(!sl_budget_is_high(&budget) && sl_budget_is_low(&budget));
