@@ -448,10 +448,10 @@ static bool read_relative(struct cursor c, struct sl_date_atom *ret)
 {
     enum sl_unit unit;
     int shift, count, y, m, today_month, today_day;
-    bool article = word(&c, "the");
+    size_t before = c.at >= 4 ? c.at - 4 : 0;
+    bool article = word(&c, "the") || sl_scan_word(c.text, &before, "the");
 
-    if (article)
-        space(&c);
+    space(&c);
     if (word(&c, "last") || word(&c, "past") || word(&c, "previous"))
         shift = -1;
     else if (word(&c, "this") || word(&c, "current"))

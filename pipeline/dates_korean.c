@@ -142,6 +142,19 @@ static bool read_relative_year(struct sl_view text, size_t at, sl_day today, str
     return after_year(text, at, year + shift, ret);
 }
 
+/* Does the word end here, but for a particle? 이 주에, and not 이 주식. */
+static bool word_ends(struct sl_view text, size_t at)
+{
+    static const struct named particles[] = {{"에", 0}, {"의", 0},   {"초", 0},   {"중", 0}, {"말", 0},
+                                             {"후", 0}, {"부터", 0}, {"까지", 0}, {"은", 0}, {"는", 0},
+                                             {"과", 0}, {"와", 0},   {"도", 0},   {"동안", 0}, {NULL, 0}};
+    int ignored;
+    bool hangul = at < text.size && (unsigned char)text.data[at] >= 0xEA &&
+                  (unsigned char)text.data[at] <= 0xED;
+
+    return !hangul || one_of(text, &at, particles, &ignored);
+}
+
 /* 지난달, 이번 주, 다음 분기, 어제 */
 static bool read_relative(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret)
 {
@@ -159,7 +172,7 @@ static bool read_relative(struct sl_view text, size_t at, sl_day today, struct s
     if (!one_of(text, &at, shifts, &shift))
         return false;
     sl_scan_space(text, &at);
-    if (!one_of(text, &at, units, &unit))
+    if (!one_of(text, &at, units, &unit) || !word_ends(text, at))
         return false;
     i = at;
     if (sl_scan_bytes(text, &i, "말") && unit == SL_UNIT_WEEK) /* 지난 주말 */

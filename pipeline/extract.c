@@ -18,7 +18,8 @@
 #define CONTEXT_WEIGHT 0.25
 #define CUE_WEIGHT     0.08
 #define RANK_WEIGHT    0.10
-#define FURTHER_MIN    0.55 /* of the best sentence's score, to be cited beside it */
+#define FURTHER_MIN    0.55 /* of the best sentence's score, to be cited beside it ... */
+#define FURTHER_OTHER  0.75 /* ... and from another document */
 #define FURTHER_NEW    0.10 /* share of the needs it must add */
 #define SENTENCES_MAX  2000u
 
@@ -218,20 +219,31 @@ static bool is_repeated(const struct extractor *x, const struct sentence *senten
     return false;
 }
 
+/* Is it good enough to stand beside the best one, and does it add to what is met? */
+static bool adds_enough(const struct extractor *x, const struct sentence *sentence,
+                        const struct sentence *best, const uint64_t *met)
+{
+    bool same = x->passages[sentence->passage].document == x->passages[best->passage].document;
+    double added = 0;
+
+    if (sentence->score < best->score * (same ? FURTHER_MIN : FURTHER_OTHER))
+        return false;
+    for (uint32_t t = 0; t < x->needs->count; t++)
+        if ((sentence->met[t / 64] & ~met[t / 64]) >> (t % 64) & 1)
+            added += x->needs->weights[t];
+    return added >= FURTHER_NEW * x->needs->total;
+}
+
 /* The next sentence worth citing; NULL when there is none. `met` is what those taken meet already. */
-static struct sentence *next_sentence(struct extractor *x, const uint64_t *met, double best)
+static struct sentence *next_sentence(struct extractor *x, const uint64_t *met,
+                                      const struct sentence *best)
 {
     struct sentence *found = NULL;
 
     for (uint32_t i = 0; i < x->count; i++) {
         struct sentence *sentence = &x->sentences[i];
-        double added = 0;
-        if (sentence->taken || !(sentence->score > 0) || sentence->score < best * FURTHER_MIN)
-            continue;
-        for (uint32_t t = 0; t < x->needs->count; t++)
-            if ((sentence->met[t / 64] & ~met[t / 64]) >> (t % 64) & 1)
-                added += x->needs->weights[t];
-        if (best > 0 && added < FURTHER_NEW * x->needs->total)
+        if (sentence->taken || !(sentence->score > 0) ||
+            (best != NULL && !adds_enough(x, sentence, best, met)))
             continue;
         if (is_better(sentence, found) && !is_repeated(x, sentence))
             found = sentence;
@@ -243,18 +255,16 @@ static struct sentence *next_sentence(struct extractor *x, const uint64_t *met, 
 static enum sl_err take_sentences(struct extractor *x, struct sentence **order, uint32_t *ret_count)
 {
     uint64_t *met = SL_NEW_ARRAY(x->arena, uint64_t, x->words);
-    double best = 0;
 
     if (met == NULL)
         return no_memory(x);
     *ret_count = 0;
     while (*ret_count < SL_CITATIONS_MAX) {
-        struct sentence *sentence = next_sentence(x, met, best);
+        struct sentence *sentence = next_sentence(x, met, *ret_count > 0 ? order[0] : NULL);
         if (sentence == NULL)
             break;
         sentence->taken = true;
         order[(*ret_count)++] = sentence;
-        best = best > 0 ? best : sentence->score;
         for (uint32_t w = 0; w < x->words; w++)
             met[w] |= sentence->met[w];
     }

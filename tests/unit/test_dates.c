@@ -76,3 +76,169 @@ TEST(what_is_not_an_iso_date_is_refused)
         CHECK_THAT(!sl_date_iso(sl_view_of(bad[i]), &days), "%s", bad[i]);
     CHECK(!sl_date_iso(SL_VIEW_NULL, &days));
 }
+
+/* What a question asks for: "from to", with "-" for an open end or "none", as of 2016-11-07. */
+static void check_read(const char *question, const char *expected, const char *phrase)
+{
+    struct sl_date_found found = {0};
+    char from[11] = "-", to[11] = "-", got[32] = "none";
+
+    if (sl_date_read(sl_view_of(question), sl_day_from_civil(2016, 11, 7), &found)) {
+        if (found.days.from != SL_DAY_NONE)
+            sl_day_format(found.days.from, from);
+        if (found.days.to != SL_DAY_MAX)
+            sl_day_format(found.days.to, to);
+        (void)snprintf(got, sizeof got, "%s %s", from, to);
+    }
+    CHECK_THAT(strcmp(got, expected) == 0, "%s: got %s, expected %s", question, got, expected);
+    if (phrase != NULL)
+        CHECK_THAT(sl_view_is(sl_view_range(sl_view_of(question), found.byte_start, found.byte_end),
+                              phrase),
+                   "%s: phrase %.*s", question, (int)(found.byte_end - found.byte_start),
+                   question + found.byte_start);
+}
+
+TEST(english_questions_name_days_months_and_years)
+{
+    check_read("What did the chair say about raising the federal funds rate in December 2015?",
+               "2015-12-01 2015-12-31", "in December 2015");
+    check_read("What happened in 2015?", "2015-01-01 2015-12-31", "in 2015");
+    check_read("What was said on December 16, 2015?", "2015-12-16 2015-12-16",
+               "on December 16, 2015");
+    check_read("What was said on Wednesday, December 16th, 2015?", "2015-12-16 2015-12-16", NULL);
+    check_read("minutes of 16 December 2015", "2015-12-16 2015-12-16", "16 December 2015");
+    check_read("the 3rd of May, 2014 vote", "2014-05-03 2014-05-03", NULL);
+    check_read("2015-12-16 statement", "2015-12-16 2015-12-16", "2015-12-16");
+    check_read("rates, 2015-12", "2015-12-01 2015-12-31", "2015-12");
+    check_read("[2016-12-14] why?", "2016-12-14 2016-12-14", "2016-12-14");
+    check_read("votes Sept. 2014", "2014-09-01 2014-09-30", "Sept. 2014");
+    check_read("votes in February of 2016", "2016-02-01 2016-02-29", "in February of 2016");
+    check_read("FY 2018 (calendar): why?", "2018-01-01 2018-12-31", "FY 2018 (calendar)");
+    check_read("What was decided on 12/16/2015?", "2015-12-16 2015-12-16", NULL);
+    check_read("What was decided on 16/12/2015?", "2015-12-16 2015-12-16", NULL);
+    check_read("prices in the 1990s", "1990-01-01 1999-12-31", "in the 1990s");
+}
+
+TEST(english_questions_name_parts_of_a_year)
+{
+    check_read("inflation in Q3 2015", "2015-07-01 2015-09-30", "in Q3 2015");
+    check_read("inflation in 2015 Q3", "2015-07-01 2015-09-30", "in 2015 Q3");
+    check_read("the third quarter of 2015", "2015-07-01 2015-09-30", NULL);
+    check_read("In the fourth quarter of 2018, why?", "2018-10-01 2018-12-31", NULL);
+    check_read("H2 2018: why?", "2018-07-01 2018-12-31", "H2 2018");
+    check_read("in the first half of 2018", "2018-01-01 2018-06-30", NULL);
+    check_read("growth in early 2019", "2019-01-01 2019-04-30", "in early 2019");
+    check_read("growth in mid 2019", "2019-05-01 2019-08-31", "in mid 2019");
+    check_read("growth in mid-2019", "2019-05-01 2019-08-31", NULL);
+    check_read("growth in late 2019", "2019-09-01 2019-12-31", NULL);
+    check_read("at the end of March 2019", "2019-03-21 2019-03-31", NULL);
+    check_read("in the summer of 2015", "2015-06-01 2015-08-31", NULL);
+    check_read("winter 2015 storms", "2015-12-01 2016-02-29", NULL);
+}
+
+TEST(english_ranges_and_open_ends)
+{
+    check_read("between 2017 and 2019, why?", "2017-01-01 2019-12-31", "between 2017 and 2019");
+    check_read("2017-2019: why?", "2017-01-01 2019-12-31", "2017-2019");
+    check_read("from March to June 2015", "2015-03-01 2015-06-30", "from March to June 2015");
+    check_read("from November to February 2016", "2015-11-01 2016-02-29", NULL);
+    check_read("between January 5 and January 10, 2015", "2015-01-05 2015-01-10", NULL);
+    check_read("from 4 to 22 January 1995", "1995-01-04 1995-01-22", NULL);
+    check_read("December 15-16, 2015 meeting", "2015-12-15 2015-12-16", NULL);
+    check_read("changes since March 2015", "2015-03-01 -", "since March 2015");
+    check_read("changes after March 2015", "2015-04-01 -", NULL);
+    check_read("changes before March 2015", "- 2015-02-28", NULL);
+    check_read("changes until March 2015", "- 2015-03-31", NULL);
+    check_read("rules from 2015 onwards", "2015-01-01 -", NULL);
+}
+
+TEST(relative_dates_count_from_the_day_of_the_question)
+{
+    check_read("what changed last year?", "2015-01-01 2015-12-31", "last year");
+    check_read("what changed this month?", "2016-11-01 2016-11-30", NULL);
+    check_read("what changed last week?", "2016-10-31 2016-11-06", NULL);
+    check_read("what changed last quarter?", "2016-07-01 2016-09-30", NULL);
+    check_read("what was said yesterday?", "2016-11-06 2016-11-06", NULL);
+    check_read("what was said three weeks ago?", "2016-10-17 2016-10-23", NULL);
+    check_read("in the past 3 weeks", "2016-10-17 2016-11-07", NULL);
+    check_read("last December", "2015-12-01 2015-12-31", NULL);
+    check_read("late last year", "2015-09-01 2015-12-31", NULL);
+    check_read("early next week", "2016-11-14 2016-11-15", NULL);
+}
+
+TEST(korean_dates)
+{
+    check_read("2015년 12월 금리 인상 이유는?", "2015-12-01 2015-12-31", "2015년 12월");
+    check_read("2015년 12월에 무엇을 했나요?", "2015-12-01 2015-12-31", "2015년 12월에");
+    check_read("2015년 12월 16일 기자회견에서", "2015-12-16 2015-12-16", "2015년 12월 16일");
+    check_read("2015. 12. 16. 회의", "2015-12-16 2015-12-16", NULL);
+    check_read("2018년 중 물가는?", "2018-01-01 2018-12-31", "2018년 중");
+    check_read("2015년 4분기에 성장률은?", "2015-10-01 2015-12-31", NULL);
+    check_read("2015년 3사분기", "2015-07-01 2015-09-30", NULL);
+    check_read("2018년 하반기에", "2018-07-01 2018-12-31", NULL);
+    check_read("2015년 초에", "2015-01-01 2015-04-30", NULL);
+    check_read("2015년 3월 말에", "2015-03-21 2015-03-31", NULL);
+    check_read("2015년 여름", "2015-06-01 2015-08-31", NULL);
+    check_read("1990년대 물가", "1990-01-01 1999-12-31", NULL);
+    check_read("2017년부터 2019년 사이에 무엇이", "2017-01-01 2019-12-31", "2017년부터 2019년 사이에");
+    check_read("2015년 3월에서 6월까지", "2015-03-01 2015-06-30", NULL);
+    check_read("2018년 2월 2일부터 7일까지", "2018-02-02 2018-02-07", NULL);
+    check_read("2015년 이후", "2015-01-01 -", NULL);
+    check_read("2015년 이전", "- 2014-12-31", NULL);
+    check_read("2015년까지", "- 2015-12-31", NULL);
+    check_read("작년에 무엇이 바뀌었나요?", "2015-01-01 2015-12-31", NULL);
+    check_read("지난달 회의", "2016-10-01 2016-10-31", NULL);
+    check_read("지난 주 회의", "2016-10-31 2016-11-06", NULL);
+    check_read("올해 3월", "2016-03-01 2016-03-31", NULL);
+    check_read("어제 회의", "2016-11-06 2016-11-06", NULL);
+    check_read("최근 2주간", "2016-10-24 2016-11-07", NULL);
+    check_read("회의는 2년 전에", "2014-01-01 2014-12-31", NULL);
+}
+
+TEST(numbers_and_words_that_only_look_like_dates_are_left_alone)
+{
+    static const char *const undated[] = {
+        "What did the chair say about inflation?", "How did 2015 people vote in 2000 cases?",
+        "Is 2,015 more than 2015.5?", "room 2015", "$2015 in fees", "What may happen in March?",
+        "Call 2015-1234", "Is version 1.2.2015 out?", "1.5 percent in the second half",
+        "Which rules apply today?", "When was the last year of the war?", "03/04/2015 meeting",
+        "2015년형 자동차", "2000년간 지속된", "12월에 무엇을", "제3조 제2항은?", "이 주식은 무엇인가요?",
+        "Article 2015 of the code", "", " ", "the 2015"};
+
+    for (size_t i = 0; i < sizeof undated / sizeof *undated; i++)
+        check_read(undated[i], "none", NULL);
+}
+
+TEST(in_a_long_text_only_a_leading_date_counts)
+{
+    static const char background[] =
+        "You have said several times that the recovery is uneven, and the projections show rates of "
+        "about three percent in 2014 and beyond, with unemployment falling only slowly over the whole "
+        "of that time. Could you say why?";
+    struct sl_buffer text = {0};
+
+    check_read(background, "none", NULL);
+    sl_buffer_format(&text, "In April 2011, %s", background);
+    check_read(text.data, "2011-04-01 2011-04-30", "In April 2011");
+    sl_buffer_fini(&text);
+}
+
+TEST(any_bytes_can_be_asked)
+{
+    struct sl_date_found found;
+    char text[64];
+
+    for (int i = 0; i < 20000; i++) {
+        static const char *const parts[] = {"2015", "년", "월", "-", " ", "in ", "12", "Q3", "between ",
+                                            "and", ".", "\xED", "last ", "year", "지난", "/", "to", "3"};
+        struct sl_buffer buffer = {0};
+        for (int j = 0; j < 8; j++)
+            sl_buffer_view(&buffer, sl_view_of(parts[test_random() % 18]));
+        size_t size = buffer.size < sizeof text ? buffer.size : sizeof text;
+        memcpy(text, buffer.data, size);
+        if (sl_date_read((struct sl_view){text, size}, 17000, &found))
+            CHECK(found.byte_start < found.byte_end && found.byte_end <= size &&
+                  (found.days.from <= found.days.to));
+        sl_buffer_fini(&buffer);
+    }
+}
