@@ -144,7 +144,9 @@ static void find_excluded(struct packer *p, struct sl_chunk *chunk)
     end = p->excluded_at;
     while (end < outline->excluded_count && outline->excluded[end].byte_start < chunk->byte_end)
         end++;
-    chunk->excluded = outline->excluded + (end > p->excluded_at ? p->excluded_at : 0);
+    if (end == p->excluded_at)
+        return;
+    chunk->excluded = outline->excluded + p->excluded_at;
     chunk->excluded_count = end - p->excluded_at;
 }
 

@@ -1,0 +1,37 @@
+# One program a fuzz_<name>.c. Every build replays the corpus and small changes of it (label quick). With clang,
+# -DSLUICE_FUZZ=ON and -DSLUICE_SANITIZE=ON add live_<name> on libFuzzer: `live_json -max_total_time=60 NEW tests/fuzz/corpus/json`.
+option(SLUICE_FUZZ "Build libFuzzer targets too (clang, with SLUICE_SANITIZE)" OFF)
+
+file(GLOB FUZZ_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/fuzz_*.c)
+set(FUZZ_FOLDER ${CMAKE_CURRENT_LIST_DIR})
+
+if(SLUICE_FUZZ)
+  if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang" OR NOT SLUICE_SANITIZE)
+    message(FATAL_ERROR "SLUICE_FUZZ needs clang and SLUICE_SANITIZE=ON")
+  endif()
+  foreach(library sluice sluice_net)
+    target_compile_options(${library} PRIVATE -fsanitize=fuzzer-no-link)
+  endforeach()
+endif()
+
+function(fuzz_program target source)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${target} ${source} ${ARGN})
+  target_link_libraries(${target} PRIVATE sluice_flags sluice)
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/pipeline)
+  if(name MATCHES "config")
+    target_link_libraries(${target} PRIVATE sluice_net)
+  endif()
+endfunction()
+
+foreach(source IN LISTS FUZZ_SOURCES)
+  get_filename_component(program ${source} NAME_WE)
+  string(REPLACE "fuzz_" "" name ${program})
+  fuzz_program(${program} ${source} ${FUZZ_FOLDER}/replay_main.c)
+  add_test(NAME fuzz/${name} COMMAND ${program} ${FUZZ_FOLDER}/corpus/${name})
+  set_tests_properties(fuzz/${name} PROPERTIES LABELS quick TIMEOUT 60)
+  if(SLUICE_FUZZ)
+    fuzz_program(live_${name} ${source})
+    target_link_options(live_${name} PRIVATE -fsanitize=fuzzer)
+  endif()
+endforeach()
