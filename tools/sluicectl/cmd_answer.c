@@ -30,6 +30,7 @@ struct answering {
     int64_t asked_ms;
     uint32_t first; /* of this round */
     struct sl_buffer lines[ROUND_QUESTIONS];
+    enum sl_err results[ROUND_QUESTIONS];
     struct sl_error errs[ROUND_QUESTIONS];
 };
 
@@ -150,15 +151,18 @@ static void answer_item(void *context, uint32_t thread, uint32_t i)
     struct sl_snapshot *snapshot = NULL;
     char *record = record_of(query);
     struct sl_view json;
+    enum sl_err *result = &answering->results[i];
     struct sl_error *err = &answering->errs[i];
 
     (void)thread;
     *err = (struct sl_error){0};
-    if (arena == NULL || record == NULL) {
-        sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a question");
-    } else if (sl_snapshot_open(answering->opened->index, &snapshot, err) == SL_OK &&
-               answer_one(answering, query, sl_view_of(record), arena, &json, snapshot, err) ==
-                   SL_OK) {
+    if (arena == NULL || record == NULL)
+        *result = sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a question");
+    else
+        *result = sl_snapshot_open(answering->opened->index, &snapshot, err);
+    if (*result == SL_OK)
+        *result = answer_one(answering, query, sl_view_of(record), arena, &json, snapshot, err);
+    if (*result == SL_OK) {
         sl_buffer_view(&answering->lines[i], json);
         sl_buffer_view(&answering->lines[i], SL_VIEW("\n"));
     }
@@ -182,7 +186,7 @@ static int answer_all(struct answering *answering)
         answering->first = at;
         ctl_parallel(ctl_threads(ctl->config), items, answer_item, answering);
         for (uint32_t i = 0; i < items; i++) {
-            if (exit_code == SL_EXIT_OK && answering->errs[i].code != SL_OK)
+            if (exit_code == SL_EXIT_OK && answering->results[i] != SL_OK)
                 exit_code = ctl_fail_error(ctl, &answering->errs[i], SL_EXIT_SOFTWARE);
             if (exit_code == SL_EXIT_OK)
                 exit_code = ctl_print(ctl, &answering->lines[i]);

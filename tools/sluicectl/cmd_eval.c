@@ -38,6 +38,7 @@ struct evaluation {
     double *values[METRIC_COUNT];
     bool run_wanted;
     struct sl_buffer run[ROUND_QUESTIONS];
+    enum sl_err results[ROUND_QUESTIONS];
     struct sl_error errs[ROUND_QUESTIONS];
 };
 
@@ -152,9 +153,10 @@ static void evaluate_item(void *context, uint32_t thread, uint32_t i)
     (void)thread;
     evaluation->errs[i] = (struct sl_error){0};
     if (arena == NULL)
-        sl_stop(&evaluation->errs[i], SL_EXIT_OS, 0, "memory", "no memory for a question");
+        evaluation->results[i] =
+            sl_stop(&evaluation->errs[i], SL_EXIT_OS, 0, "memory", "no memory for a question");
     else
-        evaluate(evaluation, i, arena, &evaluation->errs[i]);
+        evaluation->results[i] = evaluate(evaluation, i, arena, &evaluation->errs[i]);
     sl_arena_close(arena);
 }
 
@@ -174,7 +176,7 @@ static int evaluate_all(struct evaluation *evaluation, FILE *run)
         for (uint32_t i = 0; i < items; i++) {
             struct sl_buffer *lines = &evaluation->run[i];
 
-            if (exit_code == SL_EXIT_OK && evaluation->errs[i].code != SL_OK)
+            if (exit_code == SL_EXIT_OK && evaluation->results[i] != SL_OK)
                 exit_code = ctl_fail(ctl, SL_EXIT_DATA, "question %s: %s: %s",
                                      evaluation->queries.items[at + i].id,
                                      evaluation->errs[i].reason, evaluation->errs[i].message);
