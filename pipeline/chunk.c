@@ -1,22 +1,27 @@
 /*
  * chunk.c -- units packed into chunks.
  *
- * Greedy, one pass: a chunk takes units until the next would be a word too many, then looks back over its
- * second half for the best place to end: before a heading, a speaker's turn, a paragraph, and among equals the
- * last. Before a heading it ends at once when half full, so that sections stay together. The next chunk starts
- * with the last whole sentences of this one, as many as the overlap allows, unless a heading or a turn
- * parts them. What is left at the end of the text becomes one chunk when it fits, so `words` beyond a document's
- * length keeps it whole.
+ * Greedy, one pass: a chunk takes units until the next would be a word too many, then looks back
+ * over its second half for the best place to end: before a heading, a speaker's turn, a paragraph,
+ * and among equals the last. Before a heading it ends at once when half full, so that sections stay
+ * together. The next chunk starts with the last whole sentences of this one, as many as the overlap
+ * allows, unless a heading or a turn parts them. What is left at the end of the text becomes one
+ * chunk when it fits, so `words` beyond a document's length keeps it whole.
  *
- * Rejected: cutting every n words (cuts quotes), and optimising all cuts together by dynamic programming (the
- * same boundaries in nearly all texts, and one edit would move every later cut).
+ * Rejected: cutting every n words (cuts quotes), and optimising all cuts together by dynamic
+ * programming (the same boundaries in nearly all texts, and one edit would move every later cut).
  */
 #include "chunk_internal.h"
 #include "text/text_internal.h"
 
 #include <sluice/limits.h>
 
-enum { SECTION_BYTES_MAX = 300, PREFIX_BYTES_MAX = 400, TITLE_BYTES_MAX = 240, PATH_BYTES_MAX = 120 };
+enum {
+    SECTION_BYTES_MAX = 300,
+    PREFIX_BYTES_MAX = 400,
+    TITLE_BYTES_MAX = 240,
+    PATH_BYTES_MAX = 120
+};
 
 struct packer {
     const struct sl_document *document;
@@ -37,7 +42,8 @@ static bool fits(const struct packer *p, uint32_t first, uint32_t next, uint32_t
            units[next].byte_end - units[first].byte_start <= SL_CHUNK_BYTES_MAX;
 }
 
-/* Move an end back so that no heading or label stands last; not when that would leave nothing but those. */
+/* Move an end back so that no heading or label stands last; not when that would leave nothing but
+ * those. */
 static uint32_t before_clinging(const struct sl_unit *units, uint32_t first, uint32_t end)
 {
     uint32_t at = end;
@@ -47,7 +53,8 @@ static uint32_t before_clinging(const struct sl_unit *units, uint32_t first, uin
     return units[at - 1].clings ? end : at;
 }
 
-/* The unit after the last one of the chunk that starts at `first`. It must reach past `done` units. */
+/* The unit after the last one of the chunk that starts at `first`. It must reach past `done` units.
+ */
 static uint32_t chunk_end(const struct packer *p, uint32_t first, uint32_t done)
 {
     const struct sl_unit *units = p->outline.units;
@@ -75,7 +82,8 @@ static uint32_t chunk_end(const struct packer *p, uint32_t first, uint32_t done)
     return best < count ? before_clinging(units, first > done ? first : done, best) : best;
 }
 
-/* Where the chunk after [first, end) starts: back over whole sentences, as far as the overlap allows. */
+/* Where the chunk after [first, end) starts: back over whole sentences, as far as the overlap
+ * allows. */
 static uint32_t overlap_start(const struct packer *p, uint32_t first, uint32_t end)
 {
     const struct sl_unit *units = p->outline.units;
@@ -247,8 +255,7 @@ struct sl_view sl_chunk_text(const struct sl_document *document, const struct sl
     size_t size = prefix.size;
     uint32_t at = byte_start;
 
-    SL_PRE(chunk->byte_start <= byte_start && byte_start < byte_end &&
-           byte_end <= chunk->byte_end);
+    SL_PRE(chunk->byte_start <= byte_start && byte_start < byte_end && byte_end <= chunk->byte_end);
     if (text == NULL)
         return SL_VIEW_NULL;
     if (prefix.size > 0)

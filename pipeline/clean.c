@@ -1,13 +1,14 @@
 /*
  * clean.c -- running headers, footers and page numbers, found by their rhythm.
  *
- * A page's furniture is a short line that comes again and again, a page's length apart, the same but for its
- * number. So short lines are compared with their digits blotted out; a line counts as boilerplate when it stands
- * often enough, far enough apart on average, and never close to itself. That last rule spares what
- * merely repeats: table cells, "None", labels of speakers, list marks.
+ * A page's furniture is a short line that comes again and again, a page's length apart, the same
+ * but for its number. So short lines are compared with their digits blotted out; a line counts as
+ * boilerplate when it stands often enough, far enough apart on average, and never close to itself.
+ * That last rule spares what merely repeats: table cells, "None", labels of speakers, list marks.
  *
- * The text itself is never changed: the spans found are only left out of terms and embeddings. Rejected: a list
- * of known phrases ("All rights reserved"), for it would be one of many languages and never complete.
+ * The text itself is never changed: the spans found are only left out of terms and embeddings.
+ * Rejected: a list of known phrases ("All rights reserved"), for it would be one of many languages
+ * and never complete.
  */
 #include "clean.h"
 #include "text/text_internal.h"
@@ -54,7 +55,8 @@ static bool has_prefix(struct sl_view view, const char *word)
 /* "12" "- 12 -" "Page 12 of 30" "12/30" "12쪽" */
 static bool page_number(struct sl_view line)
 {
-    static const char *const words[] = {"page", "of", "p.", "쪽", "페이지", "-", "/", "–", "—", " ", "|"};
+    static const char *const words[] = {"page", "of", "p.", "쪽", "페이지", "-",
+                                        "/",    "–",  "—",  " ",  "|"};
     bool digit = false;
 
     for (size_t at = 0; at < line.size;) {
@@ -91,9 +93,8 @@ static uint32_t collect(struct sl_view text, struct short_line *lines)
 
         while (end < text.size && text.data[end] != '\n' && text.data[end] != '\f')
             end++;
-        line = end - start > LINE_BYTES_MAX + 64
-                   ? SL_VIEW_NULL
-                   : sl_view_trim(sl_view_range(text, start, end));
+        line = end - start > LINE_BYTES_MAX + 64 ? SL_VIEW_NULL
+                                                 : sl_view_trim(sl_view_range(text, start, end));
         if (line.size > 0 && line.size <= LINE_BYTES_MAX) {
             bool number = page_number(line);
 
@@ -141,8 +142,8 @@ static int compare_spans(const void *left, const void *right)
     return a->byte_start < b->byte_start ? -1 : a->byte_start > b->byte_start;
 }
 
-bool sl_clean_boilerplate(struct sl_view text, struct sl_arena *arena,
-                          struct sl_span **ret_spans, uint32_t *ret_count)
+bool sl_clean_boilerplate(struct sl_view text, struct sl_arena *arena, struct sl_span **ret_spans,
+                          uint32_t *ret_count)
 {
     uint32_t line_count = collect(text, NULL), count = 0;
     struct short_line *lines;

@@ -1,4 +1,5 @@
-/* clean.h -- boilerplate of one document: what is kept and cited, but neither indexed nor embedded. */
+/* clean.h -- boilerplate of one document: what is kept and cited, but neither indexed nor embedded.
+ */
 #ifndef SLUICE_CLEAN_H
 #define SLUICE_CLEAN_H
 
@@ -14,7 +15,7 @@
  * Blocks:  CPU: linear in the text, plus a sort of its short lines.
  * Errors:  false when the arena is full
  */
-bool sl_clean_boilerplate(struct sl_view text, struct sl_arena *arena,
-                          struct sl_span **ret_spans, uint32_t *ret_count);
+bool sl_clean_boilerplate(struct sl_view text, struct sl_arena *arena, struct sl_span **ret_spans,
+                          uint32_t *ret_count);
 
 #endif

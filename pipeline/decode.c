@@ -1,15 +1,16 @@
 /*
  * decode.c -- one Kafka record to a document, or the one word why not.
  *
- * In order: key, value there or null, size, framing, content type, bytes, then the members of a JSON object
- * (decode_json.c) or the text as it stands. What the record's headers say (title, date, lang, url) fills what
- * the body leaves open; the tenant comes from the topic, a trusted header, or last the body.
+ * In order: key, value there or null, size, framing, content type, bytes, then the members of a
+ * JSON object (decode_json.c) or the text as it stands. What the record's headers say (title, date,
+ * lang, url) fills what the body leaves open; the tenant comes from the topic, a trusted header, or
+ * last the body.
  *
- * The stored text is the source's bytes: only a byte order mark goes. A text with a NUL byte is refused,
- * for it is nearly always something binary under the wrong name.
+ * The stored text is the source's bytes: only a byte order mark goes. A text with a NUL byte is
+ * refused, for it is nearly always something binary under the wrong name.
  *
- * The content hash covers what is stored of the document but not where and when the record stood, so that
- * the same document sent again is recognised as unchanged.
+ * The content hash covers what is stored of the document but not where and when the record stood,
+ * so that the same document sent again is recognised as unchanged.
  */
 #include "decode_internal.h"
 #include "markdown.h"
@@ -69,9 +70,10 @@ static enum sl_err unsupported(struct sl_error *err, const char *what, struct sl
     for (size_t i = 0; i < size; i++) /* a header may hold anything */
         shown[i] = found.data[i] > ' ' && found.data[i] < 0x7F ? found.data[i] : '?';
     shown[size] = '\0';
-    return sl_fail(err, SL_REJECT, "unsupported_content_type",
-                   "%s '%s'; supported are text/plain, text/markdown and application/json, in UTF-8",
-                   what, shown);
+    return sl_fail(
+        err, SL_REJECT, "unsupported_content_type",
+        "%s '%s'; supported are text/plain, text/markdown and application/json, in UTF-8", what,
+        shown);
 }
 
 /* The kind of document a content type names; parameters other than charset are ignored. */
@@ -109,8 +111,8 @@ static enum sl_err find_media(const struct sl_message *message, struct sl_view *
     struct sl_view type = sl_message_header(message, "content-type");
 
     if (payload->data[0] == '\0') { /* a schema registry's framing: 0, then a four-byte schema id */
-        struct sl_view inner = sl_view_range(*payload, payload->size < 5 ? payload->size : 5,
-                                             payload->size);
+        struct sl_view inner =
+            sl_view_range(*payload, payload->size < 5 ? payload->size : 5, payload->size);
         if (!looks_like_json(inner))
             return sl_fail(err, SL_REJECT, "schema_framing",
                            "schema registry framing with something else than JSON inside; "
@@ -144,8 +146,7 @@ static enum sl_err check_text(struct sl_view text, struct sl_error *err)
     return SL_OK;
 }
 
-enum sl_err sl_decode_date(struct sl_view date, struct sl_document *document,
-                           struct sl_error *err)
+enum sl_err sl_decode_date(struct sl_view date, struct sl_document *document, struct sl_error *err)
 {
     struct sl_day_range days;
 
@@ -300,7 +301,8 @@ enum sl_err sl_decode(const struct sl_message *message, const struct sl_decode_o
     return SL_OK;
 }
 
-/* Length first, so that no two documents run into each other; an absent view differs from an empty one. */
+/* Length first, so that no two documents run into each other; an absent view differs from an empty
+ * one. */
 static void hash_view(struct sl_sha256 *state, struct sl_view view)
 {
     uint64_t size = view.data == NULL ? UINT64_MAX : view.size;

@@ -1,12 +1,14 @@
 /*
  * decode_json.c -- the members of a JSON document.
  *
- * Known names go to their places, every other scalar or array of scalars becomes metadata; an object inside
- * becomes metadata with dotted names ("metadata.source"), for catalogues such as BEIR's carry one. null is
- * the same as absent everywhere. Names compare by bytes: "Text" is metadata, "text" is the text.
+ * Known names go to their places, every other scalar or array of scalars becomes metadata; an
+ * object inside becomes metadata with dotted names ("metadata.source"), for catalogues such as
+ * BEIR's carry one. null is the same as absent everywhere. Names compare by bytes: "Text" is
+ * metadata, "text" is the text.
  *
- * What does not fit is refused (bad_field, bad_vector) rather than dropped: a document without the date its
- * producer gave it would be found wrongly, silently. `_id` is BEIR's name for the key and is not stored twice.
+ * What does not fit is refused (bad_field, bad_vector) rather than dropped: a document without the
+ * date its producer gave it would be found wrongly, silently. `_id` is BEIR's name for the key and
+ * is not stored twice.
  */
 #include "decode_internal.h"
 #include "text/text_internal.h"
@@ -27,7 +29,8 @@ struct reader {
 
 static enum sl_err full(struct reader *r)
 {
-    return sl_fail(r->err, SL_REJECT, "too_large", "the document needs more memory than one may take");
+    return sl_fail(r->err, SL_REJECT, "too_large",
+                   "the document needs more memory than one may take");
 }
 
 /* Names come from outside: shown only as far as they are plain. */
@@ -51,7 +54,8 @@ static enum sl_err copy_string(struct reader *r, const char *name, const cJSON *
         return bad(r, name, "must be a string");
     text = sl_view_of(item->valuestring);
     if (text.size > bytes_max)
-        return sl_fail(r->err, SL_REJECT, bytes_max == SL_TEXT_BYTES_MAX ? "too_large" : "bad_field",
+        return sl_fail(r->err, SL_REJECT,
+                       bytes_max == SL_TEXT_BYTES_MAX ? "too_large" : "bad_field",
                        "a string member of %zu bytes; at most %zu", text.size, bytes_max);
     *ret_text = sl_arena_copy(r->arena, text);
     return ret_text->data == NULL ? full(r) : SL_OK;
@@ -137,7 +141,8 @@ static enum sl_err read_valid_list(struct reader *r, const cJSON *list)
         return bad(r, "valid", "must be a list of at most 64 [from, to] pairs");
     if (valid == NULL)
         return full(r);
-    cJSON_ArrayForEach(item, list) {
+    cJSON_ArrayForEach(item, list)
+    {
         enum sl_err code;
         if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) != 2)
             return bad(r, "valid", "must be a list of [from, to] pairs");
@@ -198,7 +203,8 @@ static enum sl_err read_vector(struct reader *r, const cJSON *root)
     vector = SL_NEW_ARRAY(r->arena, float, count);
     if (vector == NULL)
         return full(r);
-    cJSON_ArrayForEach(item, list) {
+    cJSON_ArrayForEach(item, list)
+    {
         if (!cJSON_IsNumber(item))
             return bad_vector(r, "holds something that is not a number");
         vector[filled] = (float)item->valuedouble;
@@ -275,9 +281,9 @@ static enum sl_err field_name(struct reader *r, struct sl_view outer, const cJSO
 
 static bool known_name(const char *name)
 {
-    static const char *const names[] = {"_id",   "text", "body",       "title",    "date",   "lang",
-                                        "url",   "tenant", "valid",    "valid_from", "valid_to",
-                                        "vector", "vector_model"};
+    static const char *const names[] = {"_id",      "text",   "body",        "title", "date",
+                                        "lang",     "url",    "tenant",      "valid", "valid_from",
+                                        "valid_to", "vector", "vector_model"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
@@ -290,7 +296,8 @@ static enum sl_err read_fields(struct reader *r, struct sl_view outer, const cJS
 {
     const cJSON *item, *element;
 
-    cJSON_ArrayForEach(item, object) {
+    cJSON_ArrayForEach(item, object)
+    {
         struct sl_view name;
         enum sl_err code;
 
@@ -299,12 +306,11 @@ static enum sl_err read_fields(struct reader *r, struct sl_view outer, const cJS
         if ((code = field_name(r, outer, item, &name)) != SL_OK)
             return code;
         if (cJSON_IsArray(item)) {
-            cJSON_ArrayForEach(element, item)
-                if ((code = add_field(r, name, element, true)) != SL_OK)
-                    return code;
+            cJSON_ArrayForEach(element, item) if ((code = add_field(r, name, element, true)) !=
+                                                  SL_OK) return code;
         } else {
-            code = cJSON_IsObject(item) ? read_fields(r, name, item)
-                                        : add_field(r, name, item, false);
+            code =
+                cJSON_IsObject(item) ? read_fields(r, name, item) : add_field(r, name, item, false);
             if (code != SL_OK)
                 return code;
         }

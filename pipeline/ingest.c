@@ -1,13 +1,13 @@
 /*
  * ingest.c -- the stages of one record in a row, and what of it must be embedded.
  *
- * Reading does everything that needs no encoder: decode, chunk, windows, terms. Then the index is asked what it
- * holds of the same key: with the same content nothing is embedded at all, else only the windows whose hash
- * it does not know. The snapshot is closed before anything is embedded, so a vector may be gone when the batch
- * applies the document; sl_ingest_again() then lists them all.
+ * Reading does everything that needs no encoder: decode, chunk, windows, terms. Then the index is
+ * asked what it holds of the same key: with the same content nothing is embedded at all, else only
+ * the windows whose hash it does not know. The snapshot is closed before anything is embedded, so a
+ * vector may be gone when the batch applies the document; sl_ingest_again() then lists them all.
  *
- * A document that brings its own vector is one chunk with one window: the vector stands for the whole text,
- * and giving it to each of several chunks would fill the results with copies.
+ * A document that brings its own vector is one chunk with one window: the vector stands for the
+ * whole text, and giving it to each of several chunks would fill the results with copies.
  */
 #include "text/text_internal.h"
 
@@ -77,7 +77,8 @@ static enum sl_err own_vector(struct sl_ingest *ingest, const struct sl_embedder
     if (dim != embedder->dim)
         return sl_fail(err, SL_REJECT, "bad_vector", "vector: %u numbers; the index holds %u", dim,
                        embedder->dim);
-    if (document->vector_model.data != NULL && !sl_view_is(document->vector_model, embedder->name) &&
+    if (document->vector_model.data != NULL &&
+        !sl_view_is(document->vector_model, embedder->name) &&
         !sl_view_is(document->vector_model, embedder->fingerprint))
         return sl_fail(err, SL_REJECT, "bad_vector", "vector_model: the index was made by '%s'",
                        embedder->name);
@@ -92,9 +93,8 @@ static enum sl_err own_vector(struct sl_ingest *ingest, const struct sl_embedder
         struct sl_window *window = SL_NEW(ingest->arena, struct sl_window);
         if (window == NULL)
             return full(err);
-        *window = (struct sl_window){.byte_start = chunk[i].byte_start,
-                                     .byte_end = chunk[i].byte_end,
-                                     .vector = vector};
+        *window = (struct sl_window){
+            .byte_start = chunk[i].byte_start, .byte_end = chunk[i].byte_end, .vector = vector};
         memcpy(window->hash, document->content_hash, SL_HASH_BYTES);
         chunk[i].windows = window;
         chunk[i].window_count = 1;
@@ -143,8 +143,9 @@ static enum sl_err list_texts(struct sl_ingest *ingest, const struct sl_snapshot
             if (known(snapshot, ingest, window))
                 continue;
             ingest->windows[count] = window;
-            ingest->texts[count] = sl_chunk_text(&ingest->document, chunk, prefix,
-                                                 window->byte_start, window->byte_end, ingest->arena);
+            ingest->texts[count] =
+                sl_chunk_text(&ingest->document, chunk, prefix, window->byte_start,
+                              window->byte_end, ingest->arena);
             if (ingest->texts[count++].data == NULL)
                 return full(err);
         }
@@ -164,8 +165,8 @@ static enum sl_err stored_already(const struct sl_snapshot *snapshot,
     struct sl_error local = {0};
     sl_doc_id doc;
     uint32_t chunk_count;
-    enum sl_err code = sl_snapshot_find(snapshot, ingest->document.topic, ingest->document.key,
-                                        &doc, &local);
+    enum sl_err code =
+        sl_snapshot_find(snapshot, ingest->document.topic, ingest->document.key, &doc, &local);
 
     *ret_same = false;
     if (code == SL_OK)
@@ -177,8 +178,8 @@ static enum sl_err stored_already(const struct sl_snapshot *snapshot,
             *err = local;
         return code;
     }
-    *ret_same = memcmp(stored.content_hash, ingest->document.content_hash,
-                       sizeof stored.content_hash) == 0;
+    *ret_same =
+        memcmp(stored.content_hash, ingest->document.content_hash, sizeof stored.content_hash) == 0;
     return SL_OK;
 }
 
@@ -221,9 +222,10 @@ static enum sl_err cut(struct sl_ingest *ingest, const struct sl_ingest_options 
                             ingest->arena, err);
 }
 
-enum sl_err sl_ingest_read(const struct sl_message *message, const struct sl_ingest_options *options,
-                           struct sl_index *index, struct sl_arena *arena,
-                           struct sl_ingest **ret_ingest, struct sl_error *err)
+enum sl_err sl_ingest_read(const struct sl_message *message,
+                           const struct sl_ingest_options *options, struct sl_index *index,
+                           struct sl_arena *arena, struct sl_ingest **ret_ingest,
+                           struct sl_error *err)
 {
     struct sl_ingest *ingest = SL_NEW(arena, struct sl_ingest);
     enum sl_err code;

@@ -1,15 +1,16 @@
 /*
  * json_scan.c -- everything about a JSON text that cJSON would let through, in one pass before it.
  *
- * cJSON accepts bytes after the root, duplicate keys (the first wins), raw control characters, numbers
- * such as 0123 and 1e999, invalid UTF-8, and cuts a string at \u0000; it also turns 10 MB of `[0,0,...` into
- * 400 MB of tree. So the text is walked once here against the grammar and our limits, and only what passes
- * is parsed. Every refusal names its reason and the byte.
+ * cJSON accepts bytes after the root, duplicate keys (the first wins), raw control characters,
+ * numbers such as 0123 and 1e999, invalid UTF-8, and cuts a string at \u0000; it also turns 10 MB
+ * of `[0,0,...` into 400 MB of tree. So the text is walked once here against the grammar and our
+ * limits, and only what passes is parsed. Every refusal names its reason and the byte.
  *
- * Duplicate keys are found when an object closes: the keys of the objects still open wait on one stack of
- * (hash, offset) pairs, at most SL_JSON_DEPTH_MAX * SL_JSON_MEMBERS_MAX of them whatever the input; the closing
- * object's own are sorted by hash, and equal hashes are compared decoded, since "a" and "\u0061" are one key.
- * Known weakness: a duplicate is therefore reported after a later fault of the same object.
+ * Duplicate keys are found when an object closes: the keys of the objects still open wait on one
+ * stack of (hash, offset) pairs, at most SL_JSON_DEPTH_MAX * SL_JSON_MEMBERS_MAX of them whatever
+ * the input; the closing object's own are sorted by hash, and equal hashes are compared decoded,
+ * since "a" and "\u0061" are one key. Known weakness: a duplicate is therefore reported after a
+ * later fault of the same object.
  */
 #include "text/text_internal.h"
 
@@ -135,7 +136,8 @@ static enum sl_err scan_escape(struct scan *scan, uint32_t *ret_code)
     }
     name = c == '\0' ? NULL : strchr(names, c);
     if (name == NULL)
-        return refuse(scan, "bad_json", "no such escape; allowed are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u");
+        return refuse(scan, "bad_json",
+                      "no such escape; allowed are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u");
     scan->at++;
     *ret_code = (unsigned char)values[name - names];
     return SL_OK;
@@ -374,8 +376,8 @@ static enum sl_err scan_scalar(struct scan *scan)
     return scan_word(scan);
 }
 
-/* After a value: close what ends here, or move past the comma. Leaves `at` where a value or name starts,
- * or depth 0. */
+/* After a value: close what ends here, or move past the comma. Leaves `at` where a value or name
+ * starts, or depth 0. */
 static enum sl_err after_value(struct scan *scan, struct frame *frames)
 {
     while (scan->depth > 0) {
@@ -388,7 +390,8 @@ static enum sl_err after_value(struct scan *scan, struct frame *frames)
             return SL_OK;
         }
         if (!next_is(scan, frame->object ? "}" : "]"))
-            return refuse(scan, "bad_json", frame->object ? "expected ',' or '}'" : "expected ',' or ']'");
+            return refuse(scan, "bad_json",
+                          frame->object ? "expected ',' or '}'" : "expected ',' or ']'");
         scan->at++;
         if (frame->object && (code = close_keys(scan, frame->first_key)) != SL_OK)
             return code;

@@ -1,10 +1,10 @@
 /*
  * markdown.c -- finding headings, line by line.
  *
- * Only headings matter here: they give section paths and good places to cut. A full Markdown parser would
- * tell the same about them with far more code, so lines are looked at one by one; fenced code is skipped,
- * since `# comment` in a shell script is no heading. Known weakness: indented code blocks and HTML
- * blocks are not recognised.
+ * Only headings matter here: they give section paths and good places to cut. A full Markdown parser
+ * would tell the same about them with far more code, so lines are looked at one by one; fenced code
+ * is skipped, since `# comment` in a shell script is no heading. Known weakness: indented code
+ * blocks and HTML blocks are not recognised.
  */
 #include "markdown.h"
 #include "text/text_internal.h"
@@ -129,7 +129,8 @@ static void headings_walk(struct sl_view text, heading_fn each, void *context)
         if (heading.level > 0 && !each(context, &heading))
             return;
         before_alone = heading.level == 0 && was_blank && !blank(text, line) &&
-                       underline_level(text, line) == 0 && strchr("|>-*+", text.data[line.start]) == NULL;
+                       underline_level(text, line) == 0 &&
+                       strchr("|>-*+", text.data[line.start]) == NULL;
         before = line;
     }
 }

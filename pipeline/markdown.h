@@ -26,7 +26,8 @@ bool sl_markdown_headings(struct sl_view text, struct sl_arena *arena,
 /* Has the text an ATX heading at a line start? */
 bool sl_markdown_looks_like(struct sl_view text);
 
-/* The text of a level-1 heading on the first line that is not blank; data == NULL when there is none. */
+/* The text of a level-1 heading on the first line that is not blank; data == NULL when there is
+ * none. */
 struct sl_view sl_markdown_title(struct sl_view text);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * outline.c -- a text as the units that chunks are packed from.
  *
- * Units are sentences; one that is longer than a chunk may be is cut at words, and a "word" longer than
- * SL_WORD_BYTES_MAX between two characters. Excluded spans part the sentences they stand in and belong to no
- * unit. Each unit knows how good a place its start is to begin a chunk: heading, speaker's turn, paragraph,
- * sentence, or the middle of one.
+ * Units are sentences; one that is longer than a chunk may be is cut at words, and a "word" longer
+ * than SL_WORD_BYTES_MAX between two characters. Excluded spans part the sentences they stand in
+ * and belong to no unit. Each unit knows how good a place its start is to begin a chunk: heading,
+ * speaker's turn, paragraph, sentence, or the middle of one.
  */
 #include "chunk_internal.h"
 #include "clean.h"
@@ -169,8 +169,8 @@ static enum sl_err make_units(struct builder *b, struct sl_arena *arena, struct 
         add_around_excluded(b, sentences[i]);
     if (b->units.failed)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "out of memory cutting a document");
-    copy = sl_arena_copy(arena, (struct sl_view){b->units.data ? b->units.data : "",
-                                                 b->units.size});
+    copy =
+        sl_arena_copy(arena, (struct sl_view){b->units.data ? b->units.data : "", b->units.size});
     if (copy.data == NULL)
         return full(err);
     b->outline->units = (struct sl_unit *)(void *)(uintptr_t)copy.data;
@@ -189,8 +189,8 @@ enum sl_err sl_outline_make(const struct sl_document *document,
     if (document->text_media == SL_MEDIA_MARKDOWN &&
         !sl_markdown_headings(document->text, arena, &outline.headings, &outline.heading_count))
         return full(err);
-    if (options->boilerplate && !sl_clean_boilerplate(document->text, arena, &outline.excluded,
-                                                      &outline.excluded_count))
+    if (options->boilerplate &&
+        !sl_clean_boilerplate(document->text, arena, &outline.excluded, &outline.excluded_count))
         return full(err);
     code = make_units(&builder, arena, err);
     sl_buffer_fini(&builder.units);

@@ -1,14 +1,15 @@
 /*
  * windows.c -- a chunk to the windows the encoder can read whole.
  *
- * A chunk that fits with its prefix is one window. A longer one is shared out over as few windows as will do, of
- * about the same size each, so that the last is no stub; cuts are made between sentences, inside one between
- * words, inside a word between characters. Tokens add up over white space, so each piece is counted once; a
- * piece of a cut word starts a window of its own, since what it would count together with its neighbour is not
- * known.
+ * A chunk that fits with its prefix is one window. A longer one is shared out over as few windows
+ * as will do, of about the same size each, so that the last is no stub; cuts are made between
+ * sentences, inside one between words, inside a word between characters. Tokens add up over white
+ * space, so each piece is counted once; a piece of a cut word starts a window of its own, since
+ * what it would count together with its neighbour is not known.
  *
- * A window's hash covers exactly what is embedded. The same hash under the same pipeline fingerprint means the
- * same vector, so an edit to one paragraph costs a few embeddings, not the document's.
+ * A window's hash covers exactly what is embedded. The same hash under the same pipeline
+ * fingerprint means the same vector, so an edit to one paragraph costs a few embeddings, not the
+ * document's.
  */
 #include "text/text_internal.h"
 
@@ -69,7 +70,8 @@ static void close_window(struct cutter *c)
     c->tokens = 0;
 }
 
-/* Put [start, end) of the document's text, `tokens` long, into the window under way or a new one. */
+/* Put [start, end) of the document's text, `tokens` long, into the window under way or a new one.
+ */
 static void add_piece(struct cutter *c, uint32_t start, uint32_t end, uint32_t tokens)
 {
     bool empty = c->end == c->start;
@@ -183,9 +185,8 @@ static enum sl_err full(struct sl_error *err)
 static enum sl_err finish_chunk(struct cutter *c, struct sl_error *err)
 {
     struct sl_chunk *chunk = c->chunk;
-    struct sl_view copy =
-        sl_arena_copy(c->arena, (struct sl_view){c->windows.data ? c->windows.data : "",
-                                                 c->windows.size});
+    struct sl_view copy = sl_arena_copy(
+        c->arena, (struct sl_view){c->windows.data ? c->windows.data : "", c->windows.size});
 
     if (copy.data == NULL || c->windows.failed)
         return full(err);

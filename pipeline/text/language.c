@@ -1,10 +1,11 @@
 /*
  * language.c -- the languages we know something of, and a guess which one a text is in.
  *
- * The guess decides stop words and stemmer only, so it is made cheaply: by script where the script says it
- * (Hangul, kana, Han, Cyrillic, Greek, Arabic), else by the commonest short words of each language among the
- * text's first words. A text of a few words often holds none of them and is taken for English; its
- * terms then still meet those of a document in another language wherever stemming changes neither.
+ * The guess decides stop words and stemmer only, so it is made cheaply: by script where the script
+ * says it (Hangul, kana, Han, Cyrillic, Greek, Arabic), else by the commonest short words of each
+ * language among the text's first words. A text of a few words often holds none of them and is
+ * taken for English; its terms then still meet those of a document in another language wherever
+ * stemming changes neither.
  */
 #include "text_internal.h"
 
@@ -12,25 +13,33 @@
 
 static const struct sl_language languages[SL_LANGUAGES] = {
     {"en", "porter",
-     " a an and are as at be but by for if in into is it no not of on or such that the their then there "
+     " a an and are as at be but by for if in into is it no not of on or such that the their then "
+     "there "
      "these they this to was will with "},
     {"de", "german",
-     " der die das den dem des und oder ist sind war ein eine einer eines einem einen nicht mit von zu "
-     "zum zur im in auf an als auch es er sie wir ich bei aus nach wird werden hat haben dass durch um "},
+     " der die das den dem des und oder ist sind war ein eine einer eines einem einen nicht mit "
+     "von zu "
+     "zum zur im in auf an als auch es er sie wir ich bei aus nach wird werden hat haben dass "
+     "durch um "},
     {"fr", "french",
-     " le la les l un une des du de d et ou est sont dans en au aux par pour sur avec ne pas que qui ce "
+     " le la les l un une des du de d et ou est sont dans en au aux par pour sur avec ne pas que "
+     "qui ce "
      "cette ces il elle ils elles nous vous je se son sa ses leur plus "},
     {"es", "spanish",
-     " el la los las un una unos unas de del y o es son en con por para que se no su sus al lo como más "
+     " el la los las un una unos unas de del y o es son en con por para que se no su sus al lo "
+     "como más "
      "pero este esta fue ha entre "},
     {"it", "italian",
-     " il lo la i gli le un uno una di del della dei delle e o è sono in nel nella con per che non si da "
+     " il lo la i gli le un uno una di del della dei delle e o è sono in nel nella con per che non "
+     "si da "
      "dal al alla come più anche ma questo questa "},
     {"pt", "portuguese",
-     " o a os as um uma de do da dos das e ou é são em no na nos nas com por para que não se ao à como "
+     " o a os as um uma de do da dos das e ou é são em no na nos nas com por para que não se ao à "
+     "como "
      "mais mas este esta foi "},
     {"nl", "dutch",
-     " de het een en of is zijn was in op van te met voor niet dat die er aan bij als ook door naar uit "
+     " de het een en of is zijn was in op van te met voor niet dat die er aan bij als ook door "
+     "naar uit "
      "wordt worden "},
     {"sv", "swedish",
      " och det att i en ett som är på av för med den till inte har de om var från eller men vid "},
@@ -40,12 +49,12 @@ static const struct sl_language languages[SL_LANGUAGES] = {
      " og det i en et som er på af for med den til ikke har de om var fra eller men ved at "},
     {"fi", "finnish",
      " ja on ei se että oli ovat joka mutta kun niin myös tai hän olla sekä mukaan jotka tämä "},
-    {"hu", "hungarian",
-     " a az és egy hogy nem is van volt meg de ez vagy mint csak el már ki be "},
+    {"hu", "hungarian", " a az és egy hogy nem is van volt meg de ez vagy mint csak el már ki be "},
     {"ro", "romanian",
      " și în de la cu pe un o este sunt nu care din pentru că sau mai al ale a fost "},
     {"ru", "russian",
-     " и в во не что он на я с со как а то все она так его но да ты к у же вы за бы по ее мне было вот "
+     " и в во не что он на я с со как а то все она так его но да ты к у же вы за бы по ее мне было "
+     "вот "
      "от из или ни был для это "},
     {"tr", "turkish", " ve bir bu da de için ile olarak çok daha gibi en ama olan ne ya "},
     {"el", "greek", " και το η ο της του την να με για που είναι στο στη από τα οι τον δεν "},

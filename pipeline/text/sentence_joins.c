@@ -1,15 +1,17 @@
 /*
  * sentence_joins.c -- boundaries that ICU sees and a reader does not.
  *
- * ICU ends a sentence after any full stop followed by a capital, a digit or a letter without case: after titles
- * and abbreviations, initials, numbering, parts of Korean dates, speaker labels. Each rule here looks at the
- * few characters around one boundary and answers "this parts nothing"; none can make a new boundary.
+ * ICU ends a sentence after any full stop followed by a capital, a digit or a letter without case:
+ * after titles and abbreviations, initials, numbering, parts of Korean dates, speaker labels. Each
+ * rule here looks at the few characters around one boundary and answers "this parts nothing"; none
+ * can make a new boundary.
  *
- * ICU's own list of English suppressions (ss=standard) is not used: it matches the end of a longer word too, so
- * that "He met NATO. They spoke." becomes one sentence (ICU 72).
+ * ICU's own list of English suppressions (ss=standard) is not used: it matches the end of a longer
+ * word too, so that "He met NATO. They spoke." becomes one sentence (ICU 72).
  *
- * After an abbreviation that may end a sentence ("Inc.", "U.S.", "p.m."), the next word decides: one of the words
- * that most sentences start with begins a new one. Known weakness: "He moved to the U.S. Congress ...".
+ * After an abbreviation that may end a sentence ("Inc.", "U.S.", "p.m."), the next word decides:
+ * one of the words that most sentences start with begins a new one. Known weakness: "He moved to
+ * the U.S. Congress ...".
  */
 #include "text_internal.h"
 
@@ -54,7 +56,8 @@ static struct sl_view first_word(struct sl_view rest)
     return sl_view_range(rest, 0, size);
 }
 
-/* What stands before the last full stop: letters, digits and inner full stops, back to a space or bracket. */
+/* What stands before the last full stop: letters, digits and inner full stops, back to a space or
+ * bracket. */
 static struct sl_view last_token(struct sl_view sentence)
 {
     size_t end = sentence.size, start;
@@ -73,9 +76,12 @@ static struct sl_view last_token(struct sl_view sentence)
 static bool starts_sentences(struct sl_view rest)
 {
     static const char starters[] =
-        " the a an in it its he she they we i you this that these those but and however on at as for if "
-        "when there then so after before while although since because our his her their my to with what "
-        "who why how no yes under over by from also both many some most all each another such other one "
+        " the a an in it its he she they we i you this that these those but and however on at as "
+        "for if "
+        "when there then so after before while although since because our his her their my to with "
+        "what "
+        "who why how no yes under over by from also both many some most all each another such "
+        "other one "
         "meanwhile moreover thus therefore during today yesterday officials ";
 
     return listed(starters, first_word(rest));
@@ -84,10 +90,11 @@ static bool starts_sentences(struct sl_view rest)
 /* Never the end of a sentence. */
 static bool titles(struct sl_view token)
 {
-    static const char words[] =
-        " mr mrs ms dr prof rev hon st gov sen rep gen col lt capt sgt adm maj pres messrs mt ft vs e.g i.e "
-        "cf viz al approx dept est assn univ ave blvd rd bldg cmdr cpl sgt msgr fig figs eq eqs ref refs vol nos pp ch art arts sec secs cap "
-        "jan feb mar apr jun jul aug sep sept oct nov dec ";
+    static const char words[] = " mr mrs ms dr prof rev hon st gov sen rep gen col lt capt sgt adm "
+                                "maj pres messrs mt ft vs e.g i.e "
+                                "cf viz al approx dept est assn univ ave blvd rd bldg cmdr cpl sgt "
+                                "msgr fig figs eq eqs ref refs vol nos pp ch art arts sec secs cap "
+                                "jan feb mar apr jun jul aug sep sept oct nov dec ";
 
     return listed(words, token);
 }
@@ -136,7 +143,8 @@ static size_t digits(struct sl_view view)
     return count;
 }
 
-/* "12." or "2015. 12." at the end of `sentence`: how many numbers, and whether the first has four digits. */
+/* "12." or "2015. 12." at the end of `sentence`: how many numbers, and whether the first has four
+ * digits. */
 static uint32_t dotted_numbers(struct sl_view sentence, bool *ret_year)
 {
     size_t at = sentence.size;
@@ -205,7 +213,8 @@ static bool korean_article(struct sl_view sentence)
 /* "안녕." 하고 말했다: what follows a quotation in Korean and belongs to it. */
 static bool korean_quoting(struct sl_view sentence, struct sl_view rest)
 {
-    static const char *const quoting[] = {"하고 ", "라고 ", "이라고 ", "고 ", "라며 ", "이라며 ", "하며 ", "라는 "};
+    static const char *const quoting[] = {"하고 ", "라고 ",   "이라고 ", "고 ",
+                                          "라며 ", "이라며 ", "하며 ",   "라는 "};
     static const char *const quotes[] = {"\"", "'", "”", "’"};
     bool quoted = false;
 
@@ -246,7 +255,8 @@ static bool numbering(struct sl_view sentence)
 /* ------------------------------------------------------------------ speakers */
 
 static const char ranks[] =
-    " chair chairman chairwoman chairperson vice mr mrs ms miss dr governor gov president pres speaker "
+    " chair chairman chairwoman chairperson vice mr mrs ms miss dr governor gov president pres "
+    "speaker "
     "senator sen secretary judge justice question questioner answer moderator operator q a ";
 
 /* Bytes of a label in capitals ending with a full stop, 0 when there is none: at most six words. */
@@ -289,8 +299,7 @@ static size_t colon_label(struct sl_view sentence)
         char c = sentence.data[at];
 
         if (c == ':')
-            return words > 0 && words <= 5 && at + 1 < sentence.size &&
-                           sentence.data[at + 1] == ' '
+            return words > 0 && words <= 5 && at + 1 < sentence.size && sentence.data[at + 1] == ' '
                        ? at + 1
                        : 0;
         if (c == ' ') {

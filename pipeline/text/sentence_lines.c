@@ -1,9 +1,10 @@
 /*
  * sentence_lines.c -- does a newline end a sentence, or only a line?
  *
- * Text comes in two manners. Wrapped at a column, a newline means nothing; one paragraph or item a line, it
- * ends whatever stood there. Which one it is shows in the two lines themselves: what the next one starts with,
- * and how long the first is. Known weakness: verse and addresses of long lines are taken for wrapped prose.
+ * Text comes in two manners. Wrapped at a column, a newline means nothing; one paragraph or item a
+ * line, it ends whatever stood there. Which one it is shows in the two lines themselves: what the
+ * next one starts with, and how long the first is. Known weakness: verse and addresses of long
+ * lines are taken for wrapped prose.
  */
 #include "text_internal.h"
 

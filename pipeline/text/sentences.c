@@ -1,14 +1,15 @@
 /*
  * sentences.c -- a text to its sentences.
  *
- * ICU's sentence rules see one block at a time (a block ends at an empty line, which also bounds the
- * scratch memory), on a UTF-16 copy with a byte offset for every unit. Two things are changed in that copy
- * only, never in the text: a newline that merely wraps a line becomes a space, and a citation mark behind a
- * full stop ("rose.[3] Then") becomes closing brackets, for ICU would cut inside it. Boundaries that part nothing
+ * ICU's sentence rules see one block at a time (a block ends at an empty line, which also bounds
+ * the scratch memory), on a UTF-16 copy with a byte offset for every unit. Two things are changed
+ * in that copy only, never in the text: a newline that merely wraps a line becomes a space, and a
+ * citation mark behind a full stop ("rose.[3] Then") becomes closing brackets, for ICU would cut
+ * inside it. Boundaries that part nothing
  * ("Mr. | Chairman", "2015. | 12.") are then dropped by sentence_joins.c.
  *
- * Rejected: a sentence model (data, and different results with each version) and our own rules alone
- * (ICU knows quotes and brackets of all scripts).
+ * Rejected: a sentence model (data, and different results with each version) and our own rules
+ * alone (ICU knows quotes and brackets of all scripts).
  */
 #include "text_internal.h"
 
@@ -35,8 +36,8 @@ static bool blank(struct sl_view text, struct line line)
     return sl_view_trim(sl_view_range(text, line.start, line.end)).size == 0;
 }
 
-/* Skip blank lines from *at and find the block there: up to the next blank line, or as much as the scratch
- * holds, cut at white space (*ret_cut). false at the end of the text. */
+/* Skip blank lines from *at and find the block there: up to the next blank line, or as much as the
+ * scratch holds, cut at white space (*ret_cut). false at the end of the text. */
 static bool next_block(struct sl_view text, size_t *at, struct sl_view *ret_block, bool *ret_cut)
 {
     struct line line = {0, 0, 0};
@@ -64,7 +65,8 @@ static bool next_block(struct sl_view text, size_t *at, struct sl_view *ret_bloc
         size_t space = limit;
         while (space > start + SL_TEXT_BLOCK_BYTES / 2 && (unsigned char)text.data[space] > ' ')
             space--;
-        end = (unsigned char)text.data[space] <= ' ' ? space : sl_grapheme_floor(text, start, limit);
+        end =
+            (unsigned char)text.data[space] <= ' ' ? space : sl_grapheme_floor(text, start, limit);
     }
     *at = end;
     *ret_block = sl_view_range(text, start, end);
@@ -142,8 +144,8 @@ static void add_span(struct sl_buffer *spans, struct sl_view text, size_t start,
     sl_buffer_add(spans, &span, sizeof span);
 }
 
-/* Add the sentences of a block. When the scratch, not the text, ended it (`cut`), its last sentence is left for
- * the next block if it began in the second half; *at_text is set to it. */
+/* Add the sentences of a block. When the scratch, not the text, ended it (`cut`), its last sentence
+ * is left for the next block if it began in the second half; *at_text is set to it. */
 static enum sl_err cut_block(struct sl_text_tools *tools, struct sl_view text, struct sl_view block,
                              bool cut, size_t *at_text, struct sl_buffer *spans,
                              struct sl_error *err)
@@ -176,8 +178,7 @@ static enum sl_err cut_block(struct sl_text_tools *tools, struct sl_view text, s
 }
 
 enum sl_err sl_text_sentences(struct sl_view text, struct sl_arena *arena,
-                              struct sl_span **ret_spans, uint32_t *ret_count,
-                              struct sl_error *err)
+                              struct sl_span **ret_spans, uint32_t *ret_count, struct sl_error *err)
 {
     struct sl_text_tools *tools;
     struct sl_buffer spans = {0};

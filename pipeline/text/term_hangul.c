@@ -1,15 +1,16 @@
 /*
  * term_hangul.c -- the terms of one eojeol, Korean's space-delimited unit.
  *
- * Its runs of Hangul give character bigrams, which find a noun whatever particle or compound it stands in;
- * the eojeol with its particle stripped is a second, sharper term. Digits and Latin letters in it ("제23조",
- * "12월", "AI가") are terms of their own too. A morphological analyser was rejected: a dictionary of megabytes
- * for a gain smaller than that of the bigrams over words.
+ * Its runs of Hangul give character bigrams, which find a noun whatever particle or compound it
+ * stands in; the eojeol with its particle stripped is a second, sharper term. Digits and Latin
+ * letters in it ("제23조", "12월", "AI가") are terms of their own too. A morphological analyser was
+ * rejected: a dictionary of megabytes for a gain smaller than that of the bigrams over words.
  *
- * A stem of two syllables is written with a '_' behind it, which no other term holds: standing as a word of its
- * own says more than being two syllables of a longer one. Runs of one syllable between digits ("4월") are no
- * term, for they are units of dates and numbers. The particles are stripped without knowing the word, so
- * "회의가" and "회의" meet, but "고양이" loses its last syllable; its bigrams keep it findable.
+ * A stem of two syllables is written with a '_' behind it, which no other term holds: standing as a
+ * word of its own says more than being two syllables of a longer one. Runs of one syllable between
+ * digits ("4월") are no term, for they are units of dates and numbers. The particles are stripped
+ * without knowing the word, so "회의가" and "회의" meet, but "고양이" loses its last syllable; its
+ * bigrams keep it findable.
  */
 #include "term_internal.h"
 
@@ -17,16 +18,17 @@
 
 /* Longer ones first: the first that fits is taken. */
 static const char16_t *const particles[] = {
-    u"에서부터", u"으로부터", u"에게서는", u"으로서의", u"으로써의", u"에서의", u"에서는", u"에서도",
-    u"에게는",   u"에게도",   u"으로는",   u"으로도",   u"으로의",   u"으로서", u"으로써", u"까지는",
-    u"까지의",   u"부터는",   u"이라는",   u"이라고",   u"입니다",   u"에게서", u"한테서", u"이라도",
-    u"이라면",   u"에서",     u"에게",     u"한테",     u"께서",     u"부터",   u"까지",   u"마다",
-    u"처럼",     u"보다",     u"으로",     u"로서",     u"로써",     u"로는",   u"로의",   u"에는",
-    u"에도",     u"에의",     u"이나",     u"이란",     u"라는",     u"라고",   u"와의",   u"과의",
-    u"와는",     u"과는",     u"만이",     u"만을",     u"만은",     u"조차",   u"밖에",   u"이며",
-    u"이고",     u"이다",     u"하고",     u"들은",     u"들이",     u"들을",   u"들의",   u"은",
-    u"는",       u"이",       u"가",       u"을",       u"를",       u"의",     u"에",     u"와",
-    u"과",       u"도",       u"로",       u"만",
+    u"에서부터", u"으로부터", u"에게서는", u"으로서의", u"으로써의", u"에서의", u"에서는",
+    u"에서도",   u"에게는",   u"에게도",   u"으로는",   u"으로도",   u"으로의", u"으로서",
+    u"으로써",   u"까지는",   u"까지의",   u"부터는",   u"이라는",   u"이라고", u"입니다",
+    u"에게서",   u"한테서",   u"이라도",   u"이라면",   u"에서",     u"에게",   u"한테",
+    u"께서",     u"부터",     u"까지",     u"마다",     u"처럼",     u"보다",   u"으로",
+    u"로서",     u"로써",     u"로는",     u"로의",     u"에는",     u"에도",   u"에의",
+    u"이나",     u"이란",     u"라는",     u"라고",     u"와의",     u"과의",   u"와는",
+    u"과는",     u"만이",     u"만을",     u"만은",     u"조차",     u"밖에",   u"이며",
+    u"이고",     u"이다",     u"하고",     u"들은",     u"들이",     u"들을",   u"들의",
+    u"은",       u"는",       u"이",       u"가",       u"을",       u"를",     u"의",
+    u"에",       u"와",       u"과",       u"도",       u"로",       u"만",
 };
 
 static int32_t length(const char16_t *text)

@@ -19,7 +19,8 @@ struct sl_term_sink {
 void sl_terms_add(struct sl_term_sink *sink, const char *term, size_t size);
 void sl_terms_add_units(struct sl_term_sink *sink, const UChar *units, int32_t count);
 
-/* The code point at *at of UTF-16, moving past it; a lone surrogate comes as itself. Pre: *at < count. */
+/* The code point at *at of UTF-16, moving past it; a lone surrogate comes as itself. Pre: *at <
+ * count. */
 static inline uint32_t sl_utf16_next(const UChar *units, int32_t count, int32_t *at)
 {
     uint32_t c = units[(*at)++];
@@ -35,8 +36,8 @@ size_t sl_units_to_utf8(const UChar *units, int32_t count, char *ret_text);
 /* Pairs of neighbouring characters; a single character stands for itself. */
 void sl_terms_bigrams(struct sl_term_sink *sink, const UChar *units, int32_t count);
 
-/* The terms of one eojeol (term_hangul.c), and of a stretch without Hangul, Han and kana (term_words.c). The
- * units are folded. Errors: SL_STOP icu. */
+/* The terms of one eojeol (term_hangul.c), and of a stretch without Hangul, Han and kana
+ * (term_words.c). The units are folded. Errors: SL_STOP icu. */
 enum sl_err sl_terms_eojeol(struct sl_term_sink *sink, const UChar *units, int32_t count,
                             struct sl_error *err);
 enum sl_err sl_terms_words(struct sl_term_sink *sink, const UChar *units, int32_t count,

@@ -1,12 +1,12 @@
 /*
  * term_words.c -- words and numbers of a stretch of text that is neither Hangul nor Han nor kana.
  *
- * ICU cuts (UAX 29; a dictionary for Thai). A word loses its possessive, is dropped when the language stops
- * it, and is stemmed by Snowball; with Lucene's 33 English stop words and Porter's stemmer this is what BM25
- * figures are usually published for.
+ * ICU cuts (UAX 29; a dictionary for Thai). A word loses its possessive, is dropped when the
+ * language stops it, and is stemmed by Snowball; with Lucene's 33 English stop words and Porter's
+ * stemmer this is what BM25 figures are usually published for.
  *
- * A number is kept whole with its inner punctuation and given again part by part, so that "2015-12-16"
- * meets "2015". Digits grouped by commas become the plain number.
+ * A number is kept whole with its inner punctuation and given again part by part, so that
+ * "2015-12-16" meets "2015". Digits grouped by commas become the plain number.
  */
 #include "term_internal.h"
 
@@ -99,8 +99,8 @@ static void add_number(struct sl_term_sink *sink, const UChar *units, int32_t co
     add_number_parts(sink, units, count);
 }
 
-/* From the number at `start`: the end of digits joined by single '-', '/', ':' or '.', as in 2015-12-16;
- * `start` when no such joint but '.' is there. */
+/* From the number at `start`: the end of digits joined by single '-', '/', ':' or '.', as in
+ * 2015-12-16; `start` when no such joint but '.' is there. */
 static int32_t chain_end(const UChar *units, int32_t count, int32_t start)
 {
     int32_t at = start, end = start;

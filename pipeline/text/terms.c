@@ -1,14 +1,14 @@
 /*
  * terms.c -- a text to the terms it is found by.
  *
- * The text goes block by block through NFKC case folding (which also drops invisible characters) into
- * UTF-16; each block is then cut into stretches by script, because the scripts need different words: an
- * eojeol with Hangul gives character bigrams and its stem, Han and kana give bigrams, everything else ICU
- * words that are stopped and stemmed (term_words.c). All terms are collected, sorted by bytes and merged, which
- * is simpler than a hash table and needs the order anyway.
+ * The text goes block by block through NFKC case folding (which also drops invisible characters)
+ * into UTF-16; each block is then cut into stretches by script, because the scripts need different
+ * words: an eojeol with Hangul gives character bigrams and its stem, Han and kana give bigrams,
+ * everything else ICU words that are stopped and stemmed (term_words.c). All terms are collected,
+ * sorted by bytes and merged, which is simpler than a hash table and needs the order anyway.
  *
- * Rejected: one decision for the whole text by language (mixed texts are the rule in Korean), and ICU's
- * dictionary words for Han and kana (its words differ with context, and a question has none).
+ * Rejected: one decision for the whole text by language (mixed texts are the rule in Korean), and
+ * ICU's dictionary words for Han and kana (its words differ with context, and a question has none).
  *
  * Blocks are cut at white space, so memory stays bounded; runs of combining marks are cut at 30, as
  * Unicode's stream-safe form does, because canonical ordering of a longer one takes quadratic time.
@@ -115,7 +115,8 @@ static size_t block_end(struct sl_view text, size_t start)
     return sl_grapheme_floor(text, start, end);
 }
 
-/* The block as UTF-16, long runs of combining marks cut. '_' and '@' part words here, unlike in ICU. */
+/* The block as UTF-16, long runs of combining marks cut. '_' and '@' part words here, unlike in
+ * ICU. */
 static int32_t to_units(struct sl_text_tools *tools, struct sl_view block)
 {
     int32_t count = 0;
@@ -170,8 +171,8 @@ static bool ascii_word(uint32_t c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* The stretch that begins at `start`: its script, and its end. An eojeol is a run of Hangul, ASCII letters
- * and digits that holds Hangul. */
+/* The stretch that begins at `start`: its script, and its end. An eojeol is a run of Hangul, ASCII
+ * letters and digits that holds Hangul. */
 static enum script stretch(const UChar *units, int32_t count, int32_t start, int32_t *ret_end)
 {
     bool hangul = false;
@@ -208,7 +209,8 @@ static enum script stretch(const UChar *units, int32_t count, int32_t start, int
 /* The end of a stretch of neither Hangul nor Han: up to the next one. */
 static int32_t other_end(const UChar *units, int32_t count, int32_t start)
 {
-    int32_t at = start, word_start = start; /* start of the run of ASCII letters and digits at `at` */
+    int32_t at = start,
+            word_start = start; /* start of the run of ASCII letters and digits at `at` */
 
     while (at < count) {
         int32_t before = at;
@@ -312,8 +314,8 @@ static enum sl_err count_terms(struct sl_term_sink *sink, struct sl_arena *arena
             terms[unique - 1].count++;
             continue;
         }
-        terms[unique].term = sl_arena_copy(
-            arena, (struct sl_view){pool + places[i].offset, places[i].size});
+        terms[unique].term =
+            sl_arena_copy(arena, (struct sl_view){pool + places[i].offset, places[i].size});
         if (terms[unique].term.data == NULL)
             return sl_fail(err, SL_REJECT, "too_large", "%u terms do not fit into memory", unique);
         terms[unique++].count = 1;

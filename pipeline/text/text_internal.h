@@ -1,4 +1,5 @@
-/* text_internal.h -- what the text files share: code points, scripts, languages, per-thread tools. */
+/* text_internal.h -- what the text files share: code points, scripts, languages, per-thread tools.
+ */
 #ifndef SLUICE_TEXT_INTERNAL_H
 #define SLUICE_TEXT_INTERNAL_H
 
@@ -16,10 +17,10 @@ bool sl_char_space(uint32_t c);     /* Unicode white space */
 bool sl_char_invisible(uint32_t c); /* controls, zero width, bidi, tags, variation selectors */
 bool sl_char_hangul(uint32_t c);    /* syllables and jamo */
 bool sl_char_han_kana(uint32_t c);
-bool sl_char_extends(uint32_t c);   /* may not be parted from the character before it */
+bool sl_char_extends(uint32_t c); /* may not be parted from the character before it */
 
-/* The greatest index in (start, at] that parts two grapheme clusters, near enough; `at` itself cut at a
- * code point when there is none within 64 bytes. Pre: start < at <= text.size. */
+/* The greatest index in (start, at] that parts two grapheme clusters, near enough; `at` itself cut
+ * at a code point when there is none within 64 bytes. Pre: start < at <= text.size. */
 size_t sl_grapheme_floor(struct sl_view text, size_t start, size_t at);
 
 /* `view` without white space at both ends. */
@@ -32,8 +33,8 @@ bool sl_text_visible(struct sl_view text);
 
 struct sl_language {
     char code[3];
-    const char *stemmer;     /* Snowball's name; NULL: none */
-    const char *stop_words;  /* separated by one space, one at each end too */
+    const char *stemmer;    /* Snowball's name; NULL: none */
+    const char *stop_words; /* separated by one space, one at each end too */
 };
 
 enum { SL_LANGUAGES = 19 };
@@ -74,17 +75,17 @@ struct sb_stemmer *sl_text_stemmer(struct sl_text_tools *tools, uint32_t languag
 
 /* ------------------------------------------------------------------ sentences */
 
-/* Is the newline that ends [line_start, line_end) the end of a sentence too (sentence_lines.c)? `next` is
- * the start of the following line, not blank. */
+/* Is the newline that ends [line_start, line_end) the end of a sentence too (sentence_lines.c)?
+ * `next` is the start of the following line, not blank. */
 bool sl_line_ends_sentence(struct sl_view text, size_t line_start, size_t line_end, size_t next);
 
-/* Does the boundary that ICU found at `boundary` part nothing (sentence_joins.c)? The sentence so far is
- * [start, boundary); the block it stands in [block_start, block_end). */
+/* Does the boundary that ICU found at `boundary` part nothing (sentence_joins.c)? The sentence so
+ * far is [start, boundary); the block it stands in [block_start, block_end). */
 bool sl_sentence_joins(struct sl_view text, size_t block_start, size_t start, size_t boundary,
                        size_t block_end);
 
-/* Bytes of the speaker label ("CHAIR YELLEN.", "Ms. Kim:") that `sentence` starts with; 0 when none.
- * `line_start`: the sentence starts a line, which says more than capitals do. */
+/* Bytes of the speaker label ("CHAIR YELLEN.", "Ms. Kim:") that `sentence` starts with; 0 when
+ * none. `line_start`: the sentence starts a line, which says more than capitals do. */
 size_t sl_speaker_label(struct sl_view sentence, bool line_start);
 
 #endif

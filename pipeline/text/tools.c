@@ -1,9 +1,10 @@
 /*
  * tools.c -- ICU iterators and Snowball stemmers, one set per thread.
  *
- * Neither may be used by two threads at once, and opening an ICU iterator costs far more than cutting a
- * chunk with it, so each thread keeps its own. A pthread key frees the set when a thread ends; the main
- * thread's, whose key destructors never run, goes at exit. Cloning under a lock was rejected: it allocates.
+ * Neither may be used by two threads at once, and opening an ICU iterator costs far more than
+ * cutting a chunk with it, so each thread keeps its own. A pthread key frees the set when a thread
+ * ends; the main thread's, whose key destructors never run, goes at exit. Cloning under a lock was
+ * rejected: it allocates.
  */
 #include "text_internal.h"
 
@@ -78,7 +79,8 @@ enum sl_err sl_text_tools(struct sl_text_tools **ret_tools, struct sl_error *err
     tools = calloc(1, sizeof *tools);
     if (tools == NULL || key_error != 0) {
         free(tools);
-        return sl_stop(err, SL_EXIT_OS, key_error, "memory", "out of memory opening the text tools");
+        return sl_stop(err, SL_EXIT_OS, key_error, "memory",
+                       "out of memory opening the text tools");
     }
     code = tools_fill(tools, err);
     if (code == SL_OK && pthread_setspecific(key, tools) != 0)

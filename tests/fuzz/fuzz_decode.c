@@ -1,6 +1,6 @@
 /*
- * fuzz_decode.c -- any bytes as a record, then the whole way to chunks and terms. The first byte picks the content
- * type.
+ * fuzz_decode.c -- any bytes as a record, then the whole way to chunks and terms. The first byte
+ * picks the content type.
  */
 #include "text/text_internal.h"
 
@@ -42,7 +42,8 @@ static void check_chunks(const struct sl_document *document, struct sl_arena *ar
         demand(sl_utf8_floor(text, chunks[i].byte_end) == chunks[i].byte_end);
         demand(chunks[i].word_count <= options.words);
         last = chunks[i].byte_end;
-        text = sl_chunk_text(document, &chunks[i], prefix, chunks[i].byte_start, chunks[i].byte_end, arena);
+        text = sl_chunk_text(document, &chunks[i], prefix, chunks[i].byte_start, chunks[i].byte_end,
+                             arena);
         demand(text.data != NULL && sl_utf8_bad(text) == text.size);
         demand(sl_text_terms(text, NULL, arena, &terms, &term_count, &length, &err) == SL_OK);
         text = document->text;
@@ -51,9 +52,11 @@ static void check_chunks(const struct sl_document *document, struct sl_arena *ar
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const types[] = {"", "application/json", "text/plain", "text/markdown", "text/html"};
+    static const char *const types[] = {"", "application/json", "text/plain", "text/markdown",
+                                        "text/html"};
     struct sl_header header = {SL_VIEW("content-type"), SL_VIEW_NULL};
-    struct sl_message message = {.topic = SL_VIEW("docs"), .key = SL_VIEW("k"), .headers = &header, .header_count = 1};
+    struct sl_message message = {
+        .topic = SL_VIEW("docs"), .key = SL_VIEW("k"), .headers = &header, .header_count = 1};
     struct sl_decode_options options = {0};
     struct sl_document document;
     enum sl_decoded decoded;

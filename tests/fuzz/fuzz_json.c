@@ -1,4 +1,5 @@
-/* fuzz_json.c -- any bytes as JSON. What the check lets through cJSON must read, and print, and read again. */
+/* fuzz_json.c -- any bytes as JSON. What the check lets through cJSON must read, and print, and
+ * read again. */
 #include <sluice/decode.h>
 
 #include <cjson/cJSON.h>

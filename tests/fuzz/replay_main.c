@@ -1,9 +1,9 @@
 /*
- * replay_main.c -- a main() for fuzz targets where libFuzzer is not there: each file of a corpus folder, then the
- * same file cut short and with some bytes changed, always the same ones.
+ * replay_main.c -- a main() for fuzz targets where libFuzzer is not there: each file of a corpus
+ * folder, then the same file cut short and with some bytes changed, always the same ones.
  *
- * It finds little that is new; it keeps what was found once from coming back, in every build. A folder without
- * files is an error, so that a lost corpus shows.
+ * It finds little that is new; it keeps what was found once from coming back, in every build. A
+ * folder without files is an error, so that a lost corpus shows.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -60,7 +60,8 @@ static void check_promises(const struct result *r, uint32_t words)
         CHECK(i == 0 || chunk->byte_start > r->chunks[i - 1].byte_start);
         CHECK(i == 0 || chunk->byte_end > r->chunks[i - 1].byte_end);
         CHECK_THAT(chunk->word_count <= words, "%u words", chunk->word_count);
-        for (uint32_t at = covered; at < chunk->byte_start; at++) { /* a gap holds white space only */
+        for (uint32_t at = covered; at < chunk->byte_start;
+             at++) { /* a gap holds white space only */
             size_t next = at;
             if (sl_utf8_floor(text, at) == at)
                 CHECK(sl_char_space(sl_utf8_next(text, &next)));
@@ -93,7 +94,8 @@ TEST(a_short_text_is_one_chunk)
 
     REQUIRE(r.count == 1);
     CHECK(sl_view_is(chunk_view(&r, 0), "Hello world. It is me."));
-    CHECK(r.chunks[0].word_count == 5 && r.chunks[0].section.data == NULL && r.chunks[0].window_count == 0);
+    CHECK(r.chunks[0].word_count == 5 && r.chunks[0].section.data == NULL &&
+          r.chunks[0].window_count == 0);
 }
 
 TEST(chunk_C3_C4_sentences_are_packed_with_overlap)
@@ -103,7 +105,8 @@ TEST(chunk_C3_C4_sentences_are_packed_with_overlap)
 
     check_promises(&r, 100);
     for (uint32_t i = 1; i < r.count; i++) {
-        struct sl_view shared = sl_view_range(view(&text), r.chunks[i].byte_start, r.chunks[i - 1].byte_end);
+        struct sl_view shared =
+            sl_view_range(view(&text), r.chunks[i].byte_start, r.chunks[i - 1].byte_end);
         CHECK(r.chunks[i].byte_start < r.chunks[i - 1].byte_end);
         CHECK(sl_text_words(shared) == 20); /* two whole sentences: a third would be 30 words */
         CHECK(shared.data[0] == 'S' && shared.data[shared.size - 1] == '.');
@@ -143,7 +146,9 @@ TEST(headings_give_sections_and_cuts)
     struct sl_buffer text = {0}, part = sentences(6, 10);
     struct result r;
 
-    sl_buffer_format(&text, "# Guide\n\nIntro text here.\n\n## Setup\n%s\n\n### Linux\n%s\n\n## Use ##\n%s", part.data, part.data, part.data);
+    sl_buffer_format(
+        &text, "# Guide\n\nIntro text here.\n\n## Setup\n%s\n\n### Linux\n%s\n\n## Use ##\n%s",
+        part.data, part.data, part.data);
     r = cut(view(&text), SL_MEDIA_MARKDOWN, 100, 20);
     check_promises(&r, 100);
     REQUIRE(r.count == 3);
@@ -153,7 +158,8 @@ TEST(headings_give_sections_and_cuts)
     CHECK(sl_view_is(r.chunks[2].section, "Guide > Use"));
     r.document.title = SL_VIEW("Guide"); /* the title stands in the prefix already */
     arena_fresh();
-    REQUIRE(sl_chunk_document(&r.document, &(struct sl_chunk_options){100, 20, true}, arena, &r.chunks, &r.count, &err) == SL_OK);
+    REQUIRE(sl_chunk_document(&r.document, &(struct sl_chunk_options){100, 20, true}, arena,
+                              &r.chunks, &r.count, &err) == SL_OK);
     CHECK(r.chunks[0].section.data == NULL && sl_view_is(r.chunks[2].section, "Use"));
     sl_buffer_fini(&text);
     sl_buffer_fini(&part);
@@ -234,7 +240,8 @@ TEST(chunk_C5_B22_one_word_of_five_megabytes)
 
 TEST(chunk_C5_ten_megabytes)
 {
-    struct sl_buffer text = repeated("The committee met today. It raised the rate by a quarter point.\n\n", 10u << 20);
+    struct sl_buffer text =
+        repeated("The committee met today. It raised the rate by a quarter point.\n\n", 10u << 20);
     struct result r = cut(view(&text), SL_MEDIA_TEXT, 220, 30);
 
     CHECK(r.count > 8000);
@@ -243,7 +250,8 @@ TEST(chunk_C5_ten_megabytes)
 
 TEST(chunk_C5_hostile_texts)
 {
-    static const char *const pieces[] = {"# h\n", "a\n\n", "CHAIR A. ", "```\n", "\xCC\x81", "- \n", "東", "A: b\n", "=\n\n", "12\n"};
+    static const char *const pieces[] = {"# h\n", "a\n\n", "CHAIR A. ", "```\n", "\xCC\x81",
+                                         "- \n",  "東",    "A: b\n",    "=\n\n", "12\n"};
 
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         struct sl_buffer text = repeated(pieces[i], 512u << 10);
@@ -256,7 +264,8 @@ TEST(chunk_C5_hostile_texts)
 
 TEST(graphemes_stay_whole)
 {
-    struct sl_buffer text = repeated("e\xCC\x81", 20000); /* é as two code points, no break anywhere */
+    struct sl_buffer text =
+        repeated("e\xCC\x81", 20000); /* é as two code points, no break anywhere */
     struct result r = cut(view(&text), SL_MEDIA_TEXT, 10, 0);
 
     check_promises(&r, 10);
@@ -273,7 +282,9 @@ static const char *refusal(struct sl_view text, uint32_t words)
     uint32_t count;
 
     arena_fresh();
-    return sl_chunk_document(&document, &options, arena, &chunks, &count, &err) == SL_REJECT ? err.reason : "";
+    return sl_chunk_document(&document, &options, arena, &chunks, &count, &err) == SL_REJECT
+               ? err.reason
+               : "";
 }
 
 TEST(B21_nothing_to_see)
@@ -310,9 +321,32 @@ TEST(chunk_C6_the_same_twice)
 /* Random texts made of everything that has a meaning somewhere. */
 TEST(chunk_C1_C2_random_texts)
 {
-    static const char *const pieces[] = {"word ", "Another. ", "\n", "\n\n", "# Title\n", "한국어는 ", "갔다. ", "東京", "é", "e\xCC\x81",
-                                         "😀", "\xE2\x80\x8B", "CHAIR YELLEN. ", "Mr. ", "1. ", "- item\n", "```\n", "| a |\n",
-                                         "2015. 12. 16. ", "[3] ", "\t", "===\n", "\r\n", "\f", "Page 3\n", "longwordlongwordlongword"};
+    static const char *const pieces[] = {"word ",
+                                         "Another. ",
+                                         "\n",
+                                         "\n\n",
+                                         "# Title\n",
+                                         "한국어는 ",
+                                         "갔다. ",
+                                         "東京",
+                                         "é",
+                                         "e\xCC\x81",
+                                         "😀",
+                                         "\xE2\x80\x8B",
+                                         "CHAIR YELLEN. ",
+                                         "Mr. ",
+                                         "1. ",
+                                         "- item\n",
+                                         "```\n",
+                                         "| a |\n",
+                                         "2015. 12. 16. ",
+                                         "[3] ",
+                                         "\t",
+                                         "===\n",
+                                         "\r\n",
+                                         "\f",
+                                         "Page 3\n",
+                                         "longwordlongwordlongword"};
 
     test_seed(42);
     for (int round = 0; round < 300; round++) {
@@ -324,7 +358,8 @@ TEST(chunk_C1_C2_random_texts)
             const char *piece = pieces[test_random() % (sizeof pieces / sizeof pieces[0])];
             sl_buffer_add(&text, piece, strlen(piece));
         }
-        struct result r = cut(view(&text), round % 2 ? SL_MEDIA_TEXT : SL_MEDIA_MARKDOWN, words, (uint32_t)(test_random() % words));
+        struct result r = cut(view(&text), round % 2 ? SL_MEDIA_TEXT : SL_MEDIA_MARKDOWN, words,
+                              (uint32_t)(test_random() % words));
         check_promises(&r, words);
         sl_buffer_fini(&text);
     }
@@ -347,7 +382,8 @@ TEST(boilerplate_is_left_out_but_may_be_spanned)
     arena_fresh();
     REQUIRE(sl_chunk_document(&document, &options, arena, &chunks, &count, &err) == SL_OK);
     for (uint32_t i = 0; i < count; i++) {
-        struct sl_view whole = sl_chunk_text(&document, &chunks[i], SL_VIEW("P\n"), chunks[i].byte_start, chunks[i].byte_end, arena);
+        struct sl_view whole = sl_chunk_text(&document, &chunks[i], SL_VIEW("P\n"),
+                                             chunks[i].byte_start, chunks[i].byte_end, arena);
         CHECK(memmem(whole.data, whole.size, "Confidential", 12) == NULL);
         CHECK(strncmp(whole.data, "P\nPage text", 11) == 0);
         CHECK(chunks[i].word_count == sl_text_words(sl_view_range(whole, 2, whole.size)));
@@ -357,7 +393,8 @@ TEST(boilerplate_is_left_out_but_may_be_spanned)
     options.boilerplate = false;
     REQUIRE(sl_chunk_document(&document, &options, arena, &chunks, &count, &err) == SL_OK);
     CHECK(chunks[0].excluded_count == 0);
-    CHECK(memmem(document.text.data + chunks[0].byte_start, chunks[0].byte_end - chunks[0].byte_start, "Confidential", 12) != NULL);
+    CHECK(memmem(document.text.data + chunks[0].byte_start,
+                 chunks[0].byte_end - chunks[0].byte_start, "Confidential", 12) != NULL);
     sl_buffer_fini(&text);
 }
 
@@ -385,7 +422,8 @@ TEST(markdown_headings)
     uint32_t count;
 
     arena_fresh();
-    REQUIRE(sl_markdown_headings(SL_VIEW("# One #\ntext\n\nTwo\n===\n\n```\n# not\n```\n####### seven\n#none\n   ## Three\n\nFour\n---\n\n| a |\n---\n"),
+    REQUIRE(sl_markdown_headings(SL_VIEW("# One #\ntext\n\nTwo\n===\n\n```\n# not\n```\n####### "
+                                         "seven\n#none\n   ## Three\n\nFour\n---\n\n| a |\n---\n"),
                                  arena, &headings, &count));
     REQUIRE(count == 4);
     CHECK(sl_view_is(headings[0].text, "One") && headings[0].level == 1);

@@ -10,7 +10,8 @@ static void page(int number, const char *header, const char *footer_format, int 
 {
     sl_buffer_format(&text, "%s\n", header);
     for (int i = 0; i * 40 < body_bytes; i++)
-        sl_buffer_format(&text, "Words of page %05d and line %05d are there.\n", number * 7919, i * 31 + number);
+        sl_buffer_format(&text, "Words of page %05d and line %05d are there.\n", number * 7919,
+                         i * 31 + number);
     sl_buffer_format(&text, footer_format, number);
     sl_buffer_view(&text, SL_VIEW("\n"));
 }
@@ -88,7 +89,9 @@ TEST(structure_stays)
 TEST(prose_stays)
 {
     for (int i = 0; i < 200; i++)
-        sl_buffer_format(&text, "This sentence number %c%c is not like the others, nor is it short.\n\n", 'a' + i % 26, 'a' + i / 26);
+        sl_buffer_format(&text,
+                         "This sentence number %c%c is not like the others, nor is it short.\n\n",
+                         'a' + i % 26, 'a' + i / 26);
     CHECK(excluded(NULL) == 0);
     sl_buffer_view(&text, SL_VIEW("x"));
     CHECK(excluded(NULL) == 0);

@@ -14,10 +14,17 @@ static struct sl_error err;
 static struct sl_decode_options options;
 
 /* Decode one record under key "k"; SL_OK fills doc, else err. */
-static enum sl_err decode_with(struct sl_view value, const struct sl_header *headers, uint32_t count)
+static enum sl_err decode_with(struct sl_view value, const struct sl_header *headers,
+                               uint32_t count)
 {
-    struct sl_message message = {.topic = SL_VIEW("docs"), .partition = 3, .offset = 17, .timestamp_ms = 5,
-                                 .key = SL_VIEW("k"), .value = value, .headers = headers, .header_count = count};
+    struct sl_message message = {.topic = SL_VIEW("docs"),
+                                 .partition = 3,
+                                 .offset = 17,
+                                 .timestamp_ms = 5,
+                                 .key = SL_VIEW("k"),
+                                 .value = value,
+                                 .headers = headers,
+                                 .header_count = count};
 
     if (arena == NULL)
         arena = sl_arena_open(SL_ARENA_BYTES_MAX);
@@ -71,16 +78,24 @@ TEST(plain_text)
 
 TEST(json_with_everything)
 {
-    REQUIRE(decode_with(SL_VIEW("{\"_id\":\"x\",\"title\":\"T\",\"text\":\"Body \\u00e9\",\"date\":\"2015-12\",\"lang\":\"en\","
-                                "\"url\":\"http://x\",\"tenant\":\"t1\",\"valid_from\":\"2015\",\"valid_to\":null,"
-                                "\"type\":\"note\",\"pages\":12,\"draft\":false,\"tags\":[\"a\",2,null,true],\"none\":null,"
-                                "\"metadata\":{\"source\":{\"name\":\"s\"}},\"Text\":\"other\",\"empty\":[],"
-                                "\"vector\":[3,0,4],\"vector_model\":\"m\"}"),
-                        NULL, 0) == SL_OK);
-    CHECK(sl_view_is(doc.text, "Body é") && sl_view_is(doc.title, "T") && sl_view_is(doc.lang, "en"));
-    CHECK(sl_view_is(doc.url, "http://x") && sl_view_is(doc.tenant, "t1") && sl_view_is(doc.date, "2015-12"));
+    REQUIRE(
+        decode_with(
+            SL_VIEW(
+                "{\"_id\":\"x\",\"title\":\"T\",\"text\":\"Body "
+                "\\u00e9\",\"date\":\"2015-12\",\"lang\":\"en\","
+                "\"url\":\"http://x\",\"tenant\":\"t1\",\"valid_from\":\"2015\",\"valid_to\":null,"
+                "\"type\":\"note\",\"pages\":12,\"draft\":false,\"tags\":[\"a\",2,null,true],"
+                "\"none\":null,"
+                "\"metadata\":{\"source\":{\"name\":\"s\"}},\"Text\":\"other\",\"empty\":[],"
+                "\"vector\":[3,0,4],\"vector_model\":\"m\"}"),
+            NULL, 0) == SL_OK);
+    CHECK(sl_view_is(doc.text, "Body é") && sl_view_is(doc.title, "T") &&
+          sl_view_is(doc.lang, "en"));
+    CHECK(sl_view_is(doc.url, "http://x") && sl_view_is(doc.tenant, "t1") &&
+          sl_view_is(doc.date, "2015-12"));
     CHECK(doc.date_days.from == day(2015, 12, 1) && doc.date_days.to == day(2015, 12, 31));
-    CHECK(doc.valid_count == 1 && doc.valid[0].from == day(2015, 1, 1) && doc.valid[0].to == SL_DAY_MAX);
+    CHECK(doc.valid_count == 1 && doc.valid[0].from == day(2015, 1, 1) &&
+          doc.valid[0].to == SL_DAY_MAX);
     CHECK(doc.field_count == 8);
     CHECK(field("_id") == NULL && field("none") == NULL && field("empty") == NULL);
     CHECK(sl_view_is(field("type")->string, "note") && !field("type")->in_array);
@@ -90,7 +105,8 @@ TEST(json_with_everything)
     CHECK(fabs(field("tags")[1].number - 2) < 1e-9 && field("tags")[2].boolean);
     CHECK(sl_view_is(field("metadata.source.name")->string, "s"));
     CHECK(sl_view_is(field("Text")->string, "other")); /* B7 */
-    CHECK(doc.vector_dim == 3 && fabs((double)doc.vector[2] - 4) < 1e-6 && sl_view_is(doc.vector_model, "m"));
+    CHECK(doc.vector_dim == 3 && fabs((double)doc.vector[2] - 4) < 1e-6 &&
+          sl_view_is(doc.vector_model, "m"));
 }
 
 TEST(body_may_stand_for_text)
@@ -103,12 +119,16 @@ TEST(body_may_stand_for_text)
 
 TEST(validity)
 {
-    REQUIRE(decode_with(SL_VIEW("{\"text\":\"t\",\"valid\":[[\"1997-03-13\",\"2007-04-10\"],[\"2010\",null]]}"), NULL, 0) == SL_OK);
+    REQUIRE(
+        decode_with(
+            SL_VIEW("{\"text\":\"t\",\"valid\":[[\"1997-03-13\",\"2007-04-10\"],[\"2010\",null]]}"),
+            NULL, 0) == SL_OK);
     REQUIRE(doc.valid_count == 2);
     CHECK(doc.valid[0].from == day(1997, 3, 13) && doc.valid[0].to == day(2007, 4, 10));
     CHECK(doc.valid[1].from == day(2010, 1, 1) && doc.valid[1].to == SL_DAY_MAX);
     REQUIRE(decode_with(SL_VIEW("{\"text\":\"t\",\"valid_to\":\"2010-05\"}"), NULL, 0) == SL_OK);
-    CHECK(doc.valid_count == 1 && doc.valid[0].from == SL_DAY_NONE && doc.valid[0].to == day(2010, 5, 31));
+    CHECK(doc.valid_count == 1 && doc.valid[0].from == SL_DAY_NONE &&
+          doc.valid[0].to == day(2010, 5, 31));
     REQUIRE(decode_with(SL_VIEW("{\"text\":\"t\",\"valid\":[]}"), NULL, 0) == SL_OK);
     CHECK(doc.valid_count == 0);
     GIVES("{\"text\":\"t\",\"valid\":\"2010\"}", "bad_field");
@@ -121,10 +141,17 @@ TEST(validity)
 
 TEST(content_types)
 {
-    static const char *const good[] = {"application/json", "Application/JSON; charset=UTF-8", "\"application/json\"", "text/json",
+    static const char *const good[] = {"application/json", "Application/JSON; charset=UTF-8",
+                                       "\"application/json\"", "text/json",
                                        "application/json;charset=\"utf-8\"; profile=x"};
-    static const char *const bad[] = {"application/cloudevents+json", "application/pdf", "text/html", "text", "*/*",
-                                      "application/json; charset=utf-16", "application/octet-stream", "text/plain;charset=euc-kr"};
+    static const char *const bad[] = {"application/cloudevents+json",
+                                      "application/pdf",
+                                      "text/html",
+                                      "text",
+                                      "*/*",
+                                      "application/json; charset=utf-16",
+                                      "application/octet-stream",
+                                      "text/plain;charset=euc-kr"};
 
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         REQUIRE(decode_as(good[i], SL_VIEW("{\"text\":\"x\"}")) == SL_OK);
@@ -132,21 +159,28 @@ TEST(content_types)
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         CHECK(decode_as(bad[i], SL_VIEW("{\"text\":\"x\"}")) == SL_REJECT);
-        CHECK_THAT(strcmp(err.reason, "unsupported_content_type") == 0, "%s: %s", bad[i], err.reason);
+        CHECK_THAT(strcmp(err.reason, "unsupported_content_type") == 0, "%s: %s", bad[i],
+                   err.reason);
         CHECK(strstr(err.message, "text/markdown") != NULL);
     }
-    CHECK(decode_as("text/plain", SL_VIEW("{\"text\":\"x\"}")) == SL_OK && sl_view_is(doc.text, "{\"text\":\"x\"}"));
+    CHECK(decode_as("text/plain", SL_VIEW("{\"text\":\"x\"}")) == SL_OK &&
+          sl_view_is(doc.text, "{\"text\":\"x\"}"));
     CHECK(decode_as("text/plain; charset=us-ascii", SL_VIEW("x")) == SL_OK);
     CHECK(decode_as("text/markdown", SL_VIEW("x")) == SL_OK && doc.text_media == SL_MEDIA_MARKDOWN);
-    CHECK(decode_as("", SL_VIEW("{\"text\":\"x\"}")) == SL_OK && sl_view_is(doc.text, "x")); /* empty: sniffed */
-    CHECK(decode_as("application/json", SL_VIEW("hello")) == SL_REJECT && strcmp(err.reason, "bad_json") == 0);
-    CHECK(decode_as("application/json", SL_VIEW("[1]")) == SL_REJECT && strcmp(err.reason, "bad_json") == 0);
-    CHECK(decode_as("bad\x01\xFFtype", SL_VIEW("x")) == SL_REJECT && strchr(err.message, '\x01') == NULL);
+    CHECK(decode_as("", SL_VIEW("{\"text\":\"x\"}")) == SL_OK &&
+          sl_view_is(doc.text, "x")); /* empty: sniffed */
+    CHECK(decode_as("application/json", SL_VIEW("hello")) == SL_REJECT &&
+          strcmp(err.reason, "bad_json") == 0);
+    CHECK(decode_as("application/json", SL_VIEW("[1]")) == SL_REJECT &&
+          strcmp(err.reason, "bad_json") == 0);
+    CHECK(decode_as("bad\x01\xFFtype", SL_VIEW("x")) == SL_REJECT &&
+          strchr(err.message, '\x01') == NULL);
 }
 
 TEST(cloudevents_binary_mode)
 {
-    struct sl_header headers[] = {{SL_VIEW("ce_specversion"), SL_VIEW("1.0")}, {SL_VIEW("ce_type"), SL_VIEW("doc")},
+    struct sl_header headers[] = {{SL_VIEW("ce_specversion"), SL_VIEW("1.0")},
+                                  {SL_VIEW("ce_type"), SL_VIEW("doc")},
                                   {SL_VIEW("content-type"), SL_VIEW("application/json")}};
 
     REQUIRE(decode_with(SL_VIEW("{\"text\":\"x\"}"), headers, 3) == SL_OK);
@@ -180,7 +214,8 @@ TEST(markdown_is_recognised)
 
 TEST(document_headers)
 {
-    struct sl_header headers[] = {{SL_VIEW("title"), SL_VIEW("first")}, {SL_VIEW("title"), SL_VIEW("last")},
+    struct sl_header headers[] = {{SL_VIEW("title"), SL_VIEW("first")},
+                                  {SL_VIEW("title"), SL_VIEW("last")},
                                   {SL_VIEW("date"), SL_VIEW("2015-12-16")}};
     struct sl_header bad_date = {SL_VIEW("date"), SL_VIEW("yesterday")};
     struct sl_header bad_text = {SL_VIEW("title"), SL_VIEW("\xFF")};
@@ -188,7 +223,8 @@ TEST(document_headers)
 
     REQUIRE(decode_with(SL_VIEW("text"), headers, 3) == SL_OK);
     CHECK(sl_view_is(doc.title, "last") && doc.date_days.from == day(2015, 12, 16));
-    REQUIRE(decode_with(SL_VIEW("{\"text\":\"x\",\"title\":\"own\",\"date\":\"2014\"}"), headers, 3) == SL_OK);
+    REQUIRE(decode_with(SL_VIEW("{\"text\":\"x\",\"title\":\"own\",\"date\":\"2014\"}"), headers,
+                        3) == SL_OK);
     CHECK(sl_view_is(doc.title, "own") && sl_view_is(doc.date, "2014"));
     CHECK(strcmp(reason(decode_with(SL_VIEW("x"), &bad_date, 1)), "bad_field") == 0);
     CHECK(strcmp(reason(decode_with(SL_VIEW("x"), &bad_text, 1)), "bad_field") == 0);
@@ -220,13 +256,15 @@ TEST(B2_null_value_deletes)
 {
     REQUIRE(decode_with(SL_VIEW_NULL, NULL, 0) == SL_OK);
     CHECK(decoded == SL_DECODED_DELETE);
-    CHECK(sl_view_is(doc.key, "k") && sl_view_is(doc.topic, "docs") && doc.partition == 3 && doc.offset == 17);
+    CHECK(sl_view_is(doc.key, "k") && sl_view_is(doc.topic, "docs") && doc.partition == 3 &&
+          doc.offset == 17);
     CHECK(doc.text.data == NULL);
 }
 
 static const char *key_gives(struct sl_view key)
 {
-    struct sl_message message = {.topic = SL_VIEW("docs"), .key = key, .value = SL_VIEW("x"), .offset = 1};
+    struct sl_message message = {
+        .topic = SL_VIEW("docs"), .key = key, .value = SL_VIEW("x"), .offset = 1};
 
     sl_arena_reset(arena);
     return reason(sl_decode(&message, &options, arena, &doc, &decoded, &err));
@@ -262,7 +300,9 @@ TEST(B5_to_B17_json)
     GIVES("{\"text\":\"x\",\"n\":0123}", "bad_json");
     GIVES("{\"text\":\"x\",\"n\":1e999}", "number_range");
     GIVES("{\"text\":\"x\",\"version\":9007199254740993}", "number_range");
-    GIVES("{\"text\":\"x\",\"n\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", "too_deep");
+    GIVES(
+        "{\"text\":\"x\",\"n\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
+        "too_deep");
 }
 
 TEST(B9_B10_plain_text)
@@ -279,7 +319,8 @@ TEST(B20_too_large)
     char *text = malloc(SL_TEXT_BYTES_MAX + 1);
 
     memset(text, 'x', SL_TEXT_BYTES_MAX + 1);
-    CHECK(strcmp(reason(decode_with((struct sl_view){text, SL_TEXT_BYTES_MAX + 1}, NULL, 0)), "too_large") == 0);
+    CHECK(strcmp(reason(decode_with((struct sl_view){text, SL_TEXT_BYTES_MAX + 1}, NULL, 0)),
+                 "too_large") == 0);
     options.record_bytes_max = 10;
     GIVES("12345678901", "too_large");
     GIVES("1234567890", "");
@@ -317,7 +358,9 @@ TEST(B28_timestamps)
     int64_t stamps[] = {-1, 0, 253402300799999, INT64_MAX, INT64_MIN};
 
     for (size_t i = 0; i < 5; i++) {
-        struct sl_message message = {.topic = SL_VIEW("docs"), .key = SL_VIEW("k"), .value = SL_VIEW("x"),
+        struct sl_message message = {.topic = SL_VIEW("docs"),
+                                     .key = SL_VIEW("k"),
+                                     .value = SL_VIEW("x"),
                                      .timestamp_ms = stamps[i]};
         sl_arena_reset(arena);
         REQUIRE(sl_decode(&message, &options, arena, &doc, &decoded, &err) == SL_OK);
@@ -327,7 +370,8 @@ TEST(B28_timestamps)
 
 TEST(B32_headers_are_bytes)
 {
-    struct sl_header headers[] = {{SL_VIEW("correlation"), SL_VIEW("a\r\n\0b")}, {SL_VIEW("\xFF\xFE"), SL_VIEW("x")}};
+    struct sl_header headers[] = {{SL_VIEW("correlation"), SL_VIEW("a\r\n\0b")},
+                                  {SL_VIEW("\xFF\xFE"), SL_VIEW("x")}};
 
     CHECK(decode_with(SL_VIEW("x"), headers, 2) == SL_OK);
 }
@@ -359,13 +403,16 @@ TEST(fields_that_do_not_fit)
     for (int i = 0; i < 256; i++)
         sl_buffer_format(&many, ",%d", i);
     sl_buffer_format(&many, "]}");
-    CHECK(strcmp(reason(decode_with((struct sl_view){many.data, many.size}, NULL, 0)), "bad_field") == 0);
+    CHECK(strcmp(reason(decode_with((struct sl_view){many.data, many.size}, NULL, 0)),
+                 "bad_field") == 0);
     many.size = 0;
     sl_buffer_format(&many, "{\"text\":\"x\",\"a\":\"%05000d\"}", 0);
-    CHECK(strcmp(reason(decode_with((struct sl_view){many.data, many.size}, NULL, 0)), "bad_field") == 0);
+    CHECK(strcmp(reason(decode_with((struct sl_view){many.data, many.size}, NULL, 0)),
+                 "bad_field") == 0);
     many.size = 0;
     sl_buffer_format(&many, "{\"text\":\"x\",\"%0200d\":1}", 0);
-    CHECK(strcmp(reason(decode_with((struct sl_view){many.data, many.size}, NULL, 0)), "bad_field") == 0);
+    CHECK(strcmp(reason(decode_with((struct sl_view){many.data, many.size}, NULL, 0)),
+                 "bad_field") == 0);
     sl_buffer_fini(&many);
 }
 
@@ -377,30 +424,43 @@ static void hash_of(const char *json, uint8_t *ret_hash)
 
 TEST(content_hash_tells_contents_apart)
 {
-    static const char *const different[] = {
-        "{\"text\":\"x\"}", "{\"text\":\"y\"}", "{\"text\":\"x\",\"title\":\"t\"}", "{\"text\":\"x\",\"lang\":\"t\"}",
-        "{\"text\":\"x\",\"date\":\"2015\"}", "{\"text\":\"x\",\"valid_from\":\"2015\"}", "{\"text\":\"x\",\"a\":1}",
-        "{\"text\":\"x\",\"a\":[1]}", "{\"text\":\"x\",\"a\":\"1\"}", "{\"text\":\"x\",\"a\":true}", "{\"text\":\"x\",\"b\":1}",
-        "{\"text\":\"x\",\"vector\":[1]}", "{\"text\":\"x\",\"tenant\":\"t\"}"};
+    static const char *const different[] = {"{\"text\":\"x\"}",
+                                            "{\"text\":\"y\"}",
+                                            "{\"text\":\"x\",\"title\":\"t\"}",
+                                            "{\"text\":\"x\",\"lang\":\"t\"}",
+                                            "{\"text\":\"x\",\"date\":\"2015\"}",
+                                            "{\"text\":\"x\",\"valid_from\":\"2015\"}",
+                                            "{\"text\":\"x\",\"a\":1}",
+                                            "{\"text\":\"x\",\"a\":[1]}",
+                                            "{\"text\":\"x\",\"a\":\"1\"}",
+                                            "{\"text\":\"x\",\"a\":true}",
+                                            "{\"text\":\"x\",\"b\":1}",
+                                            "{\"text\":\"x\",\"vector\":[1]}",
+                                            "{\"text\":\"x\",\"tenant\":\"t\"}"};
     enum { COUNT = sizeof different / sizeof different[0] };
     uint8_t hashes[COUNT][32], again[32];
 
     for (int i = 0; i < COUNT; i++) {
         hash_of(different[i], hashes[i]);
         for (int j = 0; j < i; j++)
-            CHECK_THAT(memcmp(hashes[i], hashes[j], 32) != 0, "%s and %s", different[i], different[j]);
+            CHECK_THAT(memcmp(hashes[i], hashes[j], 32) != 0, "%s and %s", different[i],
+                       different[j]);
     }
-    hash_of("  {\"_id\":\"z\", \"text\" : \"x\" }", again); /* the same content, written differently */
+    hash_of("  {\"_id\":\"z\", \"text\" : \"x\" }",
+            again); /* the same content, written differently */
     CHECK(memcmp(again, hashes[0], 32) == 0);
 }
 
 TEST(a_small_arena_is_said)
 {
-    struct sl_message message = {.topic = SL_VIEW("docs"), .key = SL_VIEW("k"),
-                                 .value = SL_VIEW("{\"text\":\"0123456789012345678901234567890123456789\"}")};
+    struct sl_message message = {
+        .topic = SL_VIEW("docs"),
+        .key = SL_VIEW("k"),
+        .value = SL_VIEW("{\"text\":\"0123456789012345678901234567890123456789\"}")};
     struct sl_arena *small = sl_arena_open(16);
 
-    CHECK(strcmp(reason(sl_decode(&message, &options, small, &doc, &decoded, &err)), "too_large") == 0);
+    CHECK(strcmp(reason(sl_decode(&message, &options, small, &doc, &decoded, &err)), "too_large") ==
+          0);
     sl_arena_close(small);
 }
 

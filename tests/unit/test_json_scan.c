@@ -91,8 +91,8 @@ TEST(B13_byte_order_mark)
 
 TEST(B14_numbers)
 {
-    static const char *const bad[] = {"0123", "1.", "+1", "-", "NaN", "Infinity", "-Infinity", ".5", "1e", "1e+",
-                                      "0x10", "--1", "1.e5", "-01"};
+    static const char *const bad[] = {"0123", "1.", "+1",  "-",    "NaN", "Infinity", "-Infinity",
+                                      ".5",   "1e", "1e+", "0x10", "--1", "1.e5",     "-01"};
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char json[40];
@@ -130,7 +130,8 @@ TEST(B17_depth)
         size_t size;
         char *json = nested(depths[i], &size);
         const char *reason = parse((struct sl_view){json, size});
-        CHECK_THAT(strcmp(reason, i == 0 ? "" : "too_deep") == 0, "depth %zu: '%s'", depths[i], reason);
+        CHECK_THAT(strcmp(reason, i == 0 ? "" : "too_deep") == 0, "depth %zu: '%s'", depths[i],
+                   reason);
         free(json);
     }
 }
@@ -180,11 +181,38 @@ TEST(B19_members)
 
 TEST(structure_that_is_broken)
 {
-    static const char *const bad[] = {"",     " ",       "{",       "[",        "[1",       "[1,",   "[1,]",
-                                      "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{'a':1}", "[1 2]",
-                                      "{\"a\" 1}", "]",   "}",       "[}",       "{]",       "tru",   "nul",
-                                      "\"abc",  "\"\\",    "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "{,}", "[,]", "{\"a\":}",
-                                      "// x", "{\"a\":1 /* */}", "True"};
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "{",
+                                      "[",
+                                      "[1",
+                                      "[1,",
+                                      "[1,]",
+                                      "{\"a\"",
+                                      "{\"a\":",
+                                      "{\"a\":1",
+                                      "{\"a\":1,}",
+                                      "{a:1}",
+                                      "{'a':1}",
+                                      "[1 2]",
+                                      "{\"a\" 1}",
+                                      "]",
+                                      "}",
+                                      "[}",
+                                      "{]",
+                                      "tru",
+                                      "nul",
+                                      "\"abc",
+                                      "\"\\",
+                                      "\"\\x\"",
+                                      "\"\\u12\"",
+                                      "\"\\u12g4\"",
+                                      "{,}",
+                                      "[,]",
+                                      "{\"a\":}",
+                                      "// x",
+                                      "{\"a\":1 /* */}",
+                                      "True"};
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CHECK_THAT(strcmp(parse(sl_view_of(bad[i])), "bad_json") == 0, "%s gave '%s'", bad[i],
@@ -204,7 +232,8 @@ TEST(refusals_name_the_byte)
 /* Whatever the scan lets through, cJSON must read too: cut and changed variants of a good text. */
 TEST(scan_and_parser_agree)
 {
-    static const char good[] = "{\"text\":\"a\\u00e9\",\"n\":[1,2.5,-3e2],\"o\":{\"t\":true,\"x\":null}}";
+    static const char good[] =
+        "{\"text\":\"a\\u00e9\",\"n\":[1,2.5,-3e2],\"o\":{\"t\":true,\"x\":null}}";
     char json[sizeof good];
 
     test_seed(7);
@@ -214,7 +243,8 @@ TEST(scan_and_parser_agree)
 
         memcpy(json, good, sizeof good);
         for (int change = 0; change < 2; change++)
-            json[test_random() % (sizeof good - 1)] = "{}[],:\"\\0123e.-+tfn \n"[test_random() % 20];
+            json[test_random() % (sizeof good - 1)] =
+                "{}[],:\"\\0123e.-+tfn \n"[test_random() % 20];
         if (sl_json_parse((struct sl_view){json, sizeof good - 1}, &root, &err) == SL_OK)
             cJSON_Delete(root);
         else

@@ -5,8 +5,8 @@
 
 #include <sluice/limits.h>
 
-/* The marked text without its marks; sentences joined by '|' again must give it back, white space at the
- * cuts aside. */
+/* The marked text without its marks; sentences joined by '|' again must give it back, white space
+ * at the cuts aside. */
 static void expect(int line, const char *marked)
 {
     struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
@@ -27,10 +27,12 @@ static void expect(int line, const char *marked)
             while (p[1] == ' ' || p[1] == '\n' || p[1] == '\r')
                 p++;
     }
-    if (sl_text_sentences((struct sl_view){text.data, text.size}, arena, &spans, &count, &err) != SL_OK)
+    if (sl_text_sentences((struct sl_view){text.data, text.size}, arena, &spans, &count, &err) !=
+        SL_OK)
         TEST_REPORT_("sentences:", "%s", err.message);
     for (uint32_t i = 0; i < count; i++)
-        sl_buffer_format(&found, "%s%.*s", i > 0 ? "|" : "", (int)(spans[i].byte_end - spans[i].byte_start),
+        sl_buffer_format(&found, "%s%.*s", i > 0 ? "|" : "",
+                         (int)(spans[i].byte_end - spans[i].byte_start),
                          text.data + spans[i].byte_start);
     CHECK_THAT(strcmp(found.data ? found.data : "", wanted.data ? wanted.data : "") == 0,
                "line %d\n  found    %s\n  expected %s", line, found.data, wanted.data);
@@ -150,7 +152,8 @@ TEST(lines)
 {
     CUTS("# Title|\nText follows here\nand goes on.| End.");
     CUTS("Intro:|\n- item one|\n- item two|\n* item three");
-    CUTS("The quick brown fox jumps over the lazy dog and then it\nran away from the big bad Wolf that was following it all\n"
+    CUTS("The quick brown fox jumps over the lazy dog and then it\nran away from the big bad Wolf "
+         "that was following it all\n"
          "day long.| New one.");
     CUTS("First para without a stop|\n\nSecond para");
     CUTS("제1조(목적) 이 법은 한다.|\n① 첫째 항은 이렇다|\n② 둘째 항은 저렇다");
@@ -173,7 +176,8 @@ static uint32_t count_of(const char *piece, size_t bytes)
     for (uint32_t i = 0; i < count; i++) {
         CHECK(spans[i].byte_start < spans[i].byte_end && spans[i].byte_end <= size);
         CHECK(i == 0 || spans[i].byte_start >= spans[i - 1].byte_end);
-        CHECK(sl_utf8_bad((struct sl_view){text + spans[i].byte_start, spans[i].byte_end - spans[i].byte_start}) ==
+        CHECK(sl_utf8_bad((struct sl_view){text + spans[i].byte_start,
+                                           spans[i].byte_end - spans[i].byte_start}) ==
               spans[i].byte_end - spans[i].byte_start);
         covered += spans[i].byte_end - spans[i].byte_start;
     }

@@ -25,8 +25,9 @@ static char *terms_of(struct sl_view text, const char *language, uint32_t *ret_l
             sum += terms[i].count;
             if (i > 0)
                 CHECK(memcmp(terms[i - 1].term.data, terms[i].term.data,
-                             terms[i].term.size < terms[i - 1].term.size ? terms[i].term.size
-                                                                         : terms[i - 1].term.size) <= 0);
+                             terms[i].term.size < terms[i - 1].term.size
+                                 ? terms[i].term.size
+                                 : terms[i - 1].term.size) <= 0);
         }
         CHECK(sum == *ret_length);
     }
@@ -39,8 +40,8 @@ static void gives(int line, const char *text, const char *language, const char *
     uint32_t length = 0;
     char *found = terms_of(sl_view_of(text), language, &length);
 
-    CHECK_THAT(strcmp(found == NULL ? "" : found, expected) == 0, "line %d: %s\n  found    %s\n  expected %s", line, text,
-               found, expected);
+    CHECK_THAT(strcmp(found == NULL ? "" : found, expected) == 0,
+               "line %d: %s\n  found    %s\n  expected %s", line, text, found, expected);
     free(found);
 }
 #define GIVES(text, expected)              gives(__LINE__, text, "en", expected)
@@ -62,8 +63,10 @@ TEST(forms_that_are_one)
 {
     GIVES("ﬁne ＦＵＬＬ Straße", "fine full strass");
     GIVES("café cafe\xCC\x81", "café*2");
-    GIVES("zero\xE2\x80\x8Bwidth so\xC2\xAD" "ft", "soft zerowidth"); /* U+200B and soft hyphen vanish */
-    GIVES("e\xE2\x80\xAEvil", "evil");                                 /* a bidi override hides nothing */
+    GIVES("zero\xE2\x80\x8Bwidth so\xC2\xAD"
+          "ft",
+          "soft zerowidth");           /* U+200B and soft hyphen vanish */
+    GIVES("e\xE2\x80\xAEvil", "evil"); /* a bidi override hides nothing */
 }
 
 TEST(numbers)
@@ -86,7 +89,8 @@ TEST(korean)
     GIVES_IN("ko", "2015년 12월", "12 12월 2015 2015년");
     GIVES_IN("ko", "제23조에서", "23 에서 제23조 조에");
     GIVES_IN("ko", "policies를", "polici policies");
-    GIVES_IN("ko", "\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB\xE1\x84\x80\xE1\x85\xAE\xE1\x86\xA8", "한국 한국_"); /* jamo */
+    GIVES_IN("ko", "\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB\xE1\x84\x80\xE1\x85\xAE\xE1\x86\xA8",
+             "한국 한국_"); /* jamo */
 }
 
 TEST(a_question_meets_its_text_whatever_the_particle)
@@ -111,13 +115,17 @@ TEST(language_is_guessed)
     CHECK(strcmp(sl_text_language(SL_VIEW("2015 !!")), "en") == 0);
     CHECK(strcmp(sl_text_language(SL_VIEW("The rate was raised by the board.")), "en") == 0);
     CHECK(strcmp(sl_text_language(SL_VIEW("이 법은 근로조건의 기준을 정한다.")), "ko") == 0);
-    CHECK(strcmp(sl_text_language(SL_VIEW("FOMC는 금리를 인상했다 (federal funds rate)")), "ko") == 0);
+    CHECK(strcmp(sl_text_language(SL_VIEW("FOMC는 금리를 인상했다 (federal funds rate)")), "ko") ==
+          0);
     CHECK(strcmp(sl_text_language(SL_VIEW("これは日本語の文章です")), "ja") == 0);
     CHECK(strcmp(sl_text_language(SL_VIEW("这是一个中文句子")), "zh") == 0);
     CHECK(strcmp(sl_text_language(SL_VIEW("Это предложение на русском языке")), "ru") == 0);
-    CHECK(strcmp(sl_text_language(SL_VIEW("Der Hund und die Katze sind nicht im Haus.")), "de") == 0);
-    CHECK(strcmp(sl_text_language(SL_VIEW("Le chat est dans la maison avec les enfants.")), "fr") == 0);
-    CHECK(strcmp(sl_text_language(SL_VIEW("El perro no está en la casa de los niños.")), "es") == 0);
+    CHECK(strcmp(sl_text_language(SL_VIEW("Der Hund und die Katze sind nicht im Haus.")), "de") ==
+          0);
+    CHECK(strcmp(sl_text_language(SL_VIEW("Le chat est dans la maison avec les enfants.")), "fr") ==
+          0);
+    CHECK(strcmp(sl_text_language(SL_VIEW("El perro no está en la casa de los niños.")), "es") ==
+          0);
 }
 
 TEST(long_terms_are_shortened_and_stay_different)
@@ -142,7 +150,8 @@ TEST(long_terms_are_shortened_and_stay_different)
 /* Quadratic work would take minutes here; the test's time limit is the judge. */
 TEST(hostile_texts_take_linear_time)
 {
-    static const char *const pieces[] = {"x", "\xCC\x81\xCC\xA3", "가", "東", "a가", "\xEF\xB7\xBA", ".", "1.", "'"};
+    static const char *const pieces[] = {
+        "x", "\xCC\x81\xCC\xA3", "가", "東", "a가", "\xEF\xB7\xBA", ".", "1.", "'"};
     uint32_t length;
 
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
@@ -161,7 +170,8 @@ static void *terms_in_thread(void *argument)
     uint32_t length;
 
     for (int i = 0; i < 50; i++) {
-        char *found = terms_of(SL_VIEW("The rates rose; 금리는 올랐다. Die Zinsen stiegen."), NULL, &length);
+        char *found =
+            terms_of(SL_VIEW("The rates rose; 금리는 올랐다. Die Zinsen stiegen."), NULL, &length);
         if (strcmp(found, argument) != 0)
             return argument;
         free(found);
@@ -172,7 +182,8 @@ static void *terms_in_thread(void *argument)
 TEST(threads_give_the_same)
 {
     uint32_t length;
-    char *expected = terms_of(SL_VIEW("The rates rose; 금리는 올랐다. Die Zinsen stiegen."), NULL, &length);
+    char *expected =
+        terms_of(SL_VIEW("The rates rose; 금리는 올랐다. Die Zinsen stiegen."), NULL, &length);
     pthread_t threads[4];
     void *differs;
 
@@ -192,9 +203,10 @@ TEST(a_full_arena_is_said)
     uint32_t count, length;
     struct sl_error err;
 
-    CHECK(sl_text_terms(SL_VIEW("one two three four five six seven eight nine ten eleven twelve thirteen "
-                                "fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty"),
-                        "en", arena, &terms, &count, &length, &err) == SL_REJECT);
+    CHECK(sl_text_terms(
+              SL_VIEW("one two three four five six seven eight nine ten eleven twelve thirteen "
+                      "fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty"),
+              "en", arena, &terms, &count, &length, &err) == SL_REJECT);
     CHECK(strcmp(err.reason, "too_large") == 0);
     sl_arena_close(arena);
 }

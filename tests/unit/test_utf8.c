@@ -26,14 +26,14 @@ TEST(utf8_refuses_and_says_where)
 {
     CHECK(BAD_AT("\xFF\xFE") == 0);
     CHECK(BAD_AT("abc\x80") == 3);
-    CHECK(BAD_AT("12345678\xC0\x80") == 8);     /* overlong NUL */
-    CHECK(BAD_AT("\xC1\xBF") == 0);             /* overlong */
-    CHECK(BAD_AT("\xE0\x9F\xBF") == 0);         /* overlong */
-    CHECK(BAD_AT("\xF0\x8F\xBF\xBF") == 0);     /* overlong */
-    CHECK(BAD_AT("x\xED\xA0\x80") == 1);        /* surrogate (CESU-8) */
-    CHECK(BAD_AT("\xF4\x90\x80\x80") == 0);     /* above U+10FFFF */
+    CHECK(BAD_AT("12345678\xC0\x80") == 8); /* overlong NUL */
+    CHECK(BAD_AT("\xC1\xBF") == 0);         /* overlong */
+    CHECK(BAD_AT("\xE0\x9F\xBF") == 0);     /* overlong */
+    CHECK(BAD_AT("\xF0\x8F\xBF\xBF") == 0); /* overlong */
+    CHECK(BAD_AT("x\xED\xA0\x80") == 1);    /* surrogate (CESU-8) */
+    CHECK(BAD_AT("\xF4\x90\x80\x80") == 0); /* above U+10FFFF */
     CHECK(BAD_AT("\xF5\x80\x80\x80") == 0);
-    CHECK(BAD_AT("ab\xE2\x82") == 2);           /* cut short */
+    CHECK(BAD_AT("ab\xE2\x82") == 2); /* cut short */
     CHECK(BAD_AT("\xE2\x82\x28") == 0);
 }
 
@@ -79,8 +79,10 @@ TEST(utf8_floor_never_cuts)
 
 TEST(grapheme_floor_keeps_marks_with_their_letter)
 {
-    struct sl_view accent = SL_VIEW("abe\xCC\x81" "c"); /* e + combining acute */
-    struct sl_view family = SL_VIEW("x\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7y"); /* woman ZWJ girl */
+    struct sl_view accent = SL_VIEW("abe\xCC\x81"
+                                    "c"); /* e + combining acute */
+    struct sl_view family =
+        SL_VIEW("x\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7y"); /* woman ZWJ girl */
 
     CHECK(sl_grapheme_floor(accent, 0, 3) == 2);
     CHECK(sl_grapheme_floor(accent, 0, 4) == 2);

@@ -34,7 +34,8 @@ struct result {
     uint32_t count;
 };
 
-static struct result cut(struct sl_document document, uint32_t words, const struct sl_embedder *embedder)
+static struct result cut(struct sl_document document, uint32_t words,
+                         const struct sl_embedder *embedder)
 {
     struct result r = {.document = document};
     struct sl_chunk_options options = {words, 0, true};
@@ -78,9 +79,10 @@ static void check_windows(const struct result *r, const struct sl_embedder *embe
             CHECK(w == 0 || window->byte_start >= chunk->windows[w - 1].byte_end);
             CHECK(sl_utf8_floor(text, window->byte_start) == window->byte_start);
             CHECK(sl_utf8_floor(text, window->byte_end) == window->byte_end);
-            whole = sl_chunk_text(&r->document, chunk, prefix, window->byte_start, window->byte_end, arena);
-            CHECK_THAT(embedder->ops->count_tokens(embedder, whole) <= embedder->token_limit, "%u tokens",
-                       embedder->ops->count_tokens(embedder, whole));
+            whole = sl_chunk_text(&r->document, chunk, prefix, window->byte_start, window->byte_end,
+                                  arena);
+            CHECK_THAT(embedder->ops->count_tokens(embedder, whole) <= embedder->token_limit,
+                       "%u tokens", embedder->ops->count_tokens(embedder, whole));
             sl_sha256(whole, digest);
             CHECK(memcmp(digest, window->hash, SL_HASH_BYTES) == 0);
         }
@@ -93,7 +95,9 @@ static void check_windows(const struct result *r, const struct sl_embedder *embe
 TEST(a_chunk_that_fits_is_one_window)
 {
     struct sl_embedder *embedder = fake_embedder_open(8, 50);
-    struct result r = cut((struct sl_document){.text = SL_VIEW("One two. Three four."), .title = SL_VIEW("T")}, 220, embedder);
+    struct result r =
+        cut((struct sl_document){.text = SL_VIEW("One two. Three four."), .title = SL_VIEW("T")},
+            220, embedder);
 
     REQUIRE(r.count == 1 && r.chunks[0].window_count == 1);
     CHECK(r.chunks[0].windows[0].byte_start == 0 && r.chunks[0].windows[0].byte_end == 20);
@@ -109,7 +113,8 @@ TEST(sentences_are_shared_out_evenly)
 
     for (int i = 0; i < 9; i++)
         sl_buffer_format(&text, "Sentence number %d of the text is this one here. ", i);
-    r = cut((struct sl_document){.text = {text.data, text.size}, .title = SL_VIEW("Two words")}, 220, embedder);
+    r = cut((struct sl_document){.text = {text.data, text.size}, .title = SL_VIEW("Two words")},
+            220, embedder);
     REQUIRE(r.count == 1);
     check_windows(&r, embedder);
     REQUIRE(r.chunks[0].window_count == 3); /* 90 tokens: three of three sentences, not 4 + 4 + 1 */
@@ -124,13 +129,18 @@ TEST(long_sentences_are_cut_at_words_and_words_at_characters)
 {
     struct sl_embedder bytes = {.ops = &byte_ops, .dim = 8, .token_limit = 40};
     struct sl_embedder *words = fake_embedder_open(8, 7);
-    struct result r = cut((struct sl_document){.text = SL_VIEW("one two three four five six seven eight nine ten eleven")}, 220, words);
+    struct result r =
+        cut((struct sl_document){.text = SL_VIEW(
+                                     "one two three four five six seven eight nine ten eleven")},
+            220, words);
 
     check_windows(&r, words);
     CHECK(r.chunks[0].window_count == 2);
-    r = cut((struct sl_document){.text = SL_VIEW("대한민국헌법은대한국민의유구한역사와전통에빛나는법이다 짧은 말 "
-                                                 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz end.")},
-            220, &bytes);
+    r = cut(
+        (struct sl_document){
+            .text = SL_VIEW("대한민국헌법은대한국민의유구한역사와전통에빛나는법이다 짧은 말 "
+                            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz end.")},
+        220, &bytes);
     check_windows(&r, &bytes);
     CHECK(r.chunks[0].window_count >= 4);
     sl_embedder_close(words);
@@ -139,8 +149,9 @@ TEST(long_sentences_are_cut_at_words_and_words_at_characters)
 TEST(a_long_prefix_leaves_half)
 {
     struct sl_embedder bytes = {.ops = &byte_ops, .dim = 8, .token_limit = 40};
-    struct sl_document document = {.text = SL_VIEW("Body text. More of it follows here and now."),
-                                   .title = SL_VIEW("한국어로 된 아주 긴 제목이라서 다 들어가지 않는다 정말로")};
+    struct sl_document document = {
+        .text = SL_VIEW("Body text. More of it follows here and now."),
+        .title = SL_VIEW("한국어로 된 아주 긴 제목이라서 다 들어가지 않는다 정말로")};
     struct result r = cut(document, 220, &bytes);
     struct sl_view prefix = sl_chunk_window_prefix(&r.document, &r.chunks[0], &bytes, arena);
 
@@ -182,7 +193,8 @@ TEST(boilerplate_is_not_embedded)
     for (uint32_t c = 0; c < r.count; c++)
         for (uint32_t w = 0; w < r.chunks[c].window_count; w++) {
             const struct sl_window *window = &r.chunks[c].windows[w];
-            struct sl_view whole = sl_chunk_text(&r.document, &r.chunks[c], SL_VIEW(""), window->byte_start, window->byte_end, arena);
+            struct sl_view whole = sl_chunk_text(&r.document, &r.chunks[c], SL_VIEW(""),
+                                                 window->byte_start, window->byte_end, arena);
             CHECK(memmem(whole.data, whole.size, "Confidential", 12) == NULL);
             spanning += whole.size < window->byte_end - window->byte_start;
         }
@@ -193,7 +205,10 @@ TEST(boilerplate_is_not_embedded)
 
 TEST(random_texts)
 {
-    static const char *const pieces[] = {"word ", "Another. ", "\n\n", "한국어는갔다 ", "東京", "é", "😀", "longwordlongwordlongwordlongword ", "? ", "1. "};
+    static const char *const pieces[] = {
+        "word ", "Another. ", "\n\n", "한국어는갔다 ",
+        "東京",  "é",         "😀",    "longwordlongwordlongwordlongword ",
+        "? ",    "1. "};
     struct sl_embedder bytes = {.ops = &byte_ops, .dim = 8, .token_limit = 24};
 
     test_seed(11);
@@ -205,7 +220,9 @@ TEST(random_texts)
             const char *piece = pieces[test_random() % (sizeof pieces / sizeof pieces[0])];
             sl_buffer_add(&text, piece, strlen(piece));
         }
-        struct result r = cut((struct sl_document){.text = {text.data, text.size}, .title = SL_VIEW("Ti tle")}, 60, &bytes);
+        struct result r =
+            cut((struct sl_document){.text = {text.data, text.size}, .title = SL_VIEW("Ti tle")},
+                60, &bytes);
         check_windows(&r, &bytes);
         sl_buffer_fini(&text);
     }
