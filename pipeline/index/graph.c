@@ -1,0 +1,346 @@
+/*
+ * graph.c -- the graph's memory: slots, link lists, slabs of vectors.
+ *
+ * The arrays are as long as the map could ever need, reserved as address space and made usable from the
+ * front: they never move, so a walker needs no second look at a base pointer. Links of level 0 lie flat,
+ * one record a slot; the levels above concern one slot in m and are allocated one by one.
+ *
+ * Vectors of a slab are read where LMDB mapped them. A slab that changes is copied to the heap first and
+ * written back as a whole later; so a free slot is used again only in a slab that is on the heap anyway,
+ * or one with a fifth of its slots free, which bounds both the bytes written and the space lost.
+ */
+#include "index/graph.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define REGION_STEP (1u << 20)
+
+static bool region_reserve(struct sl_region *region, size_t bytes)
+{
+    void *base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (base == MAP_FAILED)
+        return false;
+    *region = (struct sl_region){base, 0, bytes};
+    return true;
+}
+
+static bool region_grow(struct sl_region *region, size_t bytes)
+{
+    size_t wanted;
+
+    if (bytes <= region->usable)
+        return true;
+    wanted = (bytes + bytes / 8 + REGION_STEP) & ~(size_t)(REGION_STEP - 1);
+    if (wanted > region->reserved)
+        wanted = region->reserved;
+    if (bytes > wanted || mprotect(region->base, wanted, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    region->usable = wanted;
+    return true;
+}
+
+static void region_free(struct sl_region *region)
+{
+    if (region->base != NULL)
+        (void)munmap(region->base, region->reserved);
+}
+
+static bool reserve_all(struct sl_graph *graph)
+{
+    size_t slots = graph->slot_max, slabs = (slots >> graph->slab_shift) + 1;
+    size_t link_slabs = slots / graph->link_slab_slots + 1;
+
+    if (!region_reserve(&graph->links_region, slots * (1 + 2 * graph->m) * sizeof(uint32_t)) ||
+        !region_reserve(&graph->slots_region, slots * sizeof(struct sl_slot)) ||
+        !region_reserve(&graph->upper_region, slots * sizeof(uint32_t *)) ||
+        !region_reserve(&graph->slabs_region, slabs * sizeof(float *)) ||
+        !region_reserve(&graph->checked_region, slabs) ||
+        !region_reserve(&graph->vector_slab_region, slabs * sizeof(struct sl_slab)) ||
+        !region_reserve(&graph->link_slab_region, link_slabs * sizeof(struct sl_slab)))
+        return false;
+    graph->links = (uint32_t *)(void *)graph->links_region.base;
+    graph->slots = (struct sl_slot *)(void *)graph->slots_region.base;
+    graph->upper = (uint32_t **)(void *)graph->upper_region.base;
+    graph->slabs = (float **)(void *)graph->slabs_region.base;
+    graph->checked = (_Atomic uint8_t *)(void *)graph->checked_region.base;
+    graph->vector_slabs = (struct sl_slab *)(void *)graph->vector_slab_region.base;
+    graph->link_slabs = (struct sl_slab *)(void *)graph->link_slab_region.base;
+    return true;
+}
+
+struct sl_graph *sl_graph_new(const struct sl_format *format, uint32_t ef_construction,
+                              uint64_t map_bytes)
+{
+    struct sl_graph *graph = calloc(1, sizeof *graph);
+    pthread_rwlockattr_t attributes;
+    uint64_t slots;
+
+    if (graph == NULL)
+        return NULL;
+    atomic_init(&graph->references, 1);
+    graph->dim = format->dim;
+    graph->floats = (format->dim + SL_VECTOR_FLOATS - 1) / SL_VECTOR_FLOATS * SL_VECTOR_FLOATS;
+    graph->m = format->m;
+    graph->metric = (enum sl_metric)format->metric;
+    graph->ef_construction = ef_construction;
+    graph->distance = sl_distance_choose(graph->metric);
+    graph->level_factor = 1.0 / log((double)(format->m > 1 ? format->m : 2));
+    graph->entry = graph->root = graph->leaving = SL_SLOT_NONE;
+    while (((size_t)2 << graph->slab_shift) * graph->floats * sizeof(float) <= (1u << 20))
+        graph->slab_shift++;
+    /* the most records of (4 + 2 m) numbers that fit nine pages */
+    graph->link_slab_slots =
+        (9 * 4096 - 16 - SL_SLAB_HEADER) / ((4 + 2 * graph->m) * (uint32_t)sizeof(uint32_t));
+    slots = map_bytes / (graph->floats * sizeof(float)) + (2u << graph->slab_shift);
+    graph->slot_max = slots < SL_SLOT_NONE - 1 ? (uint32_t)slots : SL_SLOT_NONE - 1;
+    (void)pthread_rwlockattr_init(&attributes);
+    (void)pthread_rwlockattr_setkind_np(&attributes,
+                                        PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    (void)pthread_rwlock_init(&graph->lock, &attributes);
+    (void)pthread_rwlockattr_destroy(&attributes);
+    (void)pthread_mutex_init(&graph->walks_lock, NULL);
+    graph->arrivals = calloc(SL_ARRIVALS, sizeof *graph->arrivals);
+    if (graph->arrivals == NULL || !reserve_all(graph))
+        return sl_graph_drop(graph);
+    return graph;
+}
+
+struct sl_graph *sl_graph_take(struct sl_graph *graph)
+{
+    if (graph != NULL)
+        atomic_fetch_add(&graph->references, 1);
+    return graph;
+}
+
+static void free_walks(struct sl_graph *graph)
+{
+    while (graph->walks != NULL) {
+        struct sl_walk *walk = graph->walks;
+        graph->walks = walk->next;
+        free(walk->seen);
+        free(walk->pool);
+        free(walk->results);
+        free(walk->query);
+        free(walk);
+    }
+}
+
+struct sl_graph *sl_graph_drop(struct sl_graph *graph)
+{
+    if (graph == NULL || atomic_fetch_sub(&graph->references, 1) > 1)
+        return NULL;
+    for (uint32_t slot = 0; slot < graph->slot_end; slot++)
+        free(graph->upper[slot]);
+    for (uint32_t slab = 0; slab < sl_graph_slabs(graph); slab++)
+        if (graph->vector_slabs[slab].on_heap)
+            free(graph->slabs[slab]);
+    free_walks(graph);
+    region_free(&graph->links_region);
+    region_free(&graph->slots_region);
+    region_free(&graph->upper_region);
+    region_free(&graph->slabs_region);
+    region_free(&graph->checked_region);
+    region_free(&graph->vector_slab_region);
+    region_free(&graph->link_slab_region);
+    free(graph->edits.list);
+    free(graph->edits.table);
+    free(graph->dirty);
+    free(graph->limbo);
+    free(graph->arrivals);
+    (void)pthread_rwlock_destroy(&graph->lock);
+    (void)pthread_mutex_destroy(&graph->walks_lock);
+    free(graph);
+    return NULL;
+}
+
+uint32_t sl_graph_slabs(const struct sl_graph *graph)
+{
+    return (graph->slot_end + (1u << graph->slab_shift) - 1) >> graph->slab_shift;
+}
+
+uint32_t sl_graph_link_slabs(const struct sl_graph *graph)
+{
+    return (graph->slot_end + graph->link_slab_slots - 1) / graph->link_slab_slots;
+}
+
+bool sl_graph_grow(struct sl_graph *graph, uint32_t slot_end)
+{
+    size_t slabs = (slot_end >> graph->slab_shift) + 1;
+    size_t link_slabs = slot_end / graph->link_slab_slots + 1;
+
+    return slot_end <= graph->slot_max &&
+           region_grow(&graph->links_region,
+                       (size_t)slot_end * (1 + 2 * graph->m) * sizeof(uint32_t)) &&
+           region_grow(&graph->slots_region, (size_t)slot_end * sizeof(struct sl_slot)) &&
+           region_grow(&graph->upper_region, (size_t)slot_end * sizeof(uint32_t *)) &&
+           region_grow(&graph->slabs_region, slabs * sizeof(float *)) &&
+           region_grow(&graph->checked_region, slabs) &&
+           region_grow(&graph->vector_slab_region, slabs * sizeof(struct sl_slab)) &&
+           region_grow(&graph->link_slab_region, link_slabs * sizeof(struct sl_slab));
+}
+
+/* ------------------------------------------------------------------------------------- slabs */
+
+static size_t slab_bytes(const struct sl_graph *graph)
+{
+    return ((size_t)graph->floats * sizeof(float)) << graph->slab_shift;
+}
+
+bool sl_graph_check_slab(struct sl_graph *graph, uint32_t slab)
+{
+    size_t value = SL_STORE_SLAB_BYTES(SL_SLAB_HEADER + slab_bytes(graph));
+    struct sl_key key = sl_key_number(slab);
+    const char *payload = (const char *)graph->slabs[slab] - (SL_SLAB_HEADER - 4);
+    bool intact = sl_record_intact(sl_key_view(&key), (struct sl_view){payload, value - 4});
+
+    if (!intact)
+        atomic_store(&graph->damaged, slab + 1);
+    atomic_store_explicit(&graph->checked[slab], 1, memory_order_release);
+    return intact;
+}
+
+void sl_graph_slab_place(struct sl_graph *graph, uint32_t slab, float *vectors, bool on_heap)
+{
+    graph->slabs[slab] = vectors;
+    graph->vector_slabs[slab].on_heap = on_heap;
+}
+
+float *sl_graph_slab_edit(struct sl_graph *graph, uint32_t slab)
+{
+    size_t bytes = slab_bytes(graph);
+    float *copy;
+
+    if (graph->vector_slabs[slab].on_heap)
+        return graph->slabs[slab];
+    copy = aligned_alloc(64, bytes);
+    if (copy == NULL)
+        return NULL;
+    if (graph->slabs[slab] != NULL) {
+        if (!graph->checked[slab] && !sl_graph_check_slab(graph, slab)) {
+            free(copy);
+            return NULL;
+        }
+        memcpy(copy, graph->slabs[slab], bytes);
+    } else {
+        memset(copy, 0, bytes);
+    }
+    (void)pthread_rwlock_wrlock(&graph->lock);
+    graph->slabs[slab] = copy;
+    graph->vector_slabs[slab].on_heap = true;
+    graph->checked[slab] = 1;
+    (void)pthread_rwlock_unlock(&graph->lock);
+    return copy;
+}
+
+/* ------------------------------------------------------------------------------------- slots */
+
+/* The next free slot of the slab at `alloc_slab`, from alloc_next on. */
+static uint32_t next_free(struct sl_graph *graph)
+{
+    uint64_t end = (uint64_t)(graph->alloc_slab + 1) << graph->slab_shift;
+
+    for (; graph->alloc_next < end && graph->alloc_next < graph->slot_end; graph->alloc_next++)
+        if (graph->slots[graph->alloc_next].state == SL_SLOT_FREE)
+            return graph->alloc_next++;
+    return SL_SLOT_NONE;
+}
+
+/* A slab with free slots worth rewriting it for; the one with most of them. */
+static bool choose_slab(struct sl_graph *graph)
+{
+    uint32_t worth = (1u << graph->slab_shift) / 5 + 1, best = 0;
+
+    for (uint32_t slab = 0; slab < sl_graph_slabs(graph); slab++) {
+        const struct sl_slab *s = &graph->vector_slabs[slab];
+        if (s->free > best && (s->on_heap || s->free >= worth)) {
+            best = s->free;
+            graph->alloc_slab = slab;
+        }
+    }
+    graph->alloc_next = graph->alloc_slab << graph->slab_shift;
+    return best > 0;
+}
+
+uint32_t sl_graph_slot_alloc(struct sl_graph *graph)
+{
+    uint32_t slot = next_free(graph);
+
+    if (slot == SL_SLOT_NONE && choose_slab(graph))
+        slot = next_free(graph);
+    if (slot == SL_SLOT_NONE) {
+        slot = graph->slot_end;
+        if (!sl_graph_grow(graph, slot + 1))
+            return SL_SLOT_NONE;
+        graph->slot_end++;
+        graph->alloc_slab = slot >> graph->slab_shift;
+        graph->alloc_next = slot + 1;
+    } else {
+        graph->vector_slabs[slot >> graph->slab_shift].free--;
+    }
+    if (sl_graph_slab_edit(graph, slot >> graph->slab_shift) == NULL)
+        return SL_SLOT_NONE;
+    return slot;
+}
+
+bool sl_graph_upper_make(struct sl_graph *graph, uint32_t slot, uint32_t level)
+{
+    uint32_t *lists = NULL;
+
+    if (level > 0) {
+        lists = calloc((size_t)level * (1 + graph->m), sizeof *lists);
+        if (lists == NULL)
+            return false;
+    }
+    free(graph->upper[slot]);
+    graph->upper[slot] = lists;
+    graph->slots[slot].level = (uint8_t)level;
+    return true;
+}
+
+void sl_graph_reclaim(struct sl_graph *graph, uint64_t epoch_oldest)
+{
+    uint32_t oldest = sl_graph_epoch(graph, epoch_oldest), kept = 0;
+
+    (void)pthread_rwlock_wrlock(&graph->lock);
+    for (uint32_t i = 0; i < graph->limbo_count; i++) {
+        uint32_t slot = graph->limbo[i];
+        if (graph->slots[slot].death > oldest) {
+            graph->limbo[kept++] = slot;
+            continue;
+        }
+        graph->slots[slot].state = SL_SLOT_FREE;
+        graph->vector_slabs[slot >> graph->slab_shift].free++;
+    }
+    graph->limbo_count = kept;
+    (void)pthread_rwlock_unlock(&graph->lock);
+}
+
+bool sl_graph_mark(struct sl_graph *graph, uint32_t slot)
+{
+    if (graph->slots[slot].dirty)
+        return true;
+    if (graph->dirty_count == graph->dirty_capacity) {
+        uint32_t capacity = graph->dirty_capacity * 2 + 256;
+        uint32_t *list = realloc(graph->dirty, capacity * sizeof *list);
+        if (list == NULL)
+            return false;
+        graph->dirty = list;
+        graph->dirty_capacity = capacity;
+    }
+    graph->slots[slot].dirty = 1;
+    graph->dirty[graph->dirty_count++] = slot;
+    return true;
+}
+
+uint32_t sl_graph_epoch(const struct sl_graph *graph, uint64_t epoch)
+{
+    return epoch <= graph->epoch_base ? 0 : (uint32_t)(epoch - graph->epoch_base);
+}
+
+size_t sl_graph_bytes(const struct sl_graph *graph)
+{
+    return graph->links_region.usable + graph->slots_region.usable + graph->upper_region.usable;
+}

@@ -1,0 +1,280 @@
+/*
+ * graph.h -- the HNSW graph in RAM. Shared by the files of pipeline/index that read or change it.
+ *
+ *     slot      the place of one vector: a number that never moves while the vector lives.
+ *     slab      2^k vectors side by side: in LMDB's map, or on the heap while it changes.
+ *     limbo     a removed slot that an open snapshot may still return: out of the graph, vector kept.
+ *     tree      every live slot but the root names one of its level 0 neighbours as its parent. Tree edges
+ *               are never pruned, so the level 0 graph is connected, always: no vector is unreachable.
+ *
+ * One thread writes. It works on copies (edits) and holds the lock only to put them in place; walkers hold
+ * it shared. What a walker meets may be newer than its snapshot, so results are asked for their epochs.
+ */
+#ifndef SLUICE_GRAPH_H
+#define SLUICE_GRAPH_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "index/distance.h"
+#include "index/format.h"
+#include "index/store.h"
+
+#define SL_LEVEL_MAX        15u
+#define SL_ALPHA            1.2f
+#define SL_EPOCH_NEVER      UINT32_MAX
+#define SL_SLAB_HEADER      48u /* of a value, checksum included; LMDB's page header makes it 64 */
+
+enum sl_slot_state { SL_SLOT_FREE = 0, SL_SLOT_LIVE, SL_SLOT_LIMBO };
+
+struct sl_slot {
+    uint32_t chunk;
+    uint32_t document;
+    uint32_t parent; /* SL_SLOT_NONE: the root */
+    uint32_t birth;  /* commits since the graph was loaded */
+    uint32_t death;
+    uint16_t generation; /* grows when the slot is used again */
+    uint16_t depth;      /* about how far from the root: a hint only */
+    uint8_t level;
+    uint8_t state;
+    uint8_t dirty;  /* changed in this batch       */
+    uint8_t fresh;  /* its vector is of this batch */
+    uint8_t orphan;
+};
+
+struct sl_near {
+    float distance;
+    uint32_t slot;
+};
+
+/* Memory reserved once and filled from the front, so that it never moves. */
+struct sl_region {
+    char *base;
+    size_t usable;
+    size_t reserved;
+};
+
+/* One slab of vectors or of links, as its owner, the writer, sees it. */
+struct sl_slab {
+    uint64_t dirty_since; /* commit of the oldest change not in the slab on disk; 0 = none */
+    uint32_t free;        /* vector slabs: slots below slot_end in no use */
+    bool on_heap;
+    bool written; /* in this batch */
+};
+
+/* A changed list, not yet in place. Level 0 carries the slot's parent. */
+struct sl_edit {
+    uint32_t slot;
+    uint32_t level;
+    uint32_t parent;
+    uint32_t count;
+    uint32_t links[2 * SL_M_MAX + 1];
+};
+
+struct sl_edits {
+    struct sl_edit *list;
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t *table; /* hash of (slot, level) -> index + 1 */
+    uint32_t table_size;
+    bool failed; /* out of memory: the batch must end */
+};
+
+/* What one walk needs, kept for the next one. */
+struct sl_walk {
+    struct sl_walk *next;
+    uint16_t *seen;
+    uint32_t seen_slots;
+    uint16_t epoch;
+    struct sl_near *pool;
+    uint32_t pool_size;
+    uint32_t pool_capacity;
+    struct sl_near *results;
+    uint32_t result_count;
+    float *query; /* padded, aligned */
+    uint64_t distances;
+    uint64_t visited;
+};
+
+struct sl_graph {
+    atomic_uint references;
+    uint32_t dim;
+    uint32_t floats; /* padded */
+    uint32_t m;
+    enum sl_metric metric;
+    uint32_t ef_construction;
+    sl_distance_fn distance;
+    double level_factor;
+
+    pthread_rwlock_t lock;
+    uint64_t epoch_base; /* the commit it was loaded from */
+    uint32_t slot_end;
+    uint32_t slot_max;
+    uint32_t entry;
+    uint32_t root;
+    uint32_t live;
+    uint32_t orphans; /* live slots without parent but for the root: 0, or reachability is lost */
+    struct sl_region links_region, slots_region, upper_region, slabs_region, checked_region;
+    uint32_t *links;        /* per slot: count, 2 m links */
+    struct sl_slot *slots;
+    uint32_t **upper;       /* per slot: NULL, or per level from 1: count, m links */
+    float **slabs;          /* in the map these are read only */
+    _Atomic uint8_t *checked; /* the slab's checksum has been compared */
+    atomic_uint damaged;    /* slab + 1 that failed it */
+    uint32_t slab_shift;
+    uint32_t *limbo;
+    uint32_t limbo_count;
+    uint32_t limbo_capacity;
+
+    pthread_mutex_t walks_lock;
+    struct sl_walk *walks;
+
+    /* the writer's own */
+    struct sl_region vector_slab_region, link_slab_region;
+    struct sl_slab *vector_slabs;
+    struct sl_slab *link_slabs;
+    uint32_t link_slab_slots;
+    uint32_t alloc_slab;
+    uint32_t alloc_next;
+    struct sl_edits edits;
+    uint32_t *dirty;
+    uint32_t dirty_count;
+    uint32_t dirty_capacity;
+    uint32_t leaving;   /* the slot being removed, else SL_SLOT_NONE */
+    uint32_t *arrivals; /* ring of the slots inserted last */
+    uint64_t arrival_count;
+    uint64_t visits; /* lists read and vectors compared by changes: how local they are */
+};
+
+#define SL_ARRIVALS 512u
+
+static inline uint32_t sl_graph_cap(const struct sl_graph *graph, uint32_t level)
+{
+    return level == 0 ? 2 * graph->m : graph->m;
+}
+
+static inline uint32_t *sl_graph_list(const struct sl_graph *graph, uint32_t slot, uint32_t level)
+{
+    if (level == 0)
+        return graph->links + (size_t)slot * (1 + 2 * graph->m);
+    return graph->upper[slot] + (size_t)(level - 1) * (1 + graph->m);
+}
+
+bool sl_graph_check_slab(struct sl_graph *graph, uint32_t slab);
+
+static inline const float *sl_graph_vector(struct sl_graph *graph, uint32_t slot)
+{
+    uint32_t slab = slot >> graph->slab_shift;
+
+    if (__builtin_expect(!atomic_load_explicit(&graph->checked[slab], memory_order_acquire), 0))
+        (void)sl_graph_check_slab(graph, slab);
+    return graph->slabs[slab] +
+           (size_t)(slot & ((1u << graph->slab_shift) - 1)) * graph->floats;
+}
+
+static inline bool sl_slot_visible(const struct sl_slot *slot, uint32_t epoch)
+{
+    return slot->state != SL_SLOT_FREE && slot->birth <= epoch && epoch < slot->death;
+}
+
+/* graph.c: the arrays, slots and slabs */
+struct sl_graph *sl_graph_new(const struct sl_format *format, uint32_t ef_construction,
+                              uint64_t map_bytes);
+struct sl_graph *sl_graph_take(struct sl_graph *graph); /* one more owner */
+struct sl_graph *sl_graph_drop(struct sl_graph *graph); /* one less; the last frees it */
+bool sl_graph_grow(struct sl_graph *graph, uint32_t slot_end);
+uint32_t sl_graph_slabs(const struct sl_graph *graph);      /* vector slabs in use */
+uint32_t sl_graph_link_slabs(const struct sl_graph *graph); /* link slabs in use   */
+/* A slot for a new vector, on the heap from here on; SL_SLOT_NONE: out of memory. Writer only. */
+uint32_t sl_graph_slot_alloc(struct sl_graph *graph);
+/* The slab on the heap, copied there if need be. Writer only. */
+float *sl_graph_slab_edit(struct sl_graph *graph, uint32_t slab);
+void sl_graph_slab_place(struct sl_graph *graph, uint32_t slab, float *vectors, bool on_heap);
+/* Upper lists for a slot of this level, all empty. false: out of memory */
+bool sl_graph_upper_make(struct sl_graph *graph, uint32_t slot, uint32_t level);
+/* Slots in limbo that no snapshot of `epoch_oldest` or later can see become free. */
+void sl_graph_reclaim(struct sl_graph *graph, uint64_t epoch_oldest);
+bool sl_graph_mark(struct sl_graph *graph, uint32_t slot); /* dirty; false: out of memory */
+uint32_t sl_graph_epoch(const struct sl_graph *graph, uint64_t epoch);
+size_t sl_graph_bytes(const struct sl_graph *graph);
+
+/* edit.c: lists as the writer sees them, its own changes included */
+struct sl_list {
+    const uint32_t *links;
+    uint32_t count;
+};
+struct sl_list sl_edit_list(struct sl_graph *graph, uint32_t slot, uint32_t level);
+uint32_t sl_edit_parent(struct sl_graph *graph, uint32_t slot);
+void sl_edit_parent_set(struct sl_graph *graph, uint32_t slot, uint32_t parent);
+bool sl_edit_linked(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
+void sl_edit_link(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
+void sl_edit_unlink(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
+bool sl_edit_in_tree(struct sl_graph *graph, uint32_t a, uint32_t b);
+/* Put the edits in place. Pre: the lock is held exclusively. false: out of memory */
+bool sl_edit_publish(struct sl_graph *graph);
+
+/* connect.c: which links a node should have */
+float sl_graph_between(struct sl_graph *graph, uint32_t a, uint32_t b);
+/* Choose at most `max` of `near` (sorted) that look in different directions; returns how many, in front. */
+uint32_t sl_connect_choose(struct sl_graph *graph, struct sl_near *near, uint32_t count,
+                           uint32_t max);
+/* Link a and b, making room at b when it is full. false: b keeps what it has. */
+bool sl_connect(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
+/* The same, but one way or another: for a's place in the tree. false: b is full of tree edges. */
+bool sl_connect_firmly(struct sl_graph *graph, uint32_t a, uint32_t b);
+/* Give each orphan a parent that does not hang on it. Pre: their parents are SL_SLOT_NONE, none is the
+ * root. `without` is leaving the graph. The array is used up. */
+void sl_connect_attach(struct sl_graph *graph, uint32_t *orphans, uint32_t count,
+                       uint32_t without);
+
+/* walk.c: searching */
+struct sl_walk *sl_walk_begin(struct sl_graph *graph, const float *query);
+void sl_walk_end(struct sl_graph *graph, struct sl_walk *walk);
+/*
+ * From the entry down to `level`; the pool then holds the nearest `ef` found there, sorted. `stop` levels
+ * above are walked greedily. false: out of memory or nothing there.
+ */
+bool sl_walk_search(struct sl_graph *graph, struct sl_walk *walk, uint32_t level, uint32_t ef);
+/* On from the pool one level down. */
+bool sl_walk_descend(struct sl_graph *graph, struct sl_walk *walk, uint32_t level, uint32_t ef);
+/* Room for `count` in pool and results. */
+bool sl_walk_room(struct sl_walk *walk, uint32_t count);
+/* Level 0 with a test on what may be returned; results hold the nearest `ef` that pass. Gives up after
+ * `distances_max` and says so. */
+typedef bool (*sl_walk_test)(const void *context, uint32_t slot);
+bool sl_walk_filtered(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef, sl_walk_test test,
+                      const void *context, uint64_t distances_max, bool *ret_gave_up);
+
+/* insert.c, remove.c */
+struct sl_candidates { /* nearest nodes on each level, from prepare */
+    struct sl_near *near;   /* level after level from 0 */
+    uint16_t *generations;
+    uint32_t counts[SL_LEVEL_MAX + 1];
+    uint32_t level;         /* of the new node */
+    uint64_t arrivals;      /* arrival_count when they were found */
+    const struct sl_graph *graph;
+};
+uint32_t sl_graph_level(const struct sl_graph *graph, const uint8_t hash[SL_HASH_BYTES]);
+/* Pre: the lock is held shared, or the caller is the writer. false: out of memory */
+bool sl_candidates_find(struct sl_graph *graph, const float *vector, uint32_t level,
+                        struct sl_candidates *ret_candidates);
+void sl_candidates_fini(struct sl_candidates *candidates);
+/* A new vector. SL_SLOT_NONE: out of memory (the batch must end). */
+uint32_t sl_graph_insert(struct sl_graph *graph, const float *vector, uint32_t chunk,
+                         uint32_t document, uint32_t epoch, struct sl_candidates *candidates);
+bool sl_graph_remove(struct sl_graph *graph, uint32_t slot, uint32_t epoch);
+
+/* redo.c: to and from the store */
+enum sl_err sl_graph_load(struct sl_txn *txn, const struct sl_format *format,
+                          const struct sl_state *state, uint32_t ef_construction,
+                          uint64_t map_bytes, struct sl_graph **ret_graph, struct sl_error *err);
+/* Log this batch's changes, checkpoint what has waited longest, trim the log. */
+enum sl_err sl_graph_save(struct sl_graph *graph, struct sl_txn *txn, struct sl_state *state,
+                          struct sl_error *err);
+/* After the commit: changes are no longer dirty; slabs written are read from the map, given a transaction
+ * that sees them (NULL: they stay on the heap until another time). */
+enum sl_err sl_graph_saved(struct sl_graph *graph, struct sl_txn *read_txn, struct sl_error *err);
+
+#endif /* SLUICE_GRAPH_H */

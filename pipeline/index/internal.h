@@ -1,0 +1,196 @@
+/*
+ * internal.h -- what the files of pipeline/index know of each other's handles.
+ */
+#ifndef SLUICE_INDEX_INTERNAL_H
+#define SLUICE_INDEX_INTERNAL_H
+
+#include <pthread.h>
+
+#include <sluice/index.h>
+
+#include "index/format.h"
+#include "index/graph.h"
+#include "index/store.h"
+
+#define SL_TOPIC_BYTES_MAX 249u /* Kafka's bound */
+
+/* Numbers in use; the lowest free one is handed out next. */
+struct sl_numbers {
+    uint64_t *bits;
+    uint32_t words;
+    uint32_t hint; /* no free number in words below */
+};
+
+bool sl_numbers_use(struct sl_numbers *numbers, uint32_t number); /* false: out of memory */
+uint32_t sl_numbers_take(struct sl_numbers *numbers);             /* UINT32_MAX: out of memory */
+void sl_numbers_give(struct sl_numbers *numbers, uint32_t number);
+void sl_numbers_fini(struct sl_numbers *numbers);
+
+struct sl_index {
+    struct sl_store *store;
+    struct sl_format format;
+    char *fingerprint;
+    uint32_t ef_construction;
+    uint64_t map_bytes;
+    bool read_only;
+    bool batch_open;
+    bool broken; /* a commit's outcome is unknown: only closing is left */
+
+    pthread_mutex_t lock; /* graph pointer, list of snapshots */
+    struct sl_graph *graph; /* NULL: no vectors; read only: until one is asked for */
+    struct sl_snapshot *snapshots;
+    uint32_t snapshot_count;
+
+    struct sl_numbers documents; /* the writer's */
+    struct sl_numbers chunks;
+};
+
+struct sl_snapshot {
+    struct sl_index *index;
+    struct sl_txn *txn;
+    struct sl_graph *graph;
+    struct sl_state state;
+    uint64_t epoch;
+    struct sl_snapshot *next;
+    struct sl_snapshot **link; /* what points to this one */
+    uint32_t hashed_document;  /* whose window hashes are below; 0: none */
+    uint8_t (*hashes)[SL_HASH_BYTES]; /* sorted */
+    uint32_t hash_count;
+};
+
+/* index.c */
+enum sl_err sl_index_state(struct sl_txn *txn, struct sl_state *ret_state, struct sl_error *err);
+/* Read graph and numbers anew from the last commit. */
+enum sl_err sl_index_reload(struct sl_index *index, struct sl_error *err);
+/* The graph a snapshot searches, loading it when the index was opened read only. */
+enum sl_err sl_snapshot_graph(const struct sl_snapshot *snapshot, struct sl_graph **ret_graph,
+                              struct sl_error *err);
+enum sl_err sl_corrupt(struct sl_error *err, const char *table, uint64_t number,
+                       const char *what);
+
+/* attributes.c: what filters see of a document, as keys of the attr table without their block */
+enum sl_attr_type { /* enum sl_field_type for values, and: */
+    SL_ATTR_LIVE = 0,  /* every document; no field, no value  */
+    SL_ATTR_VALID = 16 /* a validity interval; no field       */
+};
+#define SL_ATTR_VALUE_BYTES 160u /* of a string in a key; longer ones: head and digest */
+
+/* Sorted, unique. NULL: the arena is full. */
+struct sl_view *sl_attr_keys(const struct sl_document *document, struct sl_arena *arena,
+                             uint32_t *ret_count);
+struct sl_view sl_attr_key(struct sl_view field, int type, struct sl_view value,
+                           struct sl_arena *arena);
+/* The beginning of all keys of a field. */
+struct sl_view sl_attr_prefix(struct sl_view field, struct sl_arena *arena);
+struct sl_view sl_attr_field_key(const struct sl_field *field, struct sl_arena *arena);
+/* Take a key (without its block) apart. *ret_long: only the value's beginning is in `ret_field`. */
+bool sl_attr_key_read(struct sl_view key, struct sl_arena *arena, struct sl_field *ret_field,
+                      int *ret_type, bool *ret_long);
+void sl_attr_days_write(struct sl_day_range days, char bytes[8]);
+struct sl_day_range sl_attr_days_read(const char *bytes);
+
+/* postings.c: rows of (number within a segment, value), for terms and attributes alike */
+struct sl_posting {
+    uint32_t local;
+    uint32_t value;
+};
+struct sl_delta {
+    uint32_t key_at;
+    uint16_t key_size;
+    uint16_t local;
+    uint32_t value; /* 0: taken out */
+    uint32_t order;
+    uint8_t table;
+};
+struct sl_deltas {
+    struct sl_delta *list;
+    uint32_t count;
+    uint32_t capacity;
+    struct sl_buffer keys;
+    bool failed;
+};
+void sl_deltas_add(struct sl_deltas *deltas, enum sl_store_table table, struct sl_view key,
+                   uint32_t local, uint32_t value);
+enum sl_err sl_deltas_flush(struct sl_deltas *deltas, struct sl_txn *txn, struct sl_error *err);
+void sl_deltas_fini(struct sl_deltas *deltas);
+/* Decode a row into room for SL_SEGMENT_CHUNKS postings. false: senseless. */
+bool sl_postings_read(struct sl_view payload, struct sl_posting *ret_postings,
+                      uint32_t *ret_count);
+
+/* hits.c: the k best, sorted; equal scores by (doc, chunk) */
+bool sl_hit_before(const struct sl_hit *a, const struct sl_hit *b);
+/* `unique`: a chunk may come several times, the best counts. */
+void sl_hits_add(struct sl_hit *hits, uint32_t *count, uint32_t k, struct sl_hit hit, bool unique);
+
+/* select.c */
+struct sl_selection {
+    const struct sl_snapshot *snapshot;
+    uint64_t *bits; /* by document number */
+    uint32_t words;
+    uint64_t count;
+};
+static inline bool sl_selection_has(const struct sl_selection *selection, uint32_t document)
+{
+    return document / 64 < selection->words &&
+           (selection->bits[document / 64] >> (document % 64) & 1) != 0;
+}
+
+/* prepare.c */
+struct sl_prepared_window {
+    struct sl_window_row row;
+    const float *vector; /* NULL: keep the stored one */
+    const float *moved;  /* the stored one, when its chunk changed: the batch's */
+    struct sl_candidates candidates;
+};
+
+struct sl_prepared_chunk {
+    struct sl_chunk_head head;
+    struct sl_prepared_window *windows;
+    struct sl_view terms; /* as stored */
+};
+
+struct sl_prepared {
+    struct sl_arena *arena;
+    struct sl_graph *graph; /* whose slots the candidates are */
+    struct sl_key_row row;
+    struct sl_view document; /* as stored, head included */
+    struct sl_doc_head head;
+    struct sl_prepared_chunk *chunks;
+    struct sl_view *attributes;
+    uint32_t attribute_count;
+};
+
+/* One term of a stored list; false at its end. */
+struct sl_term_row {
+    struct sl_view term;
+    uint32_t count;
+};
+bool sl_terms_next(struct sl_reader *reader, struct sl_term_row *ret_row);
+
+/* batch.c, apply.c */
+struct sl_segment_edit {
+    uint32_t number;
+    struct sl_segment segment;
+};
+
+struct sl_batch {
+    struct sl_index *index;
+    struct sl_txn *txn;
+    struct sl_graph *graph;
+    struct sl_state state;
+    uint32_t epoch;
+    struct sl_deltas deltas;
+    struct sl_segment_edit **segments;
+    uint32_t segment_count;
+    uint32_t segment_capacity;
+    struct sl_arena *arena; /* one operation's */
+    bool failed;
+    bool touched; /* RAM differs from the last commit */
+};
+
+enum sl_err sl_batch_failed(struct sl_batch *batch, enum sl_err rc);
+enum sl_err sl_batch_memory(struct sl_error *err);
+enum sl_err sl_batch_segment(struct sl_batch *batch, uint32_t number,
+                             struct sl_segment **ret_segment, struct sl_error *err);
+
+#endif /* SLUICE_INDEX_INTERNAL_H */

@@ -1,0 +1,357 @@
+/*
+ * read.c -- documents, chunks, positions and rows out of a snapshot.
+ *
+ * Everything is a look-up in the snapshot's transaction; texts are not copied, they are views into the map.
+ */
+#include "index/internal.h"
+
+#include <stdlib.h>
+
+static enum sl_err get_document(const struct sl_snapshot *snapshot, sl_doc_id doc,
+                                struct sl_view *ret_payload, struct sl_error *err)
+{
+    struct sl_key key = sl_key_number((uint32_t)doc);
+    enum sl_err rc = SL_REJECT;
+
+    if (doc > 0 && doc <= UINT32_MAX)
+        rc = sl_txn_get(snapshot->txn, SL_STORE_DOC, sl_key_view(&key), ret_payload, err);
+    if (rc == SL_REJECT)
+        return sl_fail(err, SL_REJECT, "not_found", "index: no document %llu",
+                       (unsigned long long)doc);
+    return rc;
+}
+
+static enum sl_err get_row(const struct sl_snapshot *snapshot, struct sl_view topic,
+                           struct sl_view name, struct sl_key_row *ret_row, struct sl_error *err)
+{
+    struct sl_key key = sl_key_document(topic, name);
+    struct sl_view payload;
+    enum sl_err rc = sl_txn_get(snapshot->txn, SL_STORE_KEY, sl_key_view(&key), &payload, err);
+
+    if (rc == SL_OK && !sl_key_row_read(payload, ret_row))
+        return sl_corrupt(err, "key", 0, "wrong lengths");
+    return rc;
+}
+
+enum sl_err sl_snapshot_document(const struct sl_snapshot *snapshot, sl_doc_id doc,
+                                 struct sl_arena *arena, struct sl_document *ret_document,
+                                 uint32_t *ret_chunk_count, struct sl_error *err)
+{
+    struct sl_document document = {0};
+    struct sl_doc_head head;
+    struct sl_key_row row;
+    struct sl_view payload;
+    enum sl_err rc = get_document(snapshot, doc, &payload, err);
+
+    if (rc == SL_OK)
+        rc = sl_doc_read(payload, arena, &document, &head, err);
+    if (rc != SL_OK)
+        return rc;
+    rc = get_row(snapshot, document.topic, document.key, &row, err);
+    if (rc == SL_REJECT || (rc == SL_OK && row.document != doc))
+        return sl_corrupt(err, "key", doc, "does not lead to its document");
+    if (rc != SL_OK)
+        return rc;
+    document.partition = row.partition;
+    document.offset = row.offset;
+    document.timestamp_ms = row.timestamp_ms;
+    *ret_document = document;
+    if (ret_chunk_count != NULL)
+        *ret_chunk_count = head.chunk_count;
+    return SL_OK;
+}
+
+enum sl_err sl_snapshot_find(const struct sl_snapshot *snapshot, struct sl_view topic,
+                             struct sl_view key, sl_doc_id *ret_doc, struct sl_error *err)
+{
+    struct sl_key_row row;
+    enum sl_err rc = get_row(snapshot, topic, key, &row, err);
+
+    if (rc == SL_REJECT || (rc == SL_OK && row.document == 0))
+        return sl_fail(err, SL_REJECT, "not_found", "index: no document of that topic and key");
+    if (rc == SL_OK)
+        *ret_doc = row.document;
+    return rc;
+}
+
+enum sl_err sl_snapshot_chunk(const struct sl_snapshot *snapshot, sl_doc_id doc, uint32_t chunk,
+                              struct sl_arena *arena, struct sl_chunk *ret_chunk,
+                              struct sl_error *err)
+{
+    struct sl_key key = sl_key_pair((uint32_t)doc, chunk);
+    struct sl_reader reader;
+    struct sl_chunk_head head;
+    struct sl_window *windows;
+    struct sl_view payload;
+    enum sl_err rc = sl_txn_get(snapshot->txn, SL_STORE_CHUNK, sl_key_view(&key), &payload, err);
+
+    if (rc == SL_REJECT)
+        return sl_fail(err, SL_REJECT, "not_found", "index: document %llu has no chunk %u",
+                       (unsigned long long)doc, chunk);
+    if (rc != SL_OK)
+        return rc;
+    reader = sl_reader_of(payload);
+    head = sl_chunk_head_read(&reader);
+    windows = SL_NEW_ARRAY(arena, struct sl_window, head.window_count + 1);
+    if (windows == NULL)
+        return sl_fail(err, SL_REJECT, "too_large", "a stored chunk does not fit the arena");
+    for (uint32_t i = 0; i < head.window_count; i++) {
+        struct sl_window_row row = sl_window_read(&reader);
+        windows[i].byte_start = row.byte_start;
+        windows[i].byte_end = row.byte_end;
+        memcpy(windows[i].hash, row.hash, sizeof row.hash);
+    }
+    if (reader.bad)
+        return sl_corrupt(err, "chunk", doc, "wrong lengths");
+    *ret_chunk = (struct sl_chunk){.byte_start = head.byte_start,
+                                   .byte_end = head.byte_end,
+                                   .word_count = head.word_count,
+                                   .section = head.section,
+                                   .windows = windows,
+                                   .window_count = head.window_count,
+                                   .length_terms = head.length_terms};
+    return SL_OK;
+}
+
+enum sl_err sl_snapshot_next(const struct sl_snapshot *snapshot, sl_doc_id doc, sl_doc_id *ret_doc,
+                             struct sl_error *err)
+{
+    struct sl_key from = sl_key_number((uint32_t)(doc + 1));
+    struct sl_cursor cursor;
+    enum sl_err rc;
+
+    if (doc >= UINT32_MAX)
+        return sl_fail(err, SL_REJECT, "not_found", "index: no more documents");
+    rc = sl_cursor_open(snapshot->txn, SL_STORE_DOC, true, &cursor, err);
+    if (rc != SL_OK)
+        return rc;
+    rc = sl_cursor_seek(&cursor, sl_key_view(&from), err);
+    if (rc == SL_OK && (cursor.key.size != 4 || !cursor.intact))
+        rc = sl_corrupt(err, "doc", doc + 1, "wrong checksum of this or the next document");
+    if (rc == SL_OK)
+        *ret_doc = sl_get_be32(cursor.key.data);
+    sl_cursor_close(&cursor);
+    return rc;
+}
+
+/* ----------------------------------------------------------------------------------- windows */
+
+static int compare_hashes(const void *a, const void *b)
+{
+    return memcmp(a, b, SL_HASH_BYTES);
+}
+
+/* The window hashes of a document, read once and kept for the questions that follow. */
+static bool load_hashes(struct sl_snapshot *snapshot, uint32_t document)
+{
+    struct sl_view payload;
+    struct sl_doc_head head;
+    uint32_t count = 0, capacity = 0;
+
+    free(snapshot->hashes);
+    snapshot->hashes = NULL;
+    snapshot->hash_count = 0;
+    snapshot->hashed_document = 0;
+    if (get_document(snapshot, document, &payload, NULL) != SL_OK ||
+        !sl_doc_head_read(payload, &head))
+        return false;
+    for (uint32_t i = 0; i < head.chunk_count; i++) {
+        struct sl_key key = sl_key_pair(document, i);
+        struct sl_reader reader;
+        struct sl_chunk_head chunk;
+        if (sl_txn_get(snapshot->txn, SL_STORE_CHUNK, sl_key_view(&key), &payload, NULL) != SL_OK)
+            return false;
+        reader = sl_reader_of(payload);
+        chunk = sl_chunk_head_read(&reader);
+        if (count + chunk.window_count > capacity) {
+            void *list;
+            capacity = (count + chunk.window_count) * 2;
+            list = realloc(snapshot->hashes, (size_t)capacity * SL_HASH_BYTES);
+            if (list == NULL)
+                return false;
+            snapshot->hashes = list;
+        }
+        for (uint32_t w = 0; w < chunk.window_count; w++)
+            memcpy(snapshot->hashes[count++], sl_window_read(&reader).hash, SL_HASH_BYTES);
+    }
+    if (count > 0)
+        qsort(snapshot->hashes, count, SL_HASH_BYTES, compare_hashes);
+    snapshot->hash_count = count;
+    snapshot->hashed_document = document;
+    return true;
+}
+
+bool sl_snapshot_has_window(const struct sl_snapshot *snapshot, struct sl_view topic,
+                            struct sl_view key, const uint8_t hash[SL_HASH_BYTES])
+{
+    struct sl_snapshot *own = (struct sl_snapshot *)(uintptr_t)snapshot;
+    sl_doc_id doc = 0;
+
+    if (sl_snapshot_find(snapshot, topic, key, &doc, NULL) != SL_OK)
+        return false;
+    if (own->hashed_document != doc && !load_hashes(own, (uint32_t)doc))
+        return false;
+    return own->hash_count > 0 &&
+           bsearch(hash, own->hashes, own->hash_count, SL_HASH_BYTES, compare_hashes) != NULL;
+}
+
+/* --------------------------------------------------------------------------------- positions */
+
+static enum sl_err read_position(struct sl_view payload, struct sl_arena *arena,
+                                 struct sl_position *ret_position, struct sl_error *err)
+{
+    struct sl_reader reader = sl_reader_of(payload);
+    struct sl_position position;
+    struct sl_offset_range *completed;
+
+    position.next_offset = (int64_t)sl_read_u64(&reader);
+    position.wall_ms = (int64_t)sl_read_u64(&reader);
+    position.record_offset = (int64_t)sl_read_u64(&reader);
+    position.record_timestamp_ms = (int64_t)sl_read_u64(&reader);
+    position.record_crc = sl_read_u32(&reader);
+    position.completed_count = sl_read_u32(&reader);
+    if (reader.bad || (size_t)(reader.end - reader.at) != position.completed_count * (size_t)16)
+        return sl_corrupt(err, "pos", 0, "wrong lengths");
+    completed = SL_NEW_ARRAY(arena, struct sl_offset_range, position.completed_count + 1);
+    if (completed == NULL)
+        return sl_fail(err, SL_REJECT, "too_large", "a stored position does not fit the arena");
+    for (uint32_t i = 0; i < position.completed_count; i++) {
+        completed[i].first = (int64_t)sl_read_u64(&reader);
+        completed[i].last = (int64_t)sl_read_u64(&reader);
+    }
+    position.completed = completed;
+    *ret_position = position;
+    return SL_OK;
+}
+
+enum sl_err sl_snapshot_position(const struct sl_snapshot *snapshot, struct sl_view topic,
+                                 int32_t partition, struct sl_arena *arena,
+                                 struct sl_position *ret_position, struct sl_error *err)
+{
+    struct sl_key key = sl_key_position(topic, partition);
+    struct sl_view payload;
+    enum sl_err rc =
+        sl_txn_get(snapshot->txn, SL_STORE_POSITION, sl_key_view(&key), &payload, err);
+
+    return rc == SL_OK ? read_position(payload, arena, ret_position, err) : rc;
+}
+
+enum sl_err sl_snapshot_positions(const struct sl_snapshot *snapshot, struct sl_arena *arena,
+                                  sl_position_fn each, void *context, struct sl_error *err)
+{
+    struct sl_cursor cursor;
+    struct sl_position position;
+    bool more = true;
+    enum sl_err rc = sl_cursor_open(snapshot->txn, SL_STORE_POSITION, false, &cursor, err);
+
+    if (rc != SL_OK)
+        return rc;
+    for (rc = sl_cursor_seek(&cursor, SL_VIEW_NULL, err); rc == SL_OK && more;
+         rc = sl_cursor_next(&cursor, err)) {
+        size_t topic = cursor.key.size < 5 ? 0 : cursor.key.size - 5;
+        rc = read_position(cursor.payload, arena, &position, err);
+        if (rc != SL_OK)
+            break;
+        more = each(context, sl_view_range(cursor.key, 0, topic),
+                    (int32_t)sl_get_be32(cursor.key.data + topic + 1), &position);
+        if (!more)
+            break;
+    }
+    sl_cursor_close(&cursor);
+    return rc == SL_REJECT ? SL_OK : rc;
+}
+
+/* -------------------------------------------------------------------------------------- rows */
+
+static enum sl_store_table store_table(enum sl_table table)
+{
+    SL_PRE(table >= SL_TABLE_OUTBOX && table <= SL_TABLE_NOTE);
+    return (enum sl_store_table)(SL_STORE_OUTBOX + (int)table - 1);
+}
+
+enum sl_err sl_snapshot_row(const struct sl_snapshot *snapshot, enum sl_table table,
+                            struct sl_view key, struct sl_view *ret_value, struct sl_error *err)
+{
+    return sl_txn_get(snapshot->txn, store_table(table), key, ret_value, err);
+}
+
+enum sl_err sl_snapshot_rows(const struct sl_snapshot *snapshot, enum sl_table table,
+                             struct sl_view after, sl_row_fn each, void *context,
+                             struct sl_error *err)
+{
+    struct sl_cursor cursor;
+    enum sl_err rc = sl_cursor_open(snapshot->txn, store_table(table), false, &cursor, err);
+
+    if (rc != SL_OK)
+        return rc;
+    rc = sl_cursor_seek(&cursor, after, err);
+    if (rc == SL_OK && after.data != NULL && sl_view_equal(cursor.key, after))
+        rc = sl_cursor_next(&cursor, err);
+    while (rc == SL_OK && each(context, cursor.key, cursor.payload))
+        rc = sl_cursor_next(&cursor, err);
+    sl_cursor_close(&cursor);
+    return rc == SL_REJECT ? SL_OK : rc;
+}
+
+/* ------------------------------------------------------------------------------------- stats */
+
+static enum sl_err count_rows(const struct sl_snapshot *snapshot, struct sl_index_stats *stats,
+                              struct sl_error *err)
+{
+    uint64_t keys = 0;
+    enum sl_err rc = sl_txn_count(snapshot->txn, SL_STORE_DOC, &stats->documents, err);
+
+    if (rc == SL_OK)
+        rc = sl_txn_count(snapshot->txn, SL_STORE_KEY, &keys, err);
+    stats->tombstones = keys > stats->documents ? keys - stats->documents : 0;
+    if (rc == SL_OK)
+        rc = sl_txn_count(snapshot->txn, SL_STORE_OUTBOX, &stats->outbox, err);
+    if (rc == SL_OK)
+        rc = sl_txn_count(snapshot->txn, SL_STORE_REPLY, &stats->replies, err);
+    return rc;
+}
+
+static enum sl_err count_vectors(const struct sl_snapshot *snapshot, struct sl_index_stats *stats,
+                                 struct sl_error *err)
+{
+    struct sl_graph *graph;
+    enum sl_err rc = sl_snapshot_graph(snapshot, &graph, err);
+
+    if (rc != SL_OK)
+        return rc;
+    (void)pthread_rwlock_rdlock(&graph->lock);
+    stats->vectors_live = graph->live;
+    stats->vectors_dead = graph->slot_end - graph->live;
+    stats->unreachable = graph->orphans;
+    stats->level_max = graph->entry == SL_SLOT_NONE ? 0 : graph->slots[graph->entry].level;
+    (void)pthread_rwlock_unlock(&graph->lock);
+    return SL_OK;
+}
+
+enum sl_err sl_snapshot_stats(const struct sl_snapshot *snapshot, struct sl_index_stats *ret_stats,
+                              struct sl_error *err)
+{
+    const struct sl_format *format = &snapshot->index->format;
+    struct sl_index_stats stats = {.chunks = snapshot->state.chunks,
+                                   .terms_total = snapshot->state.terms_total,
+                                   .dim = format->dim,
+                                   .m = format->m,
+                                   .format = format->version,
+                                   .sequence = snapshot->state.sequence};
+    struct sl_store_stats store;
+    enum sl_err rc = count_rows(snapshot, &stats, err);
+
+    if (rc == SL_OK)
+        rc = sl_txn_stats(snapshot->txn, &store, err);
+    if (rc == SL_OK && format->dim > 0)
+        rc = count_vectors(snapshot, &stats, err);
+    if (rc != SL_OK)
+        return rc;
+    stats.map_bytes = store.map_bytes;
+    stats.used_bytes = store.used_bytes;
+    stats.disk_bytes = store.disk_bytes;
+    stats.free_pages = store.free_pages;
+    stats.readers = store.readers;
+    *ret_stats = stats;
+    return SL_OK;
+}

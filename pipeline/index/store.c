@@ -1,0 +1,608 @@
+/*
+ * store.c -- LMDB behind tables of checksummed records; the only file that says mdb_*.
+ *
+ * The problem: everything the daemon knows must move together or not at all, survive kill -9 and a full
+ * disk, be read without waiting for the writer, and be noticed when the disk hands back other bytes than
+ * it was given. LMDB gives all but the last; it has no page checksums, so each record carries its own.
+ *
+ * The idea: one directory holds `lock` (flock: one writer), `CURRENT` (a name) and that environment. A
+ * rewrite of the whole (compaction, a new format) builds the next one beside it and swaps CURRENT by
+ * rename. The map is as large as it may ever become and never moves, so pointers into it stay good for as
+ * long as LMDB keeps the pages.
+ *
+ * Rejected: NOSYNC, NOMETASYNC and WRITEMAP (they lose or tear commits), DUPSORT (0.9.24 has bugs there),
+ * set_mapsize while open (it succeeds beside our own readers and moves the map under them).
+ *
+ * Known weakness: LMDB reports a full disk as EIO when the last write was cut short, so the free space is
+ * asked for; a disk that filled and was emptied within that instant counts as broken.
+ */
+#include "index/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <sluice/hash.h>
+#include <sluice/limits.h>
+
+#define MAP_BYTES_DEFAULT (64ull << 30)
+#define READERS_MAX       (SL_SNAPSHOTS_MAX + 130u)
+#define CRC_BYTES         4u
+
+static const char *const table_names[SL_STORE_TABLES] = {
+    "meta",    "pos",  "key",  "doc",  "chunk",  "term", "post",   "segment",
+    "attr",    "vec",  "link", "uplink", "log",  "outbox", "reply", "note"};
+
+struct sl_store {
+    MDB_env *env;
+    MDB_dbi tables[SL_STORE_TABLES];
+    char path[PATH_MAX - 32];
+    char name[32]; /* "env.0" */
+    int lock_fd;   /* -1: read only */
+    bool read_only;
+};
+
+struct sl_txn {
+    MDB_txn *txn;
+    struct sl_store *store;
+};
+
+const char *sl_store_table_name(enum sl_store_table table)
+{
+    return table_names[table];
+}
+
+/* ------------------------------------------------------------------------------------ errors */
+
+static bool disk_is_full(const struct sl_store *store)
+{
+    struct statvfs room;
+
+    return statvfs(store->path, &room) == 0 && room.f_bavail < (1u << 20) / (room.f_frsize | 1);
+}
+
+static enum sl_err fail(const struct sl_store *store, int rc, const char *doing,
+                        enum sl_store_table table, struct sl_error *err)
+{
+    const char *name = table < SL_STORE_TABLES ? table_names[table] : "environment";
+
+    switch (rc) {
+    case MDB_NOTFOUND:
+        return sl_fail(err, SL_REJECT, "not_found", "index: nothing under this key in %s", name);
+    case MDB_READERS_FULL:
+        return sl_fail(err, SL_AGAIN, "busy", "index: all %u reader places are taken", READERS_MAX);
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+        return sl_stop(err, SL_EXIT_IO, rc, "map_full",
+                       "index %s: %s: the map is full; raise [index] map_size_max", store->path,
+                       doing);
+    case ENOMEM:
+        return sl_stop(err, SL_EXIT_OS, rc, "memory", "index: %s %s: out of memory", doing, name);
+    case ENOSPC:
+    case EDQUOT:
+        return sl_stop(err, SL_EXIT_IO, rc, "disk_full", "index %s: %s: no space left on the disk",
+                       store->path, doing);
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_BAD_TXN:
+        return sl_stop(err, SL_EXIT_DATA, rc, "corrupt", "index %s: %s %s: %s", store->path, doing,
+                       name, mdb_strerror(rc));
+    default:
+        if (rc == EIO && disk_is_full(store))
+            return sl_stop(err, SL_EXIT_IO, rc, "disk_full",
+                           "index %s: %s: no space left on the disk", store->path, doing);
+        return sl_stop(err, SL_EXIT_IO, rc, "io", "index %s: %s %s: %s", store->path, doing, name,
+                       mdb_strerror(rc));
+    }
+}
+
+/* A key as something a person can read and look up: text as it is, anything else in hex. */
+static void describe_key(struct sl_view key, char *ret_text, size_t size)
+{
+    bool plain = key.size > 0;
+    size_t used = 0;
+
+    for (size_t i = 0; i < key.size; i++)
+        plain = plain && key.data[i] > ' ' && key.data[i] < 0x7F;
+    if (plain) {
+        (void)snprintf(ret_text, size, "%.*s", (int)(key.size < 60 ? key.size : 60), key.data);
+        return;
+    }
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < key.size && i < 30 && used + 3 < size; i++)
+        used += (size_t)snprintf(ret_text + used, size - used, "%02x", (unsigned char)key.data[i]);
+}
+
+static enum sl_err damaged(const struct sl_store *store, enum sl_store_table table,
+                           struct sl_view key, struct sl_error *err)
+{
+    char text[80];
+
+    describe_key(key, text, sizeof text);
+    return sl_stop(err, SL_EXIT_DATA, 0, "corrupt", "index %s: table %s, key %s: wrong checksum",
+                   store->path, table_names[table], text);
+}
+
+/* --------------------------------------------------------------------------------- directory */
+
+static enum sl_err path_error(const char *path, const char *doing, struct sl_error *err)
+{
+    int code = errno;
+    bool denied = code == EACCES || code == EPERM || code == EROFS;
+
+    if (code == ENOENT)
+        return sl_stop(err, SL_EXIT_NOINPUT, code, "not_found", "%s: no index there", path);
+    return sl_stop(err, denied ? SL_EXIT_PERMISSION : SL_EXIT_IO, code,
+                   denied ? "permission" : "io", "%s: %s: %s", path, doing, strerror(code));
+}
+
+/* LMDB needs a coherent map: file systems over the network are refused. */
+static enum sl_err check_file_system(const char *path, struct sl_error *err)
+{
+    static const unsigned long remote[] = {0x6969, 0x517B, 0xFF534D42, 0xFE534D42, 0x01021997};
+    struct statfs kind;
+
+    if (statfs(path, &kind) != 0)
+        return path_error(path, "statfs", err);
+    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
+        if (((unsigned long)kind.f_type & 0xFFFFFFFFul) == remote[i])
+            return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_format",
+                           "%s: on a network file system; the index must lie on a local one", path);
+    return SL_OK;
+}
+
+static enum sl_err take_lock(struct sl_store *store, struct sl_error *err)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof path, "%s/lock", store->path);
+    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (store->lock_fd < 0)
+        return path_error(path, "open", err);
+    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return SL_OK;
+    if (errno == EWOULDBLOCK)
+        return sl_stop(err, SL_EXIT_LOCKED, errno, "locked",
+                       "%s: another process writes to this index (is sluiced running?)",
+                       store->path);
+    return path_error(path, "flock", err);
+}
+
+/* Read the name in CURRENT; an empty name when there is no such file. */
+static enum sl_err read_current(struct sl_store *store, struct sl_error *err)
+{
+    char path[PATH_MAX];
+    char text[32] = "";
+    unsigned number;
+    int used = 0;
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/CURRENT", store->path);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return errno == ENOENT ? SL_OK : path_error(path, "open", err);
+    if (fgets(text, sizeof text, file) == NULL)
+        text[0] = '\0';
+    (void)fclose(file);
+    if (sscanf(text, "env.%u%n", &number, &used) != 1 || strcmp(text + used, "\n") != 0)
+        return sl_stop(err, SL_EXIT_DATA, 0, "corrupt", "%s: must hold one line, env.<number>",
+                       path);
+    text[used] = '\0';
+    memcpy(store->name, text, sizeof text);
+    return SL_OK;
+}
+
+static int sync_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 ? -1 : fsync(fd);
+
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
+}
+
+static enum sl_err write_current(const struct sl_store *store, struct sl_error *err)
+{
+    char path[PATH_MAX], fresh[PATH_MAX];
+    FILE *file;
+    bool good;
+
+    (void)snprintf(path, sizeof path, "%s/CURRENT", store->path);
+    (void)snprintf(fresh, sizeof fresh, "%s/CURRENT.new", store->path);
+    file = fopen(fresh, "we");
+    if (file == NULL)
+        return path_error(fresh, "create", err);
+    good = fprintf(file, "%s\n", store->name) > 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    good = fclose(file) == 0 && good;
+    if (!good || rename(fresh, path) != 0 || sync_directory(store->path) != 0)
+        return path_error(path, "write", err);
+    return SL_OK;
+}
+
+/* ------------------------------------------------------------------------------- environment */
+
+static enum sl_err open_environment(struct sl_store *store, uint64_t map_size_bytes,
+                                    struct sl_error *err)
+{
+    char path[PATH_MAX];
+    unsigned flags = MDB_NOTLS | (store->read_only ? MDB_RDONLY : 0u);
+    int dead, rc;
+
+    (void)snprintf(path, sizeof path, "%s/%s", store->path, store->name);
+    if (!store->read_only && mkdir(path, 0700) != 0 && errno != EEXIST)
+        return path_error(path, "mkdir", err);
+    rc = mdb_env_create(&store->env);
+    if (rc == 0)
+        rc = mdb_env_set_userctx(store->env, store);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(store->env, SL_STORE_TABLES);
+    if (rc == 0)
+        rc = mdb_env_set_maxreaders(store->env, READERS_MAX);
+    if (rc == 0)
+        rc = mdb_env_set_mapsize(store->env,
+                                 map_size_bytes != 0 ? map_size_bytes : MAP_BYTES_DEFAULT);
+    if (rc == 0)
+        rc = mdb_env_open(store->env, path, flags, 0600);
+    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
+        return sl_stop(err, SL_EXIT_CONFIG, rc, "bad_format", "%s: not an index: %s", path,
+                       mdb_strerror(rc));
+    if (rc == EACCES || rc == EPERM || rc == EROFS || rc == ENOENT) {
+        errno = rc;
+        return path_error(path, "open", err);
+    }
+    if (rc == 0)
+        rc = mdb_reader_check(store->env, &dead);
+    return rc == 0 ? SL_OK : fail(store, rc, "opening", SL_STORE_TABLES, err);
+}
+
+/* Open every table, making them in a new environment. Nothing is written to one that has them. */
+static enum sl_err open_tables(struct sl_store *store, struct sl_error *err)
+{
+    MDB_txn *txn = NULL;
+    int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+    bool fresh = false;
+
+    for (int i = 0; rc == 0 && i < SL_STORE_TABLES; i++)
+        rc = mdb_dbi_open(txn, table_names[i], 0, &store->tables[i]);
+    fresh = rc == MDB_NOTFOUND && !store->read_only;
+    if (fresh) {
+        MDB_stat stat;
+        mdb_txn_abort(txn);
+        txn = NULL;
+        rc = mdb_env_stat(store->env, &stat);
+        if (rc == 0 && stat.ms_entries != 0)
+            return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_format",
+                           "%s/%s: holds other tables than an index of this version", store->path,
+                           store->name);
+        if (rc == 0)
+            rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+        for (int i = 0; rc == 0 && i < SL_STORE_TABLES; i++)
+            rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &store->tables[i]);
+    }
+    if (rc == 0) {
+        rc = mdb_txn_commit(txn);
+        txn = NULL;
+    }
+    if (txn != NULL)
+        mdb_txn_abort(txn);
+    if (rc == MDB_NOTFOUND)
+        return sl_stop(err, SL_EXIT_CONFIG, rc, "bad_format",
+                       "%s/%s: lacks tables of an index of this version", store->path, store->name);
+    return rc == 0 ? SL_OK : fail(store, rc, "opening", SL_STORE_TABLES, err);
+}
+
+enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_only,
+                          struct sl_store **ret_store, struct sl_error *err)
+{
+    struct sl_store *store = calloc(1, sizeof *store);
+    enum sl_err rc = SL_OK;
+
+    if (store == NULL)
+        return sl_stop(err, SL_EXIT_OS, ENOMEM, "memory", "index: out of memory");
+    store->lock_fd = -1;
+    store->read_only = read_only;
+    if ((size_t)snprintf(store->path, sizeof store->path, "%s", path) >= sizeof store->path) {
+        errno = ENAMETOOLONG;
+        rc = path_error(path, "open", err);
+    }
+    if (rc == SL_OK && !read_only && mkdir(path, 0700) != 0 && errno != EEXIST)
+        rc = path_error(path, "mkdir", err);
+    if (rc == SL_OK)
+        rc = check_file_system(path, err);
+    if (rc == SL_OK && !read_only)
+        rc = take_lock(store, err);
+    if (rc == SL_OK)
+        rc = read_current(store, err);
+    if (rc == SL_OK && store->name[0] == '\0') {
+        (void)strcpy(store->name, "env.0");
+        errno = ENOENT;
+        rc = read_only ? path_error(path, "open", err) : SL_OK;
+        if (rc == SL_OK)
+            rc = open_environment(store, map_size_bytes, err);
+        if (rc == SL_OK)
+            rc = open_tables(store, err);
+        if (rc == SL_OK)
+            rc = write_current(store, err);
+    } else if (rc == SL_OK) {
+        rc = open_environment(store, map_size_bytes, err);
+        if (rc == SL_OK)
+            rc = open_tables(store, err);
+    }
+    if (rc == SL_OK)
+        *ret_store = SL_TAKE(store);
+    (void)sl_store_close(store);
+    return rc;
+}
+
+struct sl_store *sl_store_close(struct sl_store *store)
+{
+    if (store == NULL)
+        return NULL;
+    if (store->env != NULL)
+        mdb_env_close(store->env);
+    if (store->lock_fd >= 0)
+        (void)close(store->lock_fd);
+    free(store);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------ transactions */
+
+enum sl_err sl_txn_begin(struct sl_store *store, bool write, struct sl_txn **ret_txn,
+                         struct sl_error *err)
+{
+    struct sl_txn *txn = calloc(1, sizeof *txn);
+    int rc;
+
+    SL_PRE(!write || !store->read_only);
+    if (txn == NULL)
+        return fail(store, ENOMEM, "transaction", SL_STORE_TABLES, err);
+    txn->store = store;
+    rc = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
+    if (rc != 0) {
+        free(txn);
+        return fail(store, rc, "beginning a transaction", SL_STORE_TABLES, err);
+    }
+    *ret_txn = txn;
+    return SL_OK;
+}
+
+uint64_t sl_txn_id(const struct sl_txn *txn)
+{
+    return mdb_txn_id(txn->txn);
+}
+
+enum sl_err sl_txn_commit(struct sl_txn *txn, struct sl_error *err)
+{
+    struct sl_store *store = txn->store;
+    int rc = mdb_txn_commit(txn->txn);
+
+    free(txn);
+    return rc == 0 ? SL_OK : fail(store, rc, "committing", SL_STORE_TABLES, err);
+}
+
+struct sl_txn *sl_txn_abort(struct sl_txn *txn)
+{
+    if (txn != NULL) {
+        mdb_txn_abort(txn->txn);
+        free(txn);
+    }
+    return NULL;
+}
+
+/* ----------------------------------------------------------------------------------- records */
+
+static MDB_val val_of(struct sl_view view)
+{
+    return (MDB_val){view.size, (void *)(uintptr_t)view.data};
+}
+
+static uint32_t checksum(struct sl_view key, const void *payload, size_t size)
+{
+    return sl_crc32c(sl_crc32c(0, key.data, key.size), payload, size);
+}
+
+bool sl_record_intact(struct sl_view key, struct sl_view payload)
+{
+    uint32_t stored;
+
+    memcpy(&stored, payload.data - CRC_BYTES, CRC_BYTES);
+    return stored == checksum(key, payload.data, payload.size);
+}
+
+void sl_record_seal(struct sl_view key, void *payload, size_t payload_bytes)
+{
+    uint32_t crc = checksum(key, payload, payload_bytes);
+
+    memcpy((char *)payload - CRC_BYTES, &crc, CRC_BYTES);
+}
+
+enum sl_err sl_txn_get_unchecked(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                                 struct sl_view *ret_payload, struct sl_error *err)
+{
+    MDB_val k = val_of(key), v;
+    int rc = mdb_get(txn->txn, txn->store->tables[table], &k, &v);
+
+    if (rc != 0)
+        return fail(txn->store, rc, "reading", table, err);
+    if (v.mv_size < CRC_BYTES)
+        return damaged(txn->store, table, key, err);
+    *ret_payload = (struct sl_view){(char *)v.mv_data + CRC_BYTES, v.mv_size - CRC_BYTES};
+    return SL_OK;
+}
+
+enum sl_err sl_txn_get(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                       struct sl_view *ret_payload, struct sl_error *err)
+{
+    struct sl_view payload;
+    enum sl_err rc = sl_txn_get_unchecked(txn, table, key, &payload, err);
+
+    if (rc != SL_OK)
+        return rc;
+    if (!sl_record_intact(key, payload))
+        return damaged(txn->store, table, key, err);
+    *ret_payload = payload;
+    return SL_OK;
+}
+
+enum sl_err sl_txn_reserve(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                           size_t payload_bytes, void **ret_payload, struct sl_error *err)
+{
+    MDB_val k = val_of(key), v = {payload_bytes + CRC_BYTES, NULL};
+    int rc = mdb_put(txn->txn, txn->store->tables[table], &k, &v, MDB_RESERVE);
+
+    if (rc != 0)
+        return fail(txn->store, rc, "writing", table, err);
+    *ret_payload = (char *)v.mv_data + CRC_BYTES;
+    return SL_OK;
+}
+
+enum sl_err sl_txn_put(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                       struct sl_view payload, struct sl_error *err)
+{
+    void *room;
+    enum sl_err rc = sl_txn_reserve(txn, table, key, payload.size, &room, err);
+
+    if (rc != SL_OK)
+        return rc;
+    if (payload.size > 0)
+        memcpy(room, payload.data, payload.size);
+    sl_record_seal(key, room, payload.size);
+    return SL_OK;
+}
+
+enum sl_err sl_txn_delete(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                          bool *ret_found, struct sl_error *err)
+{
+    MDB_val k = val_of(key);
+    int rc = mdb_del(txn->txn, txn->store->tables[table], &k, NULL);
+
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return fail(txn->store, rc, "deleting from", table, err);
+    if (ret_found != NULL)
+        *ret_found = rc == 0;
+    return SL_OK;
+}
+
+enum sl_err sl_txn_count(struct sl_txn *txn, enum sl_store_table table, uint64_t *ret_rows,
+                         struct sl_error *err)
+{
+    MDB_stat stat;
+    int rc = mdb_stat(txn->txn, txn->store->tables[table], &stat);
+
+    if (rc != 0)
+        return fail(txn->store, rc, "counting", table, err);
+    *ret_rows = stat.ms_entries;
+    return SL_OK;
+}
+
+/* Pages on the free list: LMDB keeps them as lists, length first, in its table 0. */
+static int count_free(MDB_txn *txn, uint64_t *ret_pages)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    size_t pages;
+    int rc = mdb_cursor_open(txn, 0, &cursor);
+
+    if (rc != 0)
+        return rc;
+    *ret_pages = 0;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        memcpy(&pages, value.mv_data, sizeof pages);
+        *ret_pages += pages;
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+enum sl_err sl_txn_stats(struct sl_txn *txn, struct sl_store_stats *ret_stats,
+                         struct sl_error *err)
+{
+    struct sl_store *store = txn->store;
+    struct sl_store_stats stats = {0};
+    MDB_envinfo info;
+    MDB_stat page;
+    struct stat file;
+    mdb_filehandle_t fd;
+    int rc = mdb_env_info(store->env, &info);
+
+    if (rc == 0)
+        rc = mdb_env_stat(store->env, &page);
+    if (rc == 0)
+        rc = mdb_env_get_fd(store->env, &fd);
+    if (rc == 0)
+        rc = count_free(txn->txn, &stats.free_pages);
+    if (rc == 0 && fstat(fd, &file) != 0)
+        rc = errno;
+    if (rc != 0)
+        return fail(store, rc, "measuring", SL_STORE_TABLES, err);
+    stats.map_bytes = info.me_mapsize;
+    stats.disk_bytes = (uint64_t)file.st_size;
+    stats.used_bytes = (info.me_last_pgno + 1 - stats.free_pages) * page.ms_psize;
+    stats.readers = info.me_numreaders;
+    *ret_stats = stats;
+    return SL_OK;
+}
+
+/* ----------------------------------------------------------------------------------- cursors */
+
+enum sl_err sl_cursor_open(struct sl_txn *txn, enum sl_store_table table, bool lenient,
+                           struct sl_cursor *ret_cursor, struct sl_error *err)
+{
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(txn->txn, txn->store->tables[table], &cursor);
+
+    if (rc != 0)
+        return fail(txn->store, rc, "reading", table, err);
+    *ret_cursor = (struct sl_cursor){.lenient = lenient, .table = table, .handle = cursor};
+    return SL_OK;
+}
+
+void sl_cursor_close(struct sl_cursor *cursor)
+{
+    if (cursor->handle != NULL)
+        mdb_cursor_close(cursor->handle);
+    cursor->handle = NULL;
+}
+
+static enum sl_err cursor_move(struct sl_cursor *cursor, MDB_val key, MDB_cursor_op op,
+                               struct sl_error *err)
+{
+    MDB_val value;
+    MDB_cursor *handle = cursor->handle;
+    struct sl_store *store = mdb_env_get_userctx(mdb_txn_env(mdb_cursor_txn(handle)));
+    int rc = mdb_cursor_get(handle, &key, &value, op);
+
+    if (rc != 0)
+        return fail(store, rc, "reading", cursor->table, err);
+    cursor->key = (struct sl_view){key.mv_data, key.mv_size};
+    cursor->intact = value.mv_size >= CRC_BYTES;
+    cursor->payload = (struct sl_view){"", 0};
+    if (cursor->intact) {
+        cursor->payload =
+            (struct sl_view){(char *)value.mv_data + CRC_BYTES, value.mv_size - CRC_BYTES};
+        cursor->intact = sl_record_intact(cursor->key, cursor->payload);
+    }
+    if (!cursor->intact && !cursor->lenient)
+        return damaged(store, cursor->table, cursor->key, err);
+    return SL_OK;
+}
+
+enum sl_err sl_cursor_seek(struct sl_cursor *cursor, struct sl_view from, struct sl_error *err)
+{
+    return cursor_move(cursor, val_of(from), from.size == 0 ? MDB_FIRST : MDB_SET_RANGE, err);
+}
+
+enum sl_err sl_cursor_next(struct sl_cursor *cursor, struct sl_error *err)
+{
+    return cursor_move(cursor, (MDB_val){0, NULL}, MDB_NEXT, err);
+}

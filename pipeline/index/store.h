@@ -1,0 +1,134 @@
+/*
+ * store.h -- tables of checksummed records in one LMDB environment, with one writer.
+ *
+ * Every value on disk is [crc32c u32][payload]; the checksum covers key and payload, so that a record that
+ * lies under the wrong key is noticed too. What is handed out here is the payload.
+ */
+#ifndef SLUICE_STORE_H
+#define SLUICE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/error.h>
+#include <sluice/view.h>
+
+enum sl_store_table {
+    SL_STORE_META = 0, /* "format", "state"                             */
+    SL_STORE_POSITION, /* topic 0 partition -> where the stream stands  */
+    SL_STORE_KEY,      /* topic 0 key -> document number and version    */
+    SL_STORE_DOC,      /* document number -> the document               */
+    SL_STORE_CHUNK,    /* document, ordinal -> ranges, windows, slots   */
+    SL_STORE_TERM,     /* document, ordinal -> terms and counts         */
+    SL_STORE_POST,     /* segment, term -> chunks and counts            */
+    SL_STORE_SEGMENT,  /* segment -> document, ordinal, length by chunk */
+    SL_STORE_ATTR,     /* field, value, block -> documents              */
+    SL_STORE_VECTOR,   /* slab -> vectors                               */
+    SL_STORE_LINK,     /* slab -> slots with their level 0 links        */
+    SL_STORE_UPLINK,   /* slab -> links of the levels above             */
+    SL_STORE_LOG,      /* commit, part -> slots as they were then       */
+    SL_STORE_OUTBOX,
+    SL_STORE_REPLY,
+    SL_STORE_NOTE,
+    SL_STORE_TABLES
+};
+
+/* The largest payload that still fits one 4 KiB page of its own. */
+#define SL_STORE_PAGE_PAYLOAD 4076u
+/* Bytes of one value that takes whole 4 KiB pages with no waste: LMDB's page header is 16 bytes. */
+#define SL_STORE_SLAB_BYTES(bytes) ((((bytes) + 16u + 4095u) & ~(size_t)4095u) - 16u)
+
+struct sl_store;
+struct sl_txn;
+
+struct sl_store_stats {
+    uint64_t map_bytes;
+    uint64_t used_bytes;
+    uint64_t disk_bytes;
+    uint64_t free_pages;
+    uint32_t readers;
+};
+
+/*
+ * Open the environment that CURRENT names under `path`, making all of it when there is none.
+ *
+ * Post:    without read_only this process holds the directory's lock until close.
+ * Owns:    caller gets *ret_store.
+ * Thread:  any.
+ * Blocks:  disk.
+ * Errors:  SL_STOP  locked, not_found, permission, bad_format, corrupt, io, memory
+ */
+enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_only,
+                          struct sl_store **ret_store, struct sl_error *err);
+struct sl_store *sl_store_close(struct sl_store *store);
+
+/* The table's name in messages and in the file. */
+const char *sl_store_table_name(enum sl_store_table table);
+
+/*
+ * Begin a transaction. A write transaction belongs to its thread, and there is one at a time; a read
+ * transaction may move between threads, used by one at a time.
+ *
+ * Errors:  SL_AGAIN busy (readers); SL_STOP io, memory
+ */
+enum sl_err sl_txn_begin(struct sl_store *store, bool write, struct sl_txn **ret_txn,
+                         struct sl_error *err);
+
+/* The number of the commit this transaction sees; for a writer the number it will become. */
+uint64_t sl_txn_id(const struct sl_txn *txn);
+
+/* Consumes txn. Errors: SL_STOP map_full, disk_full (nothing happened, the store still works), io. */
+enum sl_err sl_txn_commit(struct sl_txn *txn, struct sl_error *err);
+struct sl_txn *sl_txn_abort(struct sl_txn *txn);
+
+/*
+ * The payload under a key. Views are valid until the transaction ends, or, in a write transaction, until
+ * it writes again.
+ *
+ * Errors:  SL_REJECT not_found; SL_STOP corrupt (names table and key), io
+ */
+enum sl_err sl_txn_get(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                       struct sl_view *ret_payload, struct sl_error *err);
+
+/* The same without looking at the checksum; sl_record_intact() does that later. */
+enum sl_err sl_txn_get_unchecked(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                                 struct sl_view *ret_payload, struct sl_error *err);
+/* Pre: payload was handed out by this file for this key: the checksum lies before it. */
+bool sl_record_intact(struct sl_view key, struct sl_view payload);
+
+enum sl_err sl_txn_put(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                       struct sl_view payload, struct sl_error *err);
+/* Room for a payload, to be filled and then sealed before the next write. */
+enum sl_err sl_txn_reserve(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                           size_t payload_bytes, void **ret_payload, struct sl_error *err);
+void sl_record_seal(struct sl_view key, void *payload, size_t payload_bytes);
+enum sl_err sl_txn_delete(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                          bool *ret_found, struct sl_error *err);
+
+/* Rows of a table. */
+enum sl_err sl_txn_count(struct sl_txn *txn, enum sl_store_table table, uint64_t *ret_rows,
+                         struct sl_error *err);
+enum sl_err sl_txn_stats(struct sl_txn *txn, struct sl_store_stats *ret_stats,
+                         struct sl_error *err);
+
+/*
+ * Walk a table in key order. `lenient` hands out damaged records too, with intact == false (and an empty
+ * payload when it has none); otherwise they end the walk with SL_STOP corrupt.
+ */
+struct sl_cursor {
+    struct sl_view key;
+    struct sl_view payload;
+    bool intact;
+    bool lenient;
+    enum sl_store_table table;
+    void *handle;
+};
+
+enum sl_err sl_cursor_open(struct sl_txn *txn, enum sl_store_table table, bool lenient,
+                           struct sl_cursor *ret_cursor, struct sl_error *err);
+void sl_cursor_close(struct sl_cursor *cursor);
+/* The first record with key >= from (data == NULL: the first of all); SL_REJECT not_found: none. */
+enum sl_err sl_cursor_seek(struct sl_cursor *cursor, struct sl_view from, struct sl_error *err);
+enum sl_err sl_cursor_next(struct sl_cursor *cursor, struct sl_error *err);
+
+#endif /* SLUICE_STORE_H */
