@@ -22,6 +22,7 @@
 
 #include "daemon/config.h"
 
+#define CTL_LISTS_MAX      4
 #define CTL_CONFIG_DEFAULT "/etc/sluiced/sluiced.conf"
 
 struct ctl {
@@ -30,6 +31,9 @@ struct ctl {
     bool config_given;
     bool json;
     struct sl_config *config; /* NULL until ctl_config() */
+    int argument_count;
+    const char **lists[CTL_LISTS_MAX]; /* memory of options that are lists */
+    uint32_t list_count;
 };
 
 typedef int (*ctl_run)(struct ctl *ctl, int argc, char **argv);

@@ -6,6 +6,7 @@
  * that do.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl.h"
@@ -102,5 +103,7 @@ int main(int argc, char **argv)
     ctl.command = command->name;
     exit_code = command->run(&ctl, argc - at, argv + at);
     ctl.config = sl_config_free(ctl.config);
+    for (uint32_t i = 0; i < ctl.list_count; i++)
+        free(ctl.lists[i]);
     return exit_code;
 }

@@ -27,19 +27,22 @@ static void print_help(const struct ctl_usage *usage)
     printf("  %-22s %s\n", "--json", "machine-readable output");
 }
 
-static bool list_add(struct ctl_list *list, const char *item)
+/* A list's memory holds as many items as there can be arguments; main() frees it. */
+static bool list_add(struct ctl *ctl, struct ctl_list *list, const char *item)
 {
-    const char **items = realloc(list->items, sizeof(*items) * ((size_t)list->count + 1));
-
-    if (items == NULL)
-        return false;
-    list->items = items;
-    items[list->count++] = item;
+    if (list->items == NULL) {
+        SL_INVARIANT(ctl->list_count < CTL_LISTS_MAX);
+        list->items = calloc((size_t)ctl->argument_count + 1, sizeof(*list->items));
+        if (list->items == NULL)
+            return false;
+        ctl->lists[ctl->list_count++] = list->items;
+    }
+    list->items[list->count++] = item;
     return true;
 }
 
 /* Store one value; false after saying what is allowed. */
-static bool option_set(const struct ctl *ctl, const struct ctl_option *option, const char *text)
+static bool option_set(struct ctl *ctl, const struct ctl_option *option, const char *text)
 {
     char *end = NULL;
     double number;
@@ -49,7 +52,7 @@ static bool option_set(const struct ctl *ctl, const struct ctl_option *option, c
         return true;
     }
     if (option->kind == CTL_LIST) {
-        if (list_add(option->value, text))
+        if (list_add(ctl, option->value, text))
             return true;
         ctl_fail(ctl, SL_EXIT_OS, "no memory for --%s", option->name);
         return false;
@@ -142,6 +145,7 @@ enum ctl_parsed ctl_parse(struct ctl *ctl, int argc, char **argv, const struct c
 {
     bool options_over = false;
 
+    ctl->argument_count = argc;
     for (int at = 1; at < argc; at++) {
         enum ctl_parsed parsed = CTL_PARSED;
 
@@ -149,7 +153,7 @@ enum ctl_parsed ctl_parse(struct ctl *ctl, int argc, char **argv, const struct c
             options_over = true;
         else if (!options_over && argv[at][0] == '-' && argv[at][1] != '\0')
             parsed = option_parse(ctl, argc, argv, &at, usage);
-        else if (!list_add(ret_args, argv[at]))
+        else if (!list_add(ctl, ret_args, argv[at]))
             parsed = CTL_PARSED_BAD;
         if (parsed != CTL_PARSED)
             return parsed;
