@@ -18,6 +18,7 @@
 #define CONTEXT_WEIGHT 0.25
 #define CUE_WEIGHT     0.08
 #define RANK_WEIGHT    0.10
+#define ASKING_LOSS    0.20 /* of a sentence that is a question itself */
 #define FURTHER_MIN    0.55 /* of the best sentence's score, to be cited beside it ... */
 #define FURTHER_OTHER  0.75 /* ... and from another document */
 #define FURTHER_NEW    0.10 /* share of the needs it must add */
@@ -200,6 +201,8 @@ static void score_sentences(struct extractor *x)
             continue;
         sentence->score = sentence->cover + CONTEXT_WEIGHT * context_of(x, i) +
                           RANK_WEIGHT / (1.0 + sentence->passage);
+        if (sentence_text(x, sentence).data[sentence->byte_end - sentence->byte_start - 1] == '?')
+            sentence->score -= ASKING_LOSS;
         if (x->needs->cues && meets_cue(sentence_text(x, sentence), x->needs->cues))
             sentence->score += CUE_WEIGHT;
     }

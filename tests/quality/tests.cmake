@@ -1,0 +1,20 @@
+# Answers and silences on public question sets beside the source (../shared/data); a visible skip without them.
+# The thresholds of pipeline/relevance.c were fitted on the other half of the negatives and on another set.
+add_executable(quality_answers quality/quality_answers.c)
+target_link_libraries(quality_answers PRIVATE sluice_flags sluice)
+target_include_directories(quality_answers PRIVATE ${CMAKE_SOURCE_DIR}/pipeline)
+
+set(QUALITY_DATA ${CMAKE_SOURCE_DIR}/../shared/data)
+set(QUALITY_MODEL ${CMAKE_SOURCE_DIR}/build/models/all-MiniLM-L6-v2)
+
+add_test(NAME quality/abstain_lexical COMMAND quality_answers
+  --corpus ${QUALITY_DATA}/squad20-dev/corpus.jsonl --positive ${QUALITY_DATA}/squad20-dev/queries.jsonl
+  --negative ${QUALITY_DATA}/nq-oracle/queries.jsonl --half 1 --auroc-min 0.93)
+add_test(NAME quality/abstain_hybrid COMMAND quality_answers
+  --corpus ${QUALITY_DATA}/squad20-dev/corpus.jsonl --positive ${QUALITY_DATA}/squad20-dev/queries.jsonl
+  --negative ${QUALITY_DATA}/nq-oracle/queries.jsonl --half 1 --model ${QUALITY_MODEL} --auroc-min 0.95)
+add_test(NAME quality/answers_xquad COMMAND quality_answers
+  --corpus ${QUALITY_DATA}/xquad-en/corpus.jsonl --positive ${QUALITY_DATA}/xquad-en/queries.jsonl
+  --model ${QUALITY_MODEL})
+set_tests_properties(quality/abstain_lexical quality/abstain_hybrid quality/answers_xquad
+  PROPERTIES LABELS quality SKIP_RETURN_CODE 77 TIMEOUT 900)
