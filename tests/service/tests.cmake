@@ -1,5 +1,6 @@
-# The daemon as a service: what is installed, the unit as systemd reads it, what the manager is told, and the unit
-# inside a container ("service": needs root, systemd-nspawn and half a minute; skips visibly without).
+# The daemon as a service: what is installed, the unit as systemd reads it (quick); what the manager is told, and the
+# unit under a real systemd in a container ("service": half a minute; the container needs root and systemd-nspawn,
+# and skips visibly without).
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 function(sluice_service_test name labels timeout)
@@ -11,5 +12,5 @@ endfunction()
 
 sluice_service_test(install quick 60)
 sluice_service_test(unit quick 60)
-sluice_service_test(notify quick 120)
+sluice_service_test(notify service 180)
 sluice_service_test(nspawn service 300)
