@@ -13,6 +13,8 @@ import tempfile
 import time
 import unittest
 
+import run
+
 SLUICECTL = os.path.abspath(sys.argv.pop(1))
 COMMANDS = "put rm ask import search eval answer status stats verify export config dates chunk".split()
 DOCUMENTS = [
@@ -261,6 +263,33 @@ class Index(Case):
         self.import_all()
         path = self.write("q.jsonl", '{"_id": "1", "text": "a"}\n{"_id": "2"}\n')
         self.assertIn("q.jsonl:2", self.ctl("answer", "--queries", path, exit_code=65).stderr)
+
+
+class Patterns(unittest.TestCase):
+    """The cases of tests/flow are only worth something if a wrong answer does not match."""
+
+    def test_what_matches_and_what_does_not(self):
+        value = {"status": "answered", "n": 1, "flag": True, "list": [{"doc": "a"}, {"doc": "b"}], "none": None}
+        for pattern in ({}, {"n": 1}, {"list": [{"doc": "a"}, {}]}, {"list": {"$has": [{"doc": "b"}]}},
+                        {"list": {"$lacks": [{"doc": "c"}]}}, {"status": {"$text": "^ans"}}, {"none": None},
+                        {"n": {"$from": 1, "$to": 1}}):
+            self.assertIsNone(run.differs(pattern, value), pattern)
+        for pattern in ([], {"m": 1}, {"n": 2}, {"n": True}, {"flag": 1}, {"list": [{"doc": "a"}]},
+                        {"list": [{"doc": "b"}, {}]}, {"list": {"$has": [{"doc": "c"}]}}, {"n": {"$has": []}},
+                        {"list": {"$lacks": [{"doc": "a"}]}}, {"status": {"$text": "^not"}}, {"none": {}},
+                        {"n": {"$from": 2, "$to": 3}}, {"n": {"$text": "1"}}):
+            self.assertIsNotNone(run.differs(pattern, value), pattern)
+
+    def test_a_quote_that_is_not_the_documents_bytes_is_found(self):
+        case = run.Case.__new__(run.Case)
+        case.documents = [{"_topic": "docs", "_id": "k", "text": "Größe zählt."}]
+        citation = {"n": 1, "topic": "docs", "doc": "k", "byte_start": 0, "byte_end": 7, "quote": "Größe"}
+        for change, fault_count in (({}, 0), ({"byte_end": 6}, 1), ({"quote": "Grösse"}, 1), ({"doc": "l"}, 1),
+                                    ({"n": 2}, 1)):
+            run.faults.clear()
+            case.answers = {"q": {"status": "answered", "answer": "Größe [1]", "citations": [citation | change]}}
+            case.check_citations()
+            self.assertEqual(len(run.faults), fault_count, change)
 
 
 if __name__ == "__main__":
