@@ -65,8 +65,8 @@ const struct option_section option_sections[] = {
     {"documents", "Where documents come from, and where records go that cannot be used."},
     {"queries", "Where questions come from and answers go."},
     {"workers", "Threads and memory."},
-    {"chunk", "How documents are cut into the passages that are searched and cited. Changing it re-cuts a "
-              "document when it comes again; `sluicectl rebuild` does all."},
+    {"chunk", "How documents are cut into the passages that are searched and cited. An index is made with one setting "
+              "and refuses another (exit 78): to change it, name a new [index] path and let it fill from the topics."},
     {"embed", "The model that turns text into vectors."},
     {"index", "The index directory. One daemon at a time holds it."},
     {"retrieve", "How passages are found for a question."},
