@@ -65,6 +65,8 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
 struct sl_evidence {
     double passage_cover;  /* share of the needs met by the best passage (with title and section) */
     double sentence_cover; /* ... by the best sentence */
+    double margin;         /* of that hit over the mean of all passages */
+    double sentence_cosine; /* of the best sentence encoded; -1 when none was */
     double lexical_share;  /* best BM25 score as a share of what the needs weigh */
     double cosine;         /* of the best hit; -1 when there was no vector leg */
 };
@@ -77,18 +79,26 @@ struct sl_extracted {
     double relevance;
 };
 
+/* What the question means, for comparing sentences by more than their words. */
+struct sl_meaning {
+    const struct sl_embedder *embedder; /* NULL: words only */
+    const float *vector;                /* of the question */
+};
+
 /*
- * The sentences that answer best, as text with [n] marks and as citations.
+ * The sentences that answer best, as text with [n] marks and as citations. An encoder that is busy or refuses
+ * costs the comparison by meaning, nothing else.
  *
- * Post:    at most SL_CITATIONS_MAX citations; none when no sentence meets any need.
+ * Post:    at most SL_CITATIONS_MAX citations; none when no sentence meets any need or comes near.
  * Owns:    lives in `arena`, quotes are views into the snapshot.
  * Thread:  any.
- * Blocks:  CPU.
- * Errors:  SL_REJECT too_large; SL_STOP ICU data missing
+ * Blocks:  CPU; encodes up to 3,200 bytes of sentences when there is an encoder.
+ * Errors:  SL_REJECT too_large; SL_STOP ICU data missing, or the encoder's
  */
-enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_passage *passages,
-                       uint32_t passage_count, struct sl_arena *arena,
-                       struct sl_extracted *ret_extracted, struct sl_error *err);
+enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_meaning *meaning,
+                       const struct sl_passage *passages, uint32_t passage_count,
+                       struct sl_arena *arena, struct sl_extracted *ret_extracted,
+                       struct sl_error *err);
 
 /* The chance, in (0, 1), that the documents answer the question, and the least that counts as an answer. */
 #define SL_RELEVANCE_MIN 0.5

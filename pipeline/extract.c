@@ -11,6 +11,7 @@
  */
 #include <sluice/limits.h>
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "answer_internal.h"
@@ -23,6 +24,10 @@
 #define FURTHER_OTHER  0.75 /* ... and from another document */
 #define FURTHER_NEW    0.10 /* share of the needs it must add */
 #define SENTENCES_MAX  2000u
+#define COSINE_WEIGHT  1.0
+#define ENCODED_MAX    16u   /* sentences compared by meaning */
+#define ENCODED_BYTES_MAX 3200u
+#define ENCODED_BY_WORDS 4u  /* of them taken for their words first */
 
 struct sentence {
     uint32_t passage;
@@ -30,11 +35,14 @@ struct sentence {
     uint64_t *met;                 /* bit i: holds needs->terms[i] */
     double cover;
     double score;
+    bool encoded;
     bool taken;
 };
 
 struct extractor {
     const struct sl_needs *needs;
+    const struct sl_meaning *meaning;
+    double cosine; /* of the best sentence encoded */
     const struct sl_passage *passages;
     uint32_t passage_count;
     struct sl_arena *arena;
@@ -197,7 +205,7 @@ static void score_sentences(struct extractor *x)
 {
     for (uint32_t i = 0; i < x->count; i++) {
         struct sentence *sentence = &x->sentences[i];
-        if (!(sentence->cover > 0))
+        if (!(sentence->cover > 0) && x->meaning->vector == NULL)
             continue;
         sentence->score = sentence->cover + CONTEXT_WEIGHT * context_of(x, i) +
                           RANK_WEIGHT / (1.0 + sentence->passage);
@@ -207,6 +215,76 @@ static void score_sentences(struct extractor *x)
             sentence->score += CUE_WEIGHT;
     }
 }
+
+/* ------------------------------------------------------------------------------------ meaning */
+
+/* The best sentence by words that is not yet to be encoded; NULL when there is none. */
+static struct sentence *best_by_words(struct extractor *x)
+{
+    struct sentence *found = NULL;
+
+    for (uint32_t i = 0; i < x->count; i++)
+        if (!x->sentences[i].encoded && x->sentences[i].score > 0 &&
+            (found == NULL || x->sentences[i].score > found->score))
+            found = &x->sentences[i];
+    return found;
+}
+
+static void encode_later(struct sentence *sentence, struct sentence **chosen, uint32_t *count,
+                         uint32_t *bytes)
+{
+    uint32_t size = sentence->byte_end - sentence->byte_start;
+
+    if (sentence->encoded || *count == ENCODED_MAX || *bytes + size > ENCODED_BYTES_MAX)
+        return;
+    sentence->encoded = true;
+    *bytes += size;
+    chosen[(*count)++] = sentence;
+}
+
+/* A few by their words, then all of the best passages in order, then more by their words. */
+static uint32_t choose_encoded(struct extractor *x, struct sentence **chosen)
+{
+    uint32_t count = 0, bytes = 0;
+    struct sentence *sentence;
+
+    for (uint32_t i = 0; i < ENCODED_BY_WORDS && (sentence = best_by_words(x)) != NULL; i++)
+        encode_later(sentence, chosen, &count, &bytes);
+    for (uint32_t i = 0; i < x->count; i++) /* sentences are in the order of the passages */
+        encode_later(&x->sentences[i], chosen, &count, &bytes);
+    return count;
+}
+
+/* Add what a sentence means to its score, where that is known. */
+static enum sl_err compare_meanings(struct extractor *x)
+{
+    struct sentence *chosen[ENCODED_MAX];
+    struct sl_view texts[ENCODED_MAX];
+    uint32_t count = choose_encoded(x, chosen), dim = x->meaning->embedder->dim;
+    float *vectors = SL_NEW_ARRAY(x->arena, float, (size_t)count * dim);
+    enum sl_err e;
+
+    if (vectors == NULL)
+        return no_memory(x);
+    for (uint32_t i = 0; i < count; i++)
+        texts[i] = sentence_text(x, chosen[i]);
+    e = count > 0 ? x->meaning->embedder->ops->encode(x->meaning->embedder, SL_EMBED_PASSAGE, texts,
+                                                      count, vectors, x->err)
+                  : SL_REJECT;
+    if (e)
+        return e == SL_STOP ? e : SL_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        double cosine = 0;
+        for (uint32_t d = 0; d < dim; d++)
+            cosine += (double)vectors[(size_t)i * dim + d] * (double)x->meaning->vector[d];
+        chosen[i]->score += COSINE_WEIGHT * (cosine > 0 ? cosine : 0);
+        if (texts[i].data[texts[i].size - 1] != '?' && cosine > x->cosine)
+            x->cosine = cosine;
+    }
+    return SL_OK;
+}
+
+/* ----------------------------------------------------------------------------------- choosing */
 
 static bool is_better(const struct sentence *a, const struct sentence *b)
 {
@@ -363,11 +441,12 @@ static enum sl_err write_text(struct extractor *x, struct sl_extracted *out)
 static enum sl_err gather_evidence(struct extractor *x, struct sl_evidence *out)
 {
     uint64_t *met = SL_NEW_ARRAY(x->arena, uint64_t, x->words);
-    double lexical = 0;
+    double lexical = 0, sum = 0;
+    uint32_t near = 0;
 
     if (met == NULL)
         return no_memory(x);
-    *out = (struct sl_evidence){.cosine = -1};
+    *out = (struct sl_evidence){.cosine = -1, .sentence_cosine = x->cosine};
     for (uint32_t p = 0; p < x->passage_count; p++) {
         const struct sl_result *result = x->passages[p].result;
         memcpy(met, x->around[p], x->words * sizeof *met);
@@ -381,21 +460,27 @@ static enum sl_err gather_evidence(struct extractor *x, struct sl_evidence *out)
         }
         double cover = weight_of(x, met);
         out->passage_cover = cover > out->passage_cover ? cover : out->passage_cover;
-        if (result->vector_rank > 0 && (double)result->vector_score > out->cosine)
-            out->cosine = (double)result->vector_score;
+        if (result->vector_rank > 0) {
+            out->cosine = fmax(out->cosine, (double)result->vector_score);
+            sum += (double)result->vector_score;
+            near++;
+        }
         if (result->lexical_rank > 0 && (double)result->lexical_score > lexical)
             lexical = (double)result->lexical_score;
     }
+    out->margin = near > 0 ? out->cosine - sum / near : 0;
     out->lexical_share = x->needs->total > 0 ? lexical / x->needs->total : 0;
     return SL_OK;
 }
 
-enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_passage *passages,
-                       uint32_t passage_count, struct sl_arena *arena,
-                       struct sl_extracted *ret_extracted, struct sl_error *err)
+enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_meaning *meaning,
+                       const struct sl_passage *passages, uint32_t passage_count,
+                       struct sl_arena *arena, struct sl_extracted *ret_extracted,
+                       struct sl_error *err)
 {
-    struct extractor x = {.needs = needs, .passages = passages, .passage_count = passage_count,
-                          .arena = arena, .err = err, .words = needs->count / 64 + 1};
+    struct extractor x = {.needs = needs, .meaning = meaning, .cosine = -1, .passages = passages,
+                          .passage_count = passage_count, .arena = arena, .err = err,
+                          .words = needs->count / 64 + 1};
     struct sentence *order[SL_CITATIONS_MAX];
     struct sl_extracted out = {0};
     uint32_t taken = 0;
@@ -410,6 +495,8 @@ enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_passage *pa
     if (e)
         return e;
     score_sentences(&x);
+    if (meaning->embedder != NULL && meaning->vector != NULL && (e = compare_meanings(&x)))
+        return e;
     if ((e = take_sentences(&x, order, &taken)) || (e = cite(&x, order, taken, &out)) ||
         (e = write_text(&x, &out)) || (e = gather_evidence(&x, &out.evidence)))
         return e;

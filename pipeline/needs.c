@@ -14,6 +14,8 @@
 
 #include "answer_internal.h"
 
+#define UNKNOWN_HANGUL 0.3
+
 static enum sl_err no_memory(struct sl_error *err)
 {
     return sl_fail(err, SL_REJECT, "too_large", "answer: needs more memory than one question has");
@@ -159,6 +161,18 @@ static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
     return SL_OK;
 }
 
+/*
+ * A term that no chunk holds says that the documents are about something else. Not so much in Korean, where
+ * half of a verb's bigrams are its ending, and the question's ending is not the text's.
+ */
+static double unknown_weight(struct sl_view term, double unknown)
+{
+    bool hangul = term.size > 0 && (unsigned char)term.data[0] >= 0xEA &&
+                  (unsigned char)term.data[0] <= 0xED;
+
+    return hangul ? unknown * UNKNOWN_HANGUL : unknown;
+}
+
 /* What a term would weigh that stands in no chunk at all. */
 static enum sl_err weight_of_unknown(const struct sl_snapshot *snapshot, double *ret,
                                      struct sl_error *err)
@@ -200,7 +214,7 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
         if ((e = sl_snapshot_idf(snapshot, terms[i].term, &idf, &chunks, err)))
             return e;
         needs.terms[i] = terms[i].term;
-        needs.weights[i] = chunks > 0 ? (double)idf : unknown;
+        needs.weights[i] = chunks > 0 ? (double)idf : unknown_weight(terms[i].term, unknown);
         needs.total += needs.weights[i];
     }
     *ret_needs = needs;

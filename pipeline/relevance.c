@@ -25,6 +25,6 @@ double sl_relevance(const struct sl_evidence *e)
     if (e->cosine > -1) /* vectors were searched */
         return logistic(-9.34 + 1.39 * e->passage_cover + 4.71 * e->sentence_cover +
                         11.66 * e->cosine);
-    return logistic(-4.99 + 2.69 * e->passage_cover + 4.47 * e->sentence_cover +
-                    1.41 * e->lexical_share);
+    return logistic(-4.68 + 3.08 * e->passage_cover + 3.56 * e->sentence_cover +
+                    1.49 * e->lexical_share);
 }

@@ -159,6 +159,18 @@ static enum sl_err check_quotes(struct answering *a)
     return SL_OK;
 }
 
+static enum sl_err extract(struct answering *a, const struct sl_needs *needs,
+                           const struct sl_passage *passages, uint32_t count,
+                           struct sl_extracted *ret)
+{
+    struct sl_meaning meaning = {a->responder->embedder, a->answer->retrieved->vector};
+    int64_t start = now_us(a);
+    enum sl_err e = sl_extract(needs, &meaning, passages, count, a->arena, ret, a->err);
+
+    a->answer->rerank_ms = (double)(now_us(a) - start) / 1000.0; /* of sentences */
+    return e;
+}
+
 static int64_t generate_deadline_us(const struct answering *a, int64_t now)
 {
     int64_t own = a->responder->generate_deadline_ms
@@ -228,7 +240,7 @@ static enum sl_err answer_question(struct answering *a)
     if (a->question->return_hits && (e = list_hits(a)))
         return e;
     if ((e = sl_needs_read(a->snapshot, answer->retrieved->search_text, a->arena, &needs, a->err)) ||
-        (e = sl_extract(&needs, passages, passage_count, a->arena, &extracted, a->err)))
+        (e = extract(a, &needs, passages, passage_count, &extracted)))
         return e;
     if (extracted.citation_count == 0 || extracted.relevance < SL_RELEVANCE_MIN)
         return SL_OK;

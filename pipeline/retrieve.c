@@ -213,6 +213,7 @@ static enum sl_err search_vector(struct search *s, const struct sl_selection *se
     s->retrieved->embed_ms += elapsed_ms(s, start);
     if (e)
         return e;
+    s->retrieved->vector = vector;
     start = now_us(s);
     e = sl_snapshot_nearest(s->snapshot, vector, s->depth, ef, s->question->exact, selection,
                             s->vector, &s->vector_count, &s->retrieved->vector_stats, &failure);
@@ -220,6 +221,7 @@ static enum sl_err search_vector(struct search *s, const struct sl_selection *se
     if (e == SL_REJECT && s->retrieved->mode == SL_MODE_HYBRID &&
         strcmp(failure.reason, "no_vectors") == 0) { /* an index made without an encoder */
         s->retrieved->mode = SL_MODE_LEXICAL;
+        s->retrieved->vector = NULL;
         return SL_OK;
     }
     if (e && s->err != NULL)
@@ -414,6 +416,7 @@ enum sl_err sl_retrieve(const struct sl_snapshot *snapshot, const struct sl_ques
     if (s.retrieved->date_read && s.retrieved->count == 0) {
         s.retrieved->widened = true;
         s.retrieved->search_text = question->text;
+        s.retrieved->vector = NULL;
         if ((e = search_once(&s, false)))
             return e;
     }

@@ -38,6 +38,7 @@ struct sl_retrieved {
     struct sl_result *results; /* [count], best first */
     uint32_t count;
     enum sl_mode mode;         /* what was done in the end */
+    const float *vector;       /* of search_text; NULL: not encoded */
     double coverage;           /* of the question by the encoder's vocabulary; -1: not asked */
     bool date_read;            /* a date was read from the question */
     struct sl_date_found date;

@@ -193,11 +193,12 @@ static void ask(struct run *run, const cJSON *root, bool positive)
     require(sl_passages_read(run->snapshot, retrieved, SL_PASSAGES_MAX, run->arena, &passages, &count,
                              &err), &err);
     require(sl_needs_read(run->snapshot, retrieved->search_text, run->arena, &needs, &err), &err);
-    require(sl_extract(&needs, passages, count, run->arena, &extracted, &err), &err);
+    struct sl_meaning meaning = {run->embedder, retrieved->vector};
+    require(sl_extract(&needs, &meaning, passages, count, run->arena, &extracted, &err), &err);
     if (run->options.figures)
-        printf("%d %.5f %.5f %.5f %.5f\n", positive, extracted.evidence.passage_cover,
+        printf("%d %.5f %.5f %.5f %.5f %.5f %.5f\n", positive, extracted.evidence.passage_cover,
                extracted.evidence.sentence_cover, extracted.evidence.lexical_share,
-               extracted.evidence.cosine);
+               extracted.evidence.cosine, extracted.evidence.sentence_cosine, extracted.evidence.margin);
     run->scores[positive][run->counts[positive]++] = extracted.relevance;
     run->answered[positive] += extracted.relevance >= SL_RELEVANCE_MIN ? 1 : 0;
     if (positive)

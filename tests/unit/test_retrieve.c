@@ -1,0 +1,217 @@
+/* test_retrieve.c -- both legs, filters and dates inside the search, widening, weights by age. */
+#include "small_index.h"
+
+static const struct sl_retrieve_options DEFAULTS = {.mode = SL_MODE_HYBRID, .k = 5, .ef = 64,
+                                                    .fusion = SL_FUSION_RRF, .weight_lexical = 1,
+                                                    .weight_vector = 1, .coverage_min = 0.5};
+
+static struct small_index *rates_open(bool vectors)
+{
+    struct small_index *small = small_open(vectors);
+
+    small_put(small, "a", "{\"title\": \"Statement\", \"date\": \"2015-12-16\", \"tenant\": \"hr\", "
+                          "\"text\": \"The committee raised the target range for the rate.\"}");
+    small_put(small, "b", "{\"title\": \"Statement\", \"date\": \"2016-12-14\", \"tenant\": \"law\", "
+                          "\"text\": \"The committee raised the target range for the rate again.\"}");
+    small_put(small, "c", "{\"title\": \"Harbour\", \"date\": \"2015-12\", \"kind\": \"log\", "
+                          "\"text\": \"The tide gauge was cleaned and the buoys were painted.\"}");
+    small_put(small, "d", "{\"title\": \"Letter\", \"text\": \"A letter without a date says that the "
+                          "rate was raised in the harbour.\"}");
+    return small;
+}
+
+static struct sl_retrieved *search(struct small_index *small, const struct sl_question *question,
+                                   const struct sl_retrieve_options *options)
+{
+    struct sl_retrieved *retrieved = NULL;
+    struct sl_error err = {0};
+
+    small_check(sl_retrieve(small->snapshot, question, options, small->embedder, &small->clock,
+                            small->arena, &retrieved, &err), &err);
+    return retrieved;
+}
+
+static struct sl_retrieved *find(struct small_index *small, const char *text)
+{
+    struct sl_question question = {.text = sl_view_of(text), .asked_ms = -1};
+
+    return search(small, &question, &DEFAULTS);
+}
+
+/* Keys found, in order: "a b". */
+static const char *keys(struct small_index *small, const struct sl_retrieved *retrieved)
+{
+    static char text[256];
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (uint32_t i = 0; i < retrieved->count; i++) {
+        struct sl_document document;
+        struct sl_error err = {0};
+        uint32_t chunks;
+        small_check(sl_snapshot_document(small->snapshot, retrieved->results[i].doc, small->arena,
+                                         &document, &chunks, &err), &err);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s", i > 0 ? " " : "",
+                                 SL_VIEW_ARG(document.key));
+    }
+    return text;
+}
+
+TEST(hits_are_fused_from_both_legs_and_say_from_which)
+{
+    struct small_index *small = rates_open(true);
+    struct sl_retrieved *r = find(small, "Who raised the target range?");
+
+    REQUIRE(r->count == 4);
+    CHECK(r->mode == SL_MODE_HYBRID && r->coverage > 0.5 && r->vector != NULL);
+    CHECK(r->results[0].lexical_rank > 0 && r->results[0].vector_rank > 0);
+    CHECK(r->results[0].score > r->results[3].score);
+    CHECK(!r->date_read && !r->widened && r->selected_documents == UINT64_MAX);
+    for (uint32_t i = 0; i < r->count; i++)
+        CHECK(r->results[i].lexical_rank > 0 || r->results[i].lexical_score == 0);
+    small_close(small);
+}
+
+TEST(a_date_in_the_question_is_a_filter_inside_the_search)
+{
+    struct small_index *small = rates_open(true);
+    struct sl_retrieved *r = find(small, "What was raised in December 2015?");
+
+    CHECK(r->date_read && !r->widened);
+    CHECK_THAT(strcmp(keys(small, r), "a c") == 0, "%s", keys(small, r));
+    CHECK(sl_view_is(r->search_text, "What was raised ?"));
+    CHECK(sl_view_is(r->filter_expression,
+                     "date >= \"2015-12-01\" and date <= \"2015-12-31\""));
+    CHECK(r->selected_documents == 2);
+    r = find(small, "In 2016, was the rate raised?");
+    CHECK(strcmp(keys(small, r), "b") == 0 && sl_view_is(r->search_text, "was the rate raised?"));
+    small_close(small);
+}
+
+TEST(a_date_without_documents_is_widened_and_said)
+{
+    struct small_index *small = rates_open(true);
+    struct sl_retrieved *r = find(small, "What was raised in 1999?");
+
+    CHECK(r->date_read && r->widened && r->count > 0);
+    CHECK(r->filter_expression.data == NULL && r->selected_documents == UINT64_MAX);
+    CHECK(sl_view_is(r->search_text, "What was raised in 1999?"));
+    small_close(small);
+}
+
+TEST(widening_never_drops_tenant_or_the_callers_filter)
+{
+    struct small_index *small = rates_open(true);
+    struct sl_error err = {0};
+    struct sl_question question = {.text = SL_VIEW("What was raised in 1999?"), .asked_ms = -1,
+                                   .tenant = SL_VIEW("hr"),
+                                   .filter_text = SL_VIEW("exists(date)")};
+
+    small_check(sl_filter_parse(question.filter_text, small->arena, &question.filter, &err), &err);
+    struct sl_retrieved *r = search(small, &question, &DEFAULTS);
+    CHECK(r->widened);
+    CHECK_THAT(strcmp(keys(small, r), "a") == 0, "%s", keys(small, r));
+    CHECK(sl_view_is(r->filter_expression, "(exists(date)) and tenant = \"hr\""));
+    question.tenant = SL_VIEW("nobody");
+    r = search(small, &question, &DEFAULTS);
+    CHECK(r->count == 0);
+    question.tenant = SL_VIEW("x\" or \"\" = \"");
+    r = search(small, &question, &DEFAULTS);
+    CHECK(r->count == 0);
+    CHECK(sl_view_is(r->filter_expression,
+                     "(exists(date)) and tenant = \"x\\\" or \\\"\\\" = \\\"\""));
+    small_close(small);
+}
+
+TEST(the_expression_reported_selects_the_same_again)
+{
+    struct small_index *small = rates_open(false);
+    struct sl_question question = {.text = SL_VIEW("raised in December 2015"), .asked_ms = -1,
+                                   .tenant = SL_VIEW("hr")};
+    struct sl_retrieved *r = search(small, &question, &DEFAULTS);
+    struct sl_question again = {.text = SL_VIEW("raised"), .asked_ms = -1,
+                                .filter_text = r->filter_expression};
+    struct sl_error err = {0};
+
+    small_check(sl_filter_parse(again.filter_text, small->arena, &again.filter, &err), &err);
+    CHECK(strcmp(keys(small, r), "a") == 0);
+    CHECK(strcmp(keys(small, search(small, &again, &DEFAULTS)), "a") == 0);
+    small_close(small);
+}
+
+TEST(without_encoder_or_coverage_only_words_are_searched)
+{
+    struct small_index *small = rates_open(false);
+    struct sl_retrieved *r = find(small, "raised rate");
+
+    CHECK(r->mode == SL_MODE_LEXICAL && r->vector == NULL && r->count == 3);
+    CHECK(r->results[0].vector_rank == 0 && r->results[0].score == r->results[0].lexical_score);
+    small_close(small);
+    small = rates_open(true);
+    uint64_t before = fake_embedder_encoded(small->embedder);
+    r = find(small, "\xEA\xB8\x88\xEB\xA6\xAC \xEC\x9D\xB8\xEC\x83\x81"); /* the fake knows ASCII only */
+    CHECK(r->mode == SL_MODE_LEXICAL && r->coverage < 0.5);
+    CHECK(fake_embedder_encoded(small->embedder) == before);
+    small_close(small);
+}
+
+TEST(mode_vector_needs_vectors)
+{
+    struct small_index *small = rates_open(false);
+    struct sl_question question = {.text = SL_VIEW("raised"), .asked_ms = -1, .mode = SL_MODE_VECTOR};
+    struct sl_retrieved *retrieved = NULL;
+    struct sl_error err = {0};
+
+    CHECK(sl_retrieve(small->snapshot, &question, &DEFAULTS, NULL, &small->clock, small->arena,
+                      &retrieved, &err) == SL_REJECT);
+    CHECK(strcmp(err.reason, "no_vectors") == 0);
+    /* an encoder, and an index made without: hybrid falls back, vector cannot */
+    struct sl_embedder *embedder = fake_embedder_open(64, 256);
+    CHECK(sl_retrieve(small->snapshot, &question, &DEFAULTS, embedder, &small->clock, small->arena,
+                      &retrieved, &err) == SL_REJECT);
+    CHECK(strcmp(err.reason, "no_vectors") == 0);
+    question.mode = SL_MODE_HYBRID;
+    CHECK(sl_retrieve(small->snapshot, &question, &DEFAULTS, embedder, &small->clock, small->arena,
+                      &retrieved, &err) == SL_OK);
+    CHECK(retrieved->mode == SL_MODE_LEXICAL && retrieved->count == 3);
+    (void)sl_embedder_close(embedder);
+    small_close(small);
+}
+
+TEST(k_bounds_the_hits)
+{
+    struct small_index *small = rates_open(true);
+    struct sl_question question = {.text = SL_VIEW("raised rate"), .asked_ms = -1, .k = 2};
+
+    CHECK(search(small, &question, &DEFAULTS)->count == 2);
+    small_close(small);
+}
+
+TEST(age_halves_a_score_each_half_life)
+{
+    struct small_index *small = rates_open(false);
+    struct sl_retrieve_options options = DEFAULTS;
+    struct sl_retrieved *plain, *aged;
+
+    /* today is 2016-11-07; document a is 327 days old, b lies in the future and keeps its weight */
+    struct sl_question question = {.text = SL_VIEW("committee raised target"), .asked_ms = -1};
+    plain = search(small, &question, &options);
+    options.half_life_days = 327;
+    aged = search(small, &question, &options);
+    REQUIRE(plain->count >= 2 && aged->count >= 2);
+    CHECK_THAT(strncmp(keys(small, plain), "a b", 3) == 0, "%s", keys(small, plain));
+    float a_score = plain->results[0].score, b_score = plain->results[1].score;
+    CHECK_THAT(strncmp(keys(small, aged), "b a", 3) == 0, "%s", keys(small, aged));
+    CHECK(aged->results[0].score == b_score);
+    CHECK(aged->results[1].score > a_score * 0.499f && aged->results[1].score < a_score * 0.501f);
+    small_close(small);
+}
+
+TEST(a_question_that_is_only_a_date_finds_by_meaning)
+{
+    struct small_index *small = rates_open(true);
+    struct sl_retrieved *r = find(small, "December 2015");
+
+    CHECK(r->date_read && r->count == 2);
+    small_close(small);
+}
