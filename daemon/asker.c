@@ -276,9 +276,8 @@ static void complain(struct sl_engine *engine, const struct sl_kafka_event *even
         return;
     }
     if (event->type == SL_KAFKA_DOWN)
-        engine->kafka_down = true;
-    sl_log_with(SL_LOG_WARNING, event->type == SL_KAFKA_DOWN ? "kafka_down" : "kafka_error", &fields,
-                "questions consumer: %s", event->text);
+        engine_kafka(engine, false);
+    sl_log_with(SL_LOG_INFO, "kafka_error", &fields, "questions consumer: %s", event->text);
 }
 
 static void handle(struct sl_engine *engine, const struct sl_kafka_event *event)

@@ -214,6 +214,8 @@ void row_free(struct row_job *row);
 
 /* kafka_watch.c: the clients' side remarks, to log and metrics. `engine` is the context. */
 void engine_watch(struct sl_engine *engine, struct sl_kafka_watch *ret);
+/* A broker answered, or none can be reached: logged when it is news. Any thread. */
+void engine_kafka(struct sl_engine *engine, bool up);
 
 /* feed.c, feed_topics.c */
 enum sl_err feed_open(struct sl_engine *engine, struct sl_error *err);

@@ -172,7 +172,7 @@ static void reach_end(struct sl_engine *engine, const struct sl_kafka_event *eve
         part->high = event->offset;
     sl_part_settle(part);
     sl_book_unlock(&engine->documents);
-    engine->kafka_down = false;
+    engine_kafka(engine, true);
 }
 
 /* What we wanted next is not in the log. Ask where the log is, and judge it as at the start. */
@@ -226,9 +226,8 @@ static void complain(struct sl_engine *engine, const struct sl_kafka_event *even
         return;
     }
     if (event->type == SL_KAFKA_DOWN)
-        engine->kafka_down = true;
-    sl_log_with(SL_LOG_WARNING, event->type == SL_KAFKA_DOWN ? "kafka_down" : "kafka_error", &fields,
-                "documents consumer: %s", event->text);
+        engine_kafka(engine, false);
+    sl_log_with(SL_LOG_INFO, "kafka_error", &fields, "documents consumer: %s", event->text);
 }
 
 static void handle(struct sl_engine *engine, const struct sl_kafka_event *event)

@@ -15,8 +15,8 @@
 #include "daemon/feed.h"
 #include "daemon/log.h"
 
-#define ASK_MS     5000
-#define MISSING_MS 1000u
+#define ASK_MS     2000
+#define MISSING_MS 300u
 #define CLUSTER_NOTE "cluster_id"
 
 static enum sl_err stored_cluster(struct sl_engine *engine, char *ret_id, size_t room, struct sl_error *err)
@@ -147,11 +147,11 @@ static bool look_at_topics(struct sl_engine *engine)
         if (look_at_topic(engine, topics->items[i], &err))
             continue;
         complete = false;
-        engine->kafka_down = err.code == SL_AGAIN;
+        engine_kafka(engine, err.code != SL_AGAIN);
         snprintf(missing, sizeof(missing), "topic %.100s: %.140s", topics->items[i], err.message);
     }
     if (complete)
-        engine->kafka_down = false;
+        engine_kafka(engine, true);
     say_missing(engine, missing);
     return complete;
 }
@@ -165,7 +165,7 @@ void *feed_topics_run(void *context)
         bool complete = engine->cluster_known || check_cluster(engine);
 
         if (!complete) {
-            engine->kafka_down = true;
+            engine_kafka(engine, false);
         } else {
             complete = look_at_topics(engine);
             engine->topics_known = engine->topics_known || complete;

@@ -12,8 +12,6 @@
 #include "daemon/dead_letter.h"
 #include "daemon/indexer.h"
 
-#define LETTER_BYTES_MAX (900 << 10) /* a value that large is left out of a dead letter at once */
-
 static const char *op_of(enum sl_applied applied)
 {
     switch (applied) {
@@ -41,7 +39,7 @@ static enum sl_err store_letter(struct indexer *indexer, struct sl_batch *batch,
         .reason = work->error.reason,
         .explanation = work->error.message,
         .attempts = work->attempts ? work->attempts : 1,
-        .value_omitted = work->record->message.value.size > LETTER_BYTES_MAX,
+        .value_omitted = work->record->message.value.size > SL_RECORD_BYTES_MAX,
     };
     struct sl_outgoing outgoing;
     struct sl_buffer bytes = {0};

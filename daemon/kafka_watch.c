@@ -32,10 +32,21 @@ static void on_waiting(void *context, int64_t replies)
     sl_metric_set(SL_METRIC_KAFKA_REPLYQ, (double)replies);
 }
 
+/* Errors come through on_error() too. */
 static void on_log(void *context, int level, const char *text)
 {
     (void)context;
-    sl_log(level <= LOG_ERR ? SL_LOG_WARNING : SL_LOG_DEBUG, "kafka_client", "%s", text);
+    sl_log(level <= LOG_CRIT ? SL_LOG_WARNING : SL_LOG_DEBUG, "kafka_client", "%s", text);
+}
+
+void engine_kafka(struct sl_engine *engine, bool up)
+{
+    if (atomic_exchange(&engine->kafka_down, !up) == !up)
+        return;
+    if (up)
+        sl_log(SL_LOG_NOTICE, "kafka_up", "Kafka can be reached");
+    else
+        sl_log(SL_LOG_WARNING, "kafka_down", "no Kafka broker can be reached; trying again until one can");
 }
 
 void engine_watch(struct sl_engine *engine, struct sl_kafka_watch *ret)

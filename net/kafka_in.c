@@ -78,6 +78,15 @@ static enum sl_err make_client(struct sl_kafka_in *in, rd_kafka_conf_t *conf, st
     return SL_OK;
 }
 
+static void free_consumer(struct sl_kafka_in *in)
+{
+    for (uint32_t i = 0; i < in->topics_seen_count; i++)
+        free(in->topics_seen[i]);
+    free(in->topics_seen);
+    pthread_mutex_destroy(&in->mutex);
+    free(in);
+}
+
 enum sl_err sl_kafka_in_open(const struct sl_config *config,
                              const struct sl_kafka_in_options *options, struct sl_kafka_in **ret_in,
                              struct sl_error *err)
@@ -105,6 +114,7 @@ enum sl_err sl_kafka_in_open(const struct sl_config *config,
     SL_PRE(options->group_id && options->group_id[0]);
     if (!in)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a consumer");
+    pthread_mutex_init(&in->mutex, NULL);
     if (options->watch)
         in->watch = *options->watch;
     if (group)
@@ -113,7 +123,7 @@ enum sl_err sl_kafka_in_open(const struct sl_config *config,
     if (r == SL_OK)
         r = make_client(in, conf, err);
     if (r != SL_OK) {
-        free(in);
+        free_consumer(in);
         return r;
     }
     *ret_in = in;
@@ -136,7 +146,7 @@ struct sl_kafka_in *sl_kafka_in_close(struct sl_kafka_in *in)
     drop_event(in); /* a record kept makes the close hang */
     rd_kafka_consumer_close(in->rk);
     rd_kafka_destroy(in->rk);
-    free(in);
+    free_consumer(in);
     return NULL;
 }
 

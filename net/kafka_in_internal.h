@@ -2,6 +2,8 @@
 #ifndef SLUICE_KAFKA_IN_INTERNAL_H
 #define SLUICE_KAFKA_IN_INTERNAL_H
 
+#include <pthread.h>
+
 #include "net/kafka_in.h"
 #include "net/kafka_internal.h"
 
@@ -11,6 +13,9 @@ struct sl_kafka_in {
     struct sl_kafka_group_ops ops;
     rd_kafka_message_t *current; /* the event last polled */
     struct sl_header *headers;
+    pthread_mutex_t mutex; /* topics_seen */
+    char **topics_seen;    /* the cluster had them once */
+    uint32_t topics_seen_count;
 };
 
 static inline struct sl_kafka_in *kafka_in_of(struct sl_kafka_watch *watch)

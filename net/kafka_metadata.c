@@ -1,8 +1,10 @@
 /*
  * kafka_metadata.c -- questions to the cluster: its id, a topic's partitions, where a partition begins and ends.
  *
- * All of it blocks, so it is called from a thread beside the one that polls. One topic is asked for at a time: the
- * whole list of a big cluster is megabytes, and needs rights a reader of one topic does not have.
+ * All of it blocks, so it is called from a thread beside the one that polls. A topic that was seen once is asked for by
+ * name: the whole list of a big cluster is megabytes. One that was not is looked for in that list, because a broker
+ * may create a topic merely because it is asked for by name, with a number of partitions nobody chose (old brokers and
+ * librdkafka's mock do, whatever allow.auto.create.topics says).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,24 +47,73 @@ static enum sl_err read_failure(rd_kafka_resp_err_t code, const char *topic, str
     return kafka_again(err, code, topic);
 }
 
+/* ------------------------------------------------------------------------------ topics */
+
+static bool was_seen(struct sl_kafka_in *in, const char *topic)
+{
+    bool seen = false;
+
+    pthread_mutex_lock(&in->mutex);
+    for (uint32_t i = 0; i < in->topics_seen_count; i++)
+        seen |= strcmp(in->topics_seen[i], topic) == 0;
+    pthread_mutex_unlock(&in->mutex);
+    return seen;
+}
+
+static void note_seen(struct sl_kafka_in *in, const char *topic)
+{
+    char **grown;
+
+    if (was_seen(in, topic))
+        return;
+    pthread_mutex_lock(&in->mutex);
+    grown = realloc(in->topics_seen, (in->topics_seen_count + 1) * sizeof(char *));
+    SL_INVARIANT(grown != NULL);
+    in->topics_seen = grown;
+    in->topics_seen[in->topics_seen_count++] = strdup(topic);
+    pthread_mutex_unlock(&in->mutex);
+}
+
+/* One topic's metadata by name; or, for a topic not seen yet, out of the list of all: see above. */
+static rd_kafka_resp_err_t ask_metadata(struct sl_kafka_in *in, const char *topic, int timeout_ms,
+                                        const struct rd_kafka_metadata **ret)
+{
+    rd_kafka_topic_t *handle;
+    rd_kafka_resp_err_t code;
+
+    if (!was_seen(in, topic))
+        return rd_kafka_metadata(in->rk, 1, NULL, ret, timeout_ms);
+    handle = rd_kafka_topic_new(in->rk, topic, NULL);
+    if (!handle)
+        return rd_kafka_last_error();
+    code = rd_kafka_metadata(in->rk, 0, handle, ret, timeout_ms);
+    rd_kafka_topic_destroy(handle);
+    return code;
+}
+
 enum sl_err sl_kafka_in_partitions(struct sl_kafka_in *in, const char *topic, int timeout_ms,
                                    uint32_t *ret_count, struct sl_error *err)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_topic_t *handle = rd_kafka_topic_new(in->rk, topic, NULL);
-    rd_kafka_resp_err_t code;
+    rd_kafka_resp_err_t code = ask_metadata(in, topic, timeout_ms, &metadata);
 
-    if (!handle)
-        return read_failure(rd_kafka_last_error(), topic, err);
-    code = rd_kafka_metadata(in->rk, 0, handle, &metadata, timeout_ms);
-    rd_kafka_topic_destroy(handle);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return read_failure(code, topic, err);
-    code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        *ret_count = (uint32_t)metadata->topics[0].partition_cnt;
+    code = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *found = &metadata->topics[i];
+
+        if (strcmp(found->topic, topic) != 0)
+            continue;
+        code = found->err;
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            *ret_count = (uint32_t)found->partition_cnt;
+    }
     rd_kafka_metadata_destroy(metadata);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? SL_OK : read_failure(code, topic, err);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return read_failure(code, topic, err);
+    note_seen(in, topic);
+    return SL_OK;
 }
 
 enum sl_err sl_kafka_in_query(struct sl_kafka_in *in, const char *topic, int32_t partition,
