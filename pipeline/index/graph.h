@@ -233,19 +233,22 @@ void sl_connect_attach(struct sl_graph *graph, uint32_t *orphans, uint32_t count
 struct sl_walk *sl_walk_begin(struct sl_graph *graph, const float *query);
 void sl_walk_end(struct sl_graph *graph, struct sl_walk *walk);
 /*
- * From the entry down to `level`; the pool then holds the nearest `ef` found there, sorted. `stop` levels
- * above are walked greedily. false: out of memory or nothing there.
+ * From the entry down to `level`, greedily above it; the pool then holds the nearest `ef` found there, sorted.
+ * false: out of memory or nothing there.
  */
 bool sl_walk_search(struct sl_graph *graph, struct sl_walk *walk, uint32_t level, uint32_t ef);
 /* On from the pool one level down. */
 bool sl_walk_descend(struct sl_graph *graph, struct sl_walk *walk, uint32_t level, uint32_t ef);
 /* Room for `count` in pool and results. */
 bool sl_walk_room(struct sl_walk *walk, uint32_t count);
-/* Level 0 with a test on what may be returned; results hold the nearest `ef` that pass. Gives up after
- * `distances_max` and says so. */
+/*
+ * Level 0 with a test on what may be returned; results hold the nearest `ef` that pass. `through`: compare
+ * only what passes and look behind what does not. Gives up after `distances_max` and says so.
+ */
 typedef bool (*sl_walk_test)(const void *context, uint32_t slot);
-bool sl_walk_filtered(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef, sl_walk_test test,
-                      const void *context, uint64_t distances_max, bool *ret_gave_up);
+bool sl_walk_filtered(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef, bool through,
+                      sl_walk_test test, const void *context, uint64_t distances_max,
+                      bool *ret_gave_up);
 
 /* insert.c, remove.c */
 struct sl_candidates { /* nearest nodes on each level, from prepare */

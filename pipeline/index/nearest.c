@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #define NORM_TOLERANCE 1e-3
+#define SHARE_THROUGH  0.35 /* below: look behind nodes that do not pass */
 #define SCAN_SLOTS     4096u /* compared before walkers and writers get their turn */
 
 struct hunt {
@@ -187,7 +188,8 @@ static enum sl_err hunt_graph(struct hunt *hunt, bool *ret_done)
     }
 }
 
-static enum sl_err hunt_filtered(struct hunt *hunt, uint64_t expected, bool *ret_done)
+static enum sl_err hunt_filtered(struct hunt *hunt, double share, uint64_t selected,
+                                 bool *ret_done)
 {
     uint32_t ef = hunt->ef > hunt->k ? hunt->ef : hunt->k;
     bool good = true, gave_up = false;
@@ -197,7 +199,8 @@ static enum sl_err hunt_filtered(struct hunt *hunt, uint64_t expected, bool *ret
     (void)pthread_rwlock_rdlock(&hunt->graph->lock);
     hunt->walk->result_count = 0;
     if (hunt->graph->entry != SL_SLOT_NONE)
-        good = sl_walk_filtered(hunt->graph, hunt->walk, ef, passes, hunt, expected, &gave_up);
+        good = sl_walk_filtered(hunt->graph, hunt->walk, ef, share < SHARE_THROUGH, passes, hunt,
+                                selected, &gave_up);
     good = good && search_limbo(hunt);
     (void)pthread_rwlock_unlock(&hunt->graph->lock);
     hunt->count = 0;
@@ -254,7 +257,7 @@ static enum sl_err hunt_best_way(struct hunt *hunt, bool exact)
     selected = share * live;
     if (selected * share <= 8.0 * (double)hunt->ef + 500)
         return hunt_exact(hunt);
-    rc = hunt_filtered(hunt, (uint64_t)selected, &done);
+    rc = hunt_filtered(hunt, share, (uint64_t)selected, &done);
     return rc != SL_OK || done ? rc : hunt_exact(hunt);
 }
 

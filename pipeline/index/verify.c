@@ -427,10 +427,19 @@ enum sl_err sl_index_verify(struct sl_index *index, sl_report_fn report, void *c
 {
     struct sl_verify verify = {.report = report, .context = context};
     struct sl_snapshot *snapshot;
-    enum sl_err rc = sl_snapshot_open(index, &snapshot, err);
+    struct sl_error local;
+    enum sl_err rc = sl_snapshot_open(index, &snapshot, &local);
 
-    if (rc != SL_OK)
+    if (rc == SL_STOP && local.exit_code == SL_EXIT_DATA) {
+        report(context, local.message); /* not even the state can be read */
+        *ret_faults = 1;
+        return SL_OK;
+    }
+    if (rc != SL_OK) {
+        if (err != NULL)
+            *err = local;
         return rc;
+    }
     verify.snapshot = snapshot;
     verify_snapshot(&verify);
     (void)sl_snapshot_close(snapshot);

@@ -6,9 +6,11 @@
  * vectors some steps ahead, since waiting for memory is most of the cost. "Seen" is a number per slot that
  * differs in each walk, so nothing needs clearing.
  *
- * Under a filter there are two arrays: the pool leads the way through all nodes, results take those that
- * pass. Where few pass this visits far more than it returns, so it stops at a bound and the caller compares
- * the selected vectors one by one instead.
+ * Under a filter there are two arrays: the pool leads the way, results take what passes. It starts from the
+ * nearest nodes whether they pass or not. Where most pass, all nodes are compared and lead on; where few do,
+ * only those that pass are, and the links of the others are looked through for more of them, so that the
+ * walk crosses gaps of one node without paying for their vectors. It stops at a bound, and the caller then
+ * compares the selected vectors one by one.
  */
 #include "index/graph.h"
 
@@ -218,69 +220,116 @@ bool sl_walk_search(struct sl_graph *graph, struct sl_walk *walk, uint32_t level
     return sl_walk_descend(graph, walk, level, ef);
 }
 
-static void admit(struct sl_walk *walk, uint32_t ef, struct sl_near item, sl_walk_test test,
-                  const void *context)
+/* --------------------------------------------------------------------------- under a filter */
+
+struct passage {
+    struct sl_graph *graph;
+    struct sl_walk *walk;
+    uint32_t ef;
+    uint32_t pool_max;
+    bool through; /* compare only what passes, and look behind what does not */
+    sl_walk_test test;
+    const void *context;
+};
+
+static void admit(const struct passage *passage, struct sl_near item)
 {
-    if (walk->result_count == ef && item.distance >= walk->results[ef - 1].distance)
+    struct sl_walk *walk = passage->walk;
+
+    if (walk->result_count == passage->ef &&
+        item.distance >= walk->results[passage->ef - 1].distance)
         return;
-    if (test(context, item.slot))
-        (void)insert_sorted(walk->results, &walk->result_count, ef, item);
+    if (passage->test(passage->context, item.slot))
+        (void)insert_sorted(walk->results, &walk->result_count, passage->ef, item);
 }
 
-bool sl_walk_filtered(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef, sl_walk_test test,
-                      const void *context, uint64_t distances_max, bool *ret_gave_up)
+/* Compare a batch; into the pool with all of it, into the results with what passes. Returns the lowest
+ * place taken in the pool. */
+static uint32_t compare_batch(const struct passage *passage, const uint32_t *batch, uint32_t count,
+                              uint32_t lowest)
 {
-    uint32_t batch[BATCH_MAX], pool_max, at = 0;
+    struct sl_graph *graph = passage->graph;
+    struct sl_walk *walk = passage->walk;
 
-    if (!sl_walk_search(graph, walk, 0, ef))
-        return false;
-    walk->result_count = 0;
-    for (uint32_t i = 0; i < walk->pool_size; i++)
-        admit(walk, ef, walk->pool[i], test, context);
-    /* what was followed so far stays followed; go on outwards in a longer pool */
-    pool_max = SL_EF_MAX;
-    if (!sl_walk_room(walk, pool_max))
-        return false;
-    for (uint32_t i = 0; i < walk->pool_size; i++)
-        walk->pool[i].slot |= FOLLOWED;
-    at = 0;
+    for (uint32_t i = 0; i < count && i < AHEAD; i++)
+        prefetch(sl_graph_vector(graph, batch[i]), graph->floats);
+    for (uint32_t i = 0; i < count; i++) {
+        struct sl_near item = {.slot = batch[i]};
+        uint32_t place;
+        if (i + AHEAD < count)
+            prefetch(sl_graph_vector(graph, batch[i + AHEAD]), graph->floats);
+        item.distance =
+            graph->distance(walk->query, sl_graph_vector(graph, batch[i]), graph->floats);
+        place = insert_sorted(walk->pool, &walk->pool_size, passage->pool_max, item);
+        if (place < lowest)
+            lowest = place;
+        admit(passage, item);
+    }
+    walk->distances += count;
+    return lowest;
+}
+
+/* What passes among `count` slots stays in front; returns how many that are. */
+static uint32_t keep_passing(const struct passage *passage, uint32_t *batch, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (passage->test(passage->context, batch[i])) {
+            uint32_t slot = batch[kept];
+            batch[kept++] = batch[i];
+            batch[i] = slot;
+        }
+    return kept;
+}
+
+static uint32_t follow(const struct passage *passage, uint32_t slot, uint32_t lowest)
+{
+    uint32_t batch[BATCH_MAX], behind[BATCH_MAX];
+    uint32_t count = collect(passage->graph, passage->walk, slot, 0, batch), kept;
+
+    if (!passage->through)
+        return compare_batch(passage, batch, count, lowest);
+    kept = keep_passing(passage, batch, count);
+    lowest = compare_batch(passage, batch, kept, lowest);
+    for (uint32_t i = kept; i < count; i++) {
+        uint32_t more = collect(passage->graph, passage->walk, batch[i], 0, behind);
+        lowest = compare_batch(passage, behind, keep_passing(passage, behind, more), lowest);
+    }
+    return lowest;
+}
+
+bool sl_walk_filtered(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef, bool through,
+                      sl_walk_test test, const void *context, uint64_t distances_max,
+                      bool *ret_gave_up)
+{
+    struct passage passage = {graph, walk, ef, ef * 8 < SL_EF_MAX ? ef * 8 : SL_EF_MAX, through,
+                              test, context};
+    uint32_t at = 0;
+
     *ret_gave_up = false;
-    if (walk->result_count == ef)
-        return true;
-    for (uint32_t i = 0; i < walk->pool_size; i++)
-        walk->pool[i].slot &= ~FOLLOWED;
-    if (!forget(graph, walk))
+    walk->result_count = 0;
+    if (!sl_walk_search(graph, walk, 0, ef) || !sl_walk_room(walk, passage.pool_max) ||
+        !forget(graph, walk))
         return false;
-    for (uint32_t i = 0; i < walk->pool_size; i++)
+    for (uint32_t i = 0; i < walk->pool_size; i++) {
         walk->seen[walk->pool[i].slot] = walk->epoch;
+        admit(&passage, walk->pool[i]);
+    }
     while (at < walk->pool_size) {
-        uint32_t slot = walk->pool[at].slot, count, lowest = at + 1;
-
+        uint32_t slot = walk->pool[at].slot;
         if (slot & FOLLOWED) {
             at++;
             continue;
         }
-        if (walk->result_count == ef &&
-            walk->pool[at].distance > walk->results[ef - 1].distance)
+        if (walk->result_count == ef && walk->pool[at].distance > walk->results[ef - 1].distance)
             break;
         if (walk->distances > distances_max) {
             *ret_gave_up = true;
             break;
         }
         walk->pool[at].slot |= FOLLOWED;
-        count = collect(graph, walk, slot, 0, batch);
-        for (uint32_t i = 0; i < count; i++) {
-            struct sl_near item = {.slot = batch[i]};
-            uint32_t place;
-            item.distance =
-                graph->distance(walk->query, sl_graph_vector(graph, batch[i]), graph->floats);
-            place = insert_sorted(walk->pool, &walk->pool_size, pool_max, item);
-            if (place < lowest)
-                lowest = place;
-            admit(walk, ef, item, test, context);
-        }
-        walk->distances += count;
-        at = lowest;
+        at = follow(&passage, slot, at + 1);
     }
     return true;
 }

@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <lmdb.h>
 #include <math.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -333,5 +334,465 @@ TEST(index_is_the_same_when_opened_again)
     sl_snapshot_close(snapshot);
     CHECK(put(index, "d0", "new", 300) == SL_APPLIED_INSERTED);
     CHECK(test_verify(index, NULL) == 0);
+    sl_index_close(index);
+}
+
+/* ------------------------------------------------------------------------- opening and refusing */
+
+static enum sl_err open_with(struct sl_index_options options, struct sl_index **ret_index,
+                             struct sl_error *err)
+{
+    options.map_size_bytes = options.map_size_bytes != 0 ? options.map_size_bytes : 1u << 30;
+    return sl_index_open(&options, ret_index, err);
+}
+
+/* The bytes of the index's file, as one checksum. */
+static unsigned long checksum(const char *path)
+{
+    char name[PATH_MAX];
+    unsigned long sum = 5381;
+    FILE *file;
+    int c;
+
+    snprintf(name, sizeof name, "%s/env.0/data.mdb", path);
+    file = fopen(name, "rb");
+    if (file == NULL)
+        return 0;
+    while ((c = getc(file)) != EOF)
+        sum = sum * 33 + (unsigned long)c;
+    fclose(file);
+    return sum;
+}
+
+/* Replace the format record of a closed index. */
+static void write_format(const char *path, const char *bytes, size_t size)
+{
+    char file[PATH_MAX];
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    MDB_val key = {6, (void *)(uintptr_t) "format"}, value = {size, (void *)(uintptr_t)bytes};
+
+    snprintf(file, sizeof file, "%s/env.0", path);
+    if (mdb_env_create(&env) != 0 || mdb_env_set_maxdbs(env, 32) != 0 ||
+        mdb_env_open(env, file, 0, 0600) != 0 || mdb_txn_begin(env, NULL, 0, &txn) != 0 ||
+        mdb_dbi_open(txn, "meta", 0, &dbi) != 0 || mdb_put(txn, dbi, &key, &value, 0) != 0 ||
+        mdb_txn_commit(txn) != 0)
+        abort();
+    mdb_env_close(env);
+}
+
+TEST(index_I9_a_newer_format_is_refused_without_a_write)
+{
+    const char *path = test_directory();
+    static const char newer[] = "CRC?sluice\r\n\x07\0\0\0\x04\x03\x02\x01 and whatever it holds";
+    static const char foreign[] = "something else entirely, longer than a head";
+    struct sl_index *index;
+    struct sl_error err;
+    unsigned long before;
+
+    sl_index_close(test_index_open(path, DIM, SL_METRIC_COSINE));
+    for (int i = 0; i < 4; i++) {
+        struct sl_index_options options = {.path = path, .dim = DIM, .read_only = i % 2 == 1};
+        if (i < 2)
+            write_format(path, newer, sizeof newer);
+        else
+            write_format(path, foreign, sizeof foreign);
+        before = checksum(path);
+        CHECK(open_with(options, &index, &err) == SL_STOP);
+        CHECK_THAT(err.exit_code == SL_EXIT_CONFIG && strcmp(err.reason, "bad_format") == 0,
+                   "%s: %s", err.reason, err.message);
+        CHECK(i >= 2 || strstr(err.message, "format 7") != NULL);
+        CHECK(before == checksum(path) && before != 0);
+    }
+}
+
+TEST(index_other_settings_are_refused_by_name)
+{
+    const char *path = test_directory();
+    struct sl_index_options first = {.path = path, .dim = DIM, .fingerprint = "one way"};
+    struct sl_index_options same = first, other = first, dim = first, any = first;
+    struct sl_index *index;
+    struct sl_error err;
+
+    REQUIRE(open_with(first, &index, &err) == SL_OK);
+    sl_index_close(index);
+    other.fingerprint = "another way";
+    CHECK(open_with(other, &index, &err) == SL_STOP && err.exit_code == SL_EXIT_CONFIG);
+    CHECK(strcmp(err.reason, "fingerprint") == 0 && strstr(err.message, "one way") != NULL &&
+          strstr(err.message, "another way") != NULL);
+    dim.dim = DIM * 2;
+    CHECK(open_with(dim, &index, &err) == SL_STOP && strcmp(err.reason, "fingerprint") == 0);
+    any.fingerprint = NULL;
+    any.dim = 0;
+    any.read_only = true;
+    REQUIRE(open_with(any, &index, &err) == SL_OK);
+    CHECK(sl_index_dim(index) == DIM && strcmp(sl_index_fingerprint(index), "one way") == 0);
+    sl_index_close(index);
+    REQUIRE(open_with(same, &index, &err) == SL_OK);
+    sl_index_close(index);
+}
+
+TEST(index_has_one_writer_and_many_readers)
+{
+    const char *path = test_directory();
+    struct sl_index *index = test_index_open(path, DIM, SL_METRIC_COSINE);
+    pid_t child;
+    int status = -1;
+    float query[DIM];
+
+    put(index, "a", "red apple", 1);
+    vector_of("red apple", query);
+    child = fork();
+    if (child == 0) { /* another process: refused to write, welcome to read */
+        struct sl_index_options write = {.path = path, .dim = DIM};
+        struct sl_index_options read = {.path = path, .read_only = true};
+        struct sl_index *second;
+        struct sl_snapshot *snapshot;
+        struct sl_error err;
+        int bad = 0;
+        bad |= open_with(write, &second, &err) != SL_STOP || err.exit_code != SL_EXIT_LOCKED;
+        bad |= (open_with(read, &second, &err) != SL_OK) << 1;
+        if (bad == 0) {
+            snapshot = test_snapshot(second);
+            bad |= (strcmp(test_lexical(snapshot, "apple"), "a") != 0) << 2;
+            bad |= (strcmp(test_nearest(snapshot, query, 3, false), "a") != 0) << 3;
+            sl_snapshot_close(snapshot);
+            sl_index_close(second);
+        }
+        _exit(bad);
+    }
+    waitpid(child, &status, 0);
+    CHECK_THAT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
+    sl_index_close(index);
+}
+
+TEST(index_a_reader_follows_the_writer)
+{
+    const char *path = test_directory();
+    struct sl_index_options options = {.path = path, .read_only = true};
+    struct sl_index *reader;
+    struct sl_snapshot *snapshot;
+    struct sl_error err;
+    float query[DIM];
+    int ready[2], go[2], status;
+    char byte = 0;
+    pid_t child;
+
+    if (pipe(ready) != 0 || pipe(go) != 0)
+        abort();
+    child = fork(); /* LMDB wants one environment a process: the writer is another one */
+    if (child == 0) {
+        struct sl_index *index = test_index_open(path, DIM, SL_METRIC_COSINE);
+        for (int i = 0; i < 3; i++) {
+            put(index, "a", i % 2 == 0 ? "red apple" : "blue boat", i + 1);
+            if (write(ready[1], &byte, 1) != 1 || read(go[0], &byte, 1) != 1)
+                _exit(1);
+        }
+        sl_index_close(index);
+        _exit(0);
+    }
+    vector_of("red apple", query);
+    for (int i = 0; i < 3; i++) {
+        REQUIRE(read(ready[0], &byte, 1) == 1);
+        if (i == 0)
+            REQUIRE(open_with(options, &reader, &err) == SL_OK);
+        snapshot = test_snapshot(reader);
+        CHECK(strcmp(test_lexical(snapshot, i % 2 == 0 ? "apple" : "boat"), "a") == 0);
+        CHECK(strcmp(test_lexical(snapshot, i % 2 == 0 ? "boat" : "apple"), "") == 0);
+        CHECK(strcmp(test_nearest(snapshot, query, 3, false), "a") == 0);
+        sl_snapshot_close(snapshot);
+        REQUIRE(write(go[1], &byte, 1) == 1);
+    }
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    sl_index_close(reader);
+}
+
+TEST(index_nothing_there_is_said_so)
+{
+    struct sl_index_options options = {.path = test_directory(), .read_only = true};
+    struct sl_index *index;
+    struct sl_error err;
+
+    CHECK(open_with(options, &index, &err) == SL_STOP && err.exit_code == SL_EXIT_NOINPUT);
+    options.path = "/nowhere/at/all";
+    CHECK(open_with(options, &index, &err) == SL_STOP && err.exit_code == SL_EXIT_NOINPUT);
+}
+
+/* ----------------------------------------------------------------------------------- failing */
+
+TEST(index_survives_a_full_map)
+{
+    const char *path = test_directory();
+    struct sl_index_options options = {.path = path, .dim = DIM, .map_size_bytes = 4u << 20};
+    struct sl_index *index;
+    struct sl_error err;
+    static char text[200000];
+    char key[16];
+    bool full = false;
+    int stored = 0;
+
+    for (size_t i = 0; i < sizeof text - 1; i++)
+        text[i] = i % 6 == 5 ? ' ' : (char)('a' + i / 7 % 26);
+    REQUIRE(sl_index_open(&options, &index, &err) == SL_OK);
+    while (!full && stored < 100) {
+        struct test_document document = {.key = key, .text = text, .offset = 1};
+        struct sl_prepared *prepared;
+        struct sl_batch *batch;
+        enum sl_applied applied;
+        enum sl_err rc;
+        snprintf(key, sizeof key, "k%d", stored);
+        prepared = test_prepare(index, &document);
+        REQUIRE(sl_batch_begin(index, &batch, &err) == SL_OK);
+        rc = sl_batch_apply(batch, prepared, &applied, &err);
+        if (rc == SL_OK) {
+            rc = sl_batch_commit(batch, &err);
+        } else {
+            sl_batch_abort(batch);
+            sl_prepared_free(prepared);
+        }
+        full = rc != SL_OK;
+        if (full)
+            CHECK_THAT(rc == SL_STOP && strcmp(err.reason, "map_full") == 0 &&
+                           err.exit_code == SL_EXIT_IO,
+                       "%s: %s", err.reason, err.message);
+        else
+            stored++;
+    }
+    CHECK(full && stored > 0);
+    CHECK(test_verify(index, NULL) == 0);
+    CHECK(test_delete(index, "k0", 2) == SL_APPLIED_DELETED); /* making room works */
+    CHECK(put(index, "small", "one two", 1) == SL_APPLIED_INSERTED);
+    CHECK(test_verify(index, NULL) == 0);
+    sl_index_close(index);
+    options.map_size_bytes = 64u << 20; /* and so does a larger map */
+    REQUIRE(sl_index_open(&options, &index, &err) == SL_OK);
+    snprintf(key, sizeof key, "k%d", stored);
+    CHECK(put(index, key, text, 1) == SL_APPLIED_INSERTED);
+    CHECK(test_verify(index, NULL) == 0);
+    sl_index_close(index);
+}
+
+TEST(index_a_document_prepared_once_may_be_applied_after_a_failed_batch)
+{
+    struct sl_index *index = test_index_open(test_directory(), DIM, SL_METRIC_COSINE);
+    struct test_document document = doc("a", "red apple tree by the sea", 1);
+    struct sl_prepared *prepared;
+    struct sl_batch *batch;
+    enum sl_applied applied;
+    struct sl_error err;
+
+    document.chunk_words = 2;
+    prepared = test_prepare(index, &document);
+    put(index, "b", "the graph is another one by now", 1);
+    REQUIRE(sl_batch_begin(index, &batch, &err) == SL_OK);
+    test_apply(index, batch, &(struct test_document){.key = "c", .text = "gone", .offset = 1});
+    sl_batch_abort(batch); /* loads the graph anew */
+    REQUIRE(sl_batch_begin(index, &batch, &err) == SL_OK);
+    CHECK(sl_prepared_bytes(prepared) > 0);
+    CHECK(sl_batch_apply(batch, prepared, &applied, &err) == SL_OK);
+    CHECK(applied == SL_APPLIED_INSERTED);
+    REQUIRE(sl_batch_commit(batch, &err) == SL_OK);
+    CHECK(test_verify(index, NULL) == 0);
+    sl_index_close(index);
+}
+
+/* ------------------------------------------------------------------------------ keeping windows */
+
+static uint64_t live_vectors(struct sl_index *index, uint64_t *ret_dead)
+{
+    struct sl_snapshot *snapshot = test_snapshot(index);
+    struct sl_index_stats stats;
+    struct sl_error err;
+
+    if (sl_snapshot_stats(snapshot, &stats, &err) != SL_OK)
+        abort();
+    sl_snapshot_close(snapshot);
+    *ret_dead = stats.vectors_dead;
+    return stats.vectors_live;
+}
+
+TEST(index_windows_that_stay_keep_their_vectors)
+{
+    struct sl_index *index = test_index_open(test_directory(), DIM, SL_METRIC_COSINE);
+    struct test_document document = doc("a", "one two three four five six", 1);
+    struct sl_snapshot *snapshot;
+    uint64_t dead;
+    float query[DIM];
+
+    document.chunk_words = 2;
+    document.keep_windows = true;
+    CHECK(test_put(index, &document) == SL_APPLIED_INSERTED);
+    document.offset = 2;
+    document.text = "one two NEW four five six"; /* the first and the last stay */
+    CHECK(test_put(index, &document) == SL_APPLIED_REPLACED);
+    CHECK(live_vectors(index, &dead) == 3 && dead <= 1);
+    document.offset = 3;
+    document.text = "zero zero one two five six one two"; /* moved, and one of them twice */
+    CHECK(test_put(index, &document) == SL_APPLIED_REPLACED);
+    CHECK(live_vectors(index, &dead) == 4);
+    CHECK(test_verify(index, NULL) == 0);
+    snapshot = test_snapshot(index);
+    vector_of("five six", query);
+    CHECK(strcmp(test_nearest(snapshot, query, 1, true), "a") == 0);
+    sl_snapshot_close(snapshot);
+    sl_index_close(index);
+}
+
+TEST(index_a_window_that_went_away_is_asked_for_again)
+{
+    struct sl_index *index = test_index_open(test_directory(), DIM, SL_METRIC_COSINE);
+    struct test_document document = doc("a", "one two three four", 1);
+    struct sl_prepared *prepared;
+    struct sl_batch *batch;
+    enum sl_applied applied;
+    struct sl_error err;
+
+    document.chunk_words = 2;
+    test_put(index, &document);
+    document.keep_windows = true;
+    document.offset = 3;
+    document.text = "one two five six";
+    prepared = test_prepare(index, &document); /* counts on "one two" */
+    put(index, "a", "something else", 2);
+    REQUIRE(sl_batch_begin(index, &batch, &err) == SL_OK);
+    CHECK(sl_batch_apply(batch, prepared, &applied, &err) == SL_AGAIN);
+    CHECK(strcmp(err.reason, "window_gone") == 0);
+    sl_prepared_free(prepared);
+    document.keep_windows = false;
+    CHECK(test_apply(index, batch, &document) == SL_APPLIED_REPLACED); /* the batch is still good */
+    REQUIRE(sl_batch_commit(batch, &err) == SL_OK);
+    CHECK(test_verify(index, NULL) == 0);
+    sl_index_close(index);
+}
+
+/* ----------------------------------------------------------------------------------- reading */
+
+struct gathered {
+    char text[200];
+    int stop_after;
+};
+
+static bool gather_row(void *context, struct sl_view key, struct sl_view value)
+{
+    struct gathered *gathered = context;
+
+    snprintf(gathered->text + strlen(gathered->text),
+             sizeof gathered->text - strlen(gathered->text), "%.*s=%.*s ", SL_VIEW_ARG(key),
+             SL_VIEW_ARG(value));
+    return --gathered->stop_after != 0;
+}
+
+static bool gather_position(void *context, struct sl_view topic, int32_t partition,
+                            const struct sl_position *position)
+{
+    struct gathered *gathered = context;
+
+    snprintf(gathered->text + strlen(gathered->text),
+             sizeof gathered->text - strlen(gathered->text), "%.*s/%d:%d ", SL_VIEW_ARG(topic),
+             partition, (int)position->next_offset);
+    return --gathered->stop_after != 0;
+}
+
+TEST(index_rows_and_positions_come_back_in_order)
+{
+    struct sl_index *index = test_index_open(test_directory(), 0, SL_METRIC_COSINE);
+    struct sl_arena *arena = sl_arena_open(1u << 20);
+    struct sl_position position = {.next_offset = 7};
+    struct gathered gathered = {"", 0};
+    struct sl_snapshot *snapshot;
+    struct sl_batch *batch;
+    struct sl_view value;
+    struct sl_error err;
+
+    REQUIRE(sl_batch_begin(index, &batch, &err) == SL_OK);
+    sl_batch_row(batch, SL_TABLE_NOTE, SL_VIEW("b"), SL_VIEW("2"), &err);
+    sl_batch_row(batch, SL_TABLE_NOTE, SL_VIEW("a"), SL_VIEW("1"), &err);
+    sl_batch_row(batch, SL_TABLE_NOTE, SL_VIEW("c"), SL_VIEW(""), &err);
+    sl_batch_row(batch, SL_TABLE_NOTE, SL_VIEW("x"), SL_VIEW("9"), &err);
+    sl_batch_row(batch, SL_TABLE_NOTE, SL_VIEW("x"), SL_VIEW_NULL, &err);
+    sl_batch_position(batch, SL_VIEW("u"), 2, &position, &err);
+    sl_batch_position(batch, SL_VIEW("t"), 11, &position, &err);
+    sl_batch_position(batch, SL_VIEW("t"), 2, &position, &err);
+    REQUIRE(sl_batch_commit(batch, &err) == SL_OK);
+    snapshot = test_snapshot(index);
+    CHECK(sl_snapshot_rows(snapshot, SL_TABLE_NOTE, SL_VIEW_NULL, gather_row, &gathered, &err) ==
+          SL_OK);
+    CHECK_THAT(strcmp(gathered.text, "a=1 b=2 c= ") == 0, "%s", gathered.text);
+    gathered = (struct gathered){"", 1};
+    CHECK(sl_snapshot_rows(snapshot, SL_TABLE_NOTE, SL_VIEW("a"), gather_row, &gathered, &err) ==
+          SL_OK);
+    CHECK_THAT(strcmp(gathered.text, "b=2 ") == 0, "%s", gathered.text);
+    gathered = (struct gathered){"", 0};
+    CHECK(sl_snapshot_positions(snapshot, arena, gather_position, &gathered, &err) == SL_OK);
+    CHECK_THAT(strcmp(gathered.text, "t/2:7 t/11:7 u/2:7 ") == 0, "%s", gathered.text);
+    CHECK(sl_snapshot_row(snapshot, SL_TABLE_NOTE, SL_VIEW("c"), &value, &err) == SL_OK &&
+          value.data != NULL && value.size == 0);
+    CHECK(sl_snapshot_row(snapshot, SL_TABLE_NOTE, SL_VIEW("x"), &value, &err) == SL_REJECT);
+    sl_snapshot_close(snapshot);
+    sl_arena_close(arena);
+    sl_index_close(index);
+}
+
+TEST(index_long_keys_and_all_fields_come_back)
+{
+    struct sl_index *index = test_index_open(test_directory(), 0, SL_METRIC_COSINE);
+    struct sl_arena *arena = sl_arena_open(1u << 20);
+    static char key[5000], other[5000];
+    struct sl_field fields[] = {
+        {.name = SL_VIEW("s"), .type = SL_FIELD_STRING, .string = SL_VIEW("x"), .in_array = true},
+        {.name = SL_VIEW("n"), .type = SL_FIELD_NUMBER, .number = -0.25},
+        {.name = SL_VIEW("b"), .type = SL_FIELD_BOOL, .boolean = true}};
+    struct sl_day_range valid = {3, 9};
+    struct test_document document = {.key = key, .text = "alpha beta", .offset = 12,
+                                     .partition = 3, .timestamp_ms = 77, .fields = fields,
+                                     .field_count = 3, .valid = &valid, .valid_count = 1,
+                                     .title = "T", .date = "2015"};
+    struct sl_document found;
+    struct sl_chunk chunk;
+    struct sl_snapshot *snapshot;
+    struct sl_error err;
+    sl_doc_id doc, next;
+    uint32_t chunks;
+
+    memset(key, 'k', sizeof key - 1);
+    memset(other, 'k', sizeof other - 1);
+    other[4000] = 'j';
+    CHECK(test_put(index, &document) == SL_APPLIED_INSERTED);
+    snapshot = test_snapshot(index);
+    CHECK(sl_snapshot_find(snapshot, TEST_TOPIC, sl_view_of(other), &doc, &err) == SL_REJECT);
+    REQUIRE(sl_snapshot_find(snapshot, TEST_TOPIC, sl_view_of(key), &doc, &err) == SL_OK);
+    REQUIRE(sl_snapshot_document(snapshot, doc, arena, &found, &chunks, &err) == SL_OK);
+    CHECK(found.partition == 3 && found.offset == 12 && found.timestamp_ms == 77 && chunks == 1);
+    CHECK(found.field_count == 3 && found.fields[0].in_array && found.fields[1].number == -0.25 &&
+          found.fields[2].boolean);
+    CHECK(sl_view_is(found.title, "T") && sl_view_is(found.date, "2015") &&
+          found.lang.data == NULL && found.vector == NULL);
+    CHECK(found.valid_count == 1 && found.valid[0].to == 9 && sl_view_is(found.text, document.text));
+    CHECK(sl_snapshot_chunk(snapshot, doc, 0, arena, &chunk, &err) == SL_OK &&
+          chunk.byte_end == 10 && chunk.length_terms == 2);
+    CHECK(sl_snapshot_chunk(snapshot, doc, 1, arena, &chunk, &err) == SL_REJECT);
+    CHECK(sl_snapshot_next(snapshot, 0, &next, &err) == SL_OK && next == doc);
+    CHECK(sl_snapshot_next(snapshot, next, &next, &err) == SL_REJECT);
+    sl_snapshot_close(snapshot);
+    CHECK(test_verify(index, NULL) == 0);
+    sl_arena_close(arena);
+    sl_index_close(index);
+}
+
+TEST(index_snapshots_are_bounded)
+{
+    struct sl_index *index = test_index_open(test_directory(), 0, SL_METRIC_COSINE);
+    struct sl_snapshot *open[SL_SNAPSHOTS_MAX], *more;
+    struct sl_error err;
+
+    for (uint32_t i = 0; i < SL_SNAPSHOTS_MAX; i++)
+        open[i] = test_snapshot(index);
+    CHECK(sl_snapshot_open(index, &more, &err) == SL_AGAIN && strcmp(err.reason, "busy") == 0);
+    for (uint32_t i = 0; i < SL_SNAPSHOTS_MAX; i++)
+        sl_snapshot_close(open[i]);
+    more = test_snapshot(index);
+    sl_snapshot_close(more);
     sl_index_close(index);
 }
