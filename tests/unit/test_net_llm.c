@@ -23,17 +23,18 @@ struct server {
     int connections;
 };
 
-static void send_text(int peer, const char *text)
+static bool send_text(int peer, const char *text)
 {
     size_t size = strlen(text);
 
     while (size > 0) {
         ssize_t sent = send(peer, text, size, MSG_NOSIGNAL);
         if (sent <= 0)
-            return;
+            return false;
         text += sent;
         size -= (size_t)sent;
     }
+    return true;
 }
 
 static void send_body(int peer, const char *status, const char *headers, const char *body)
@@ -42,8 +43,8 @@ static void send_body(int peer, const char *status, const char *headers, const c
 
     (void)snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n%s\r\n",
                    status, strlen(body), headers);
-    send_text(peer, head);
-    send_text(peer, body);
+    (void)send_text(peer, head);
+    (void)send_text(peer, body);
 }
 
 static void send_huge(int peer, bool lie)
@@ -51,14 +52,14 @@ static void send_huge(int peer, bool lie)
     static char block[65536];
 
     memset(block, ' ', sizeof block - 1);
-    send_text(peer, "HTTP/1.1 200 OK\r\nConnection: close\r\n");
-    send_text(peer, lie ? "Transfer-Encoding: chunked\r\n\r\n" : "Content-Length: 1073741824\r\n\r\n");
+    (void)send_text(peer, "HTTP/1.1 200 OK\r\nConnection: close\r\n");
+    (void)send_text(peer, lie ? "Transfer-Encoding: chunked\r\n\r\n" : "Content-Length: 1073741824\r\n\r\n");
     for (int i = 0; i < 64; i++) { /* 4 MiB, four times what is allowed */
         if (lie)
-            send_text(peer, "ffff\r\n");
-        send_text(peer, block);
+            (void)send_text(peer, "ffff\r\n");
+        (void)send_text(peer, block);
         if (lie)
-            send_text(peer, "\r\n");
+            (void)send_text(peer, "\r\n");
     }
 }
 
@@ -67,18 +68,21 @@ static void play(struct server *server, int peer)
     static const char good[] =
         "{\"choices\": [{\"message\": {\"role\": \"assistant\", \"content\": \"hi \\u00e9\"}}]}";
 
+    char byte[1];
+
     switch (server->script) {
     case GOOD:
         send_body(peer, "200 OK", "", good);
         break;
     case SLOW:
         for (int i = 0; i < 100; i++) { /* a byte now and then: no silence, and no end */
-            send_text(peer, i == 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" : " ");
+            if (!send_text(peer, i == 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" : " "))
+                break;
             (void)usleep(50000);
         }
         break;
     case SILENT:
-        (void)usleep(3000000);
+        (void)recv(peer, byte, sizeof byte, 0); /* until the client gives up */
         break;
     case BROKEN_JSON:
         send_body(peer, "200 OK", "", "{\"choices\": [{\"message\": {\"content\": \"hi\"}");
@@ -100,7 +104,7 @@ static void play(struct server *server, int peer)
         send_body(peer, "401 Unauthorized", "", "{\"error\": \"no\"}");
         break;
     case CUT:
-        send_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"choices\"");
+        (void)send_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"choices\"");
         break;
     }
 }
