@@ -191,10 +191,12 @@ static enum sl_err hunt_graph(struct hunt *hunt, bool *ret_done)
 static enum sl_err hunt_filtered(struct hunt *hunt, double share, uint64_t selected,
                                  bool *ret_done)
 {
-    uint32_t ef = hunt->ef > hunt->k ? hunt->ef : hunt->k;
+    uint32_t ef = (hunt->ef > hunt->k ? hunt->ef : hunt->k) * 3 / 2; /* detours cost recall */
     bool good = true, gave_up = false;
     enum sl_err rc;
 
+    if (ef > SL_EF_MAX)
+        ef = SL_EF_MAX;
     hunt->stats.path = SL_PATH_FILTERED;
     (void)pthread_rwlock_rdlock(&hunt->graph->lock);
     hunt->walk->result_count = 0;

@@ -6,11 +6,11 @@
  * vectors some steps ahead, since waiting for memory is most of the cost. "Seen" is a number per slot that
  * differs in each walk, so nothing needs clearing.
  *
- * Under a filter there are two arrays: the pool leads the way, results take what passes. It starts from the
- * nearest nodes whether they pass or not. Where most pass, all nodes are compared and lead on; where few do,
- * only those that pass are, and the links of the others are looked through for more of them, so that the
- * walk crosses gaps of one node without paying for their vectors. It stops at a bound, and the caller then
- * compares the selected vectors one by one.
+ * Under a filter there are two arrays: the pool leads the way, results take what passes. Where most pass,
+ * all nodes are compared and lead on. Where few do, the walk starts from the nearest nodes of all; from
+ * there only those that pass are compared, and the links of the others are looked through for more of them,
+ * so that gaps of one node are crossed without paying for their vectors. It stops at a bound, and the caller
+ * then compares the selected vectors one by one.
  */
 #include "index/graph.h"
 
@@ -309,8 +309,8 @@ bool sl_walk_filtered(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef,
 
     *ret_gave_up = false;
     walk->result_count = 0;
-    if (!sl_walk_search(graph, walk, 0, ef) || !sl_walk_room(walk, passage.pool_max) ||
-        !forget(graph, walk))
+    if (!sl_walk_search(graph, walk, through ? 0 : 1, through ? ef : 1) ||
+        !sl_walk_room(walk, passage.pool_max) || !forget(graph, walk))
         return false;
     for (uint32_t i = 0; i < walk->pool_size; i++) {
         walk->seen[walk->pool[i].slot] = walk->epoch;

@@ -1,0 +1,6 @@
+# kill -9 in the middle of commits: what is found afterwards is the old state or the new one.
+add_executable(test_crash ${CMAKE_CURRENT_LIST_DIR}/test_crash.c)
+target_link_libraries(test_crash PRIVATE sluice_flags sluice_test sluice)
+target_compile_definitions(test_crash PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+add_test(NAME crash/index COMMAND test_crash)
+set_tests_properties(crash/index PROPERTIES LABELS full TIMEOUT 600)
