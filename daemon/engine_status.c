@@ -125,7 +125,7 @@ static void add_queues(struct sl_engine *engine, struct sl_buffer *out)
 
     sl_json_name(out, "queues");
     sl_buffer_view(out, SL_VIEW("["));
-    for (int stage = 0; stage < SL_STAGE_COUNT; stage++) {
+    for (enum sl_stage stage = 0; stage < SL_STAGE_COUNT; stage++) {
         sl_buffer_view(out, stage ? SL_VIEW(", {") : SL_VIEW("{"));
         add_text(out, "name", sl_stage_name(stage));
         add_number(out, "items", (double)budget->items[stage]);
