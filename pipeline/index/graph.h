@@ -142,6 +142,7 @@ struct sl_graph {
     uint32_t *dirty;
     uint32_t dirty_count;
     uint32_t dirty_capacity;
+    uint64_t checkpoint_credit; /* bytes of slabs that commits have earned to write */
     uint32_t leaving;   /* the slot being removed, else SL_SLOT_NONE */
     uint32_t *arrivals; /* ring of the slots inserted last */
     uint64_t arrival_count;

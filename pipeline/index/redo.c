@@ -3,15 +3,15 @@
  *
  * Writing each changed link list as a record of its own would copy some sixteen pages an insertion. So a
  * commit appends one stream to the log: every slot it changed as it is now, new vectors included. Slabs of
- * links and of vectors are images written from RAM later, those first that have waited longest, whenever
- * the log is longer than an eighth of them; then the log's head is cut off. All of it happens inside the
+ * links and of vectors are images written from RAM later, those first that have waited longest, a few with
+ * each commit, so that the log stays shorter than an eighth of them; its head is cut off as they go. All of it happens inside the
  * transaction that also holds documents and positions, so there is nothing to reconcile after a crash.
  *
  * Loading reads the link slabs, notes where the vector slabs lie in the map, and applies the log. Applying
  * is idempotent: the log is a suffix of history and holds whole slots, so what is in a slab already is
  * written over with itself.
  *
- * Known weakness: one large commit may have to write many slabs at once.
+ * Known weakness: a commit that logs more than the limit has to write many slabs at once.
  */
 #include "index/graph.h"
 
@@ -236,29 +236,47 @@ static enum sl_err trim(struct sl_txn *txn, uint64_t oldest, struct sl_state *st
     return rc;
 }
 
-static enum sl_err checkpoint(struct sl_graph *graph, struct sl_txn *txn, struct sl_state *state,
-                              struct sl_error *err)
+/* Write one slab; what it had waiting is in it now. */
+static enum sl_err checkpoint_one(struct sl_graph *graph, const struct waiting *one,
+                                  struct sl_txn *txn, struct sl_error *err)
 {
-    uint64_t limit = ((uint64_t)graph->slot_end * (graph->floats + 2 * graph->m + 4) *
-                      sizeof(float)) / 8;
+    struct sl_slab *slab =
+        one->vectors ? &graph->vector_slabs[one->slab] : &graph->link_slabs[one->slab];
+
+    slab->dirty_since = 0;
+    slab->written = true;
+    return one->vectors ? checkpoint_vectors(graph, one->slab, txn, err)
+                        : checkpoint_links(graph, one->slab, txn, err);
+}
+
+/*
+ * A commit earns the right to write slabs in proportion to what it logged, so that all have been written
+ * once when the log has grown by its limit. Past half of the limit it is used; past the limit slabs are
+ * written whether earned or not.
+ */
+static enum sl_err checkpoint(struct sl_graph *graph, struct sl_txn *txn, struct sl_state *state,
+                              uint64_t logged_bytes, struct sl_error *err)
+{
+    uint64_t total = (uint64_t)sl_graph_slabs(graph) * vector_slab_payload(graph) +
+                     (uint64_t)sl_graph_link_slabs(graph) * link_slab_payload(graph);
+    uint64_t limit = total / 8 > LOG_BYTES_MIN ? total / 8 : LOG_BYTES_MIN;
     uint32_t count;
     struct waiting *list;
     enum sl_err rc = SL_OK;
 
-    if (limit < LOG_BYTES_MIN)
-        limit = LOG_BYTES_MIN;
-    if (state->log_bytes <= limit)
+    graph->checkpoint_credit += (uint64_t)((double)logged_bytes * (double)total / (double)limit);
+    if (state->log_bytes <= limit / 2)
         return SL_OK;
     list = list_waiting(graph, &count);
     if (list == NULL)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "index: out of memory for a checkpoint");
-    for (uint32_t i = 0; rc == SL_OK && i < count && state->log_bytes > limit; i++) {
-        struct sl_slab *slab = list[i].vectors ? &graph->vector_slabs[list[i].slab]
-                                               : &graph->link_slabs[list[i].slab];
-        rc = list[i].vectors ? checkpoint_vectors(graph, list[i].slab, txn, err)
-                             : checkpoint_links(graph, list[i].slab, txn, err);
-        slab->dirty_since = 0;
-        slab->written = true;
+    for (uint32_t i = 0; rc == SL_OK && i < count; i++) {
+        uint64_t bytes = list[i].vectors ? vector_slab_payload(graph) : link_slab_payload(graph);
+        if (state->log_bytes <= limit && graph->checkpoint_credit < bytes)
+            break;
+        graph->checkpoint_credit -=
+            bytes < graph->checkpoint_credit ? bytes : graph->checkpoint_credit;
+        rc = checkpoint_one(graph, &list[i], txn, err);
         if (rc == SL_OK && (i + 1 == count || list[i + 1].since != list[i].since))
             rc = trim(txn, i + 1 == count ? UINT64_MAX : list[i + 1].since, state, err);
     }
@@ -269,12 +287,13 @@ static enum sl_err checkpoint(struct sl_graph *graph, struct sl_txn *txn, struct
 enum sl_err sl_graph_save(struct sl_graph *graph, struct sl_txn *txn, struct sl_state *state,
                           struct sl_error *err)
 {
+    uint64_t before = state->log_bytes;
     enum sl_err rc = write_log(graph, txn, state, err);
 
     state->slot_end = graph->slot_end;
     state->entry = graph->entry;
     state->root = graph->root;
-    return rc == SL_OK ? checkpoint(graph, txn, state, err) : rc;
+    return rc == SL_OK ? checkpoint(graph, txn, state, state->log_bytes - before, err) : rc;
 }
 
 /* A slab that was written is read from the map from now on, but for the one that fills up next. */

@@ -264,6 +264,19 @@ static enum sl_err open_environment(struct sl_store *store, uint64_t map_size_by
     return rc == 0 ? SL_OK : fail(store, rc, "opening", SL_STORE_TABLES, err);
 }
 
+/* CURRENT is written last, so what it names was whole once: a new one in its place would hide the loss. */
+static enum sl_err check_environment(const struct sl_store *store, struct sl_error *err)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof path, "%s/%s/data.mdb", store->path, store->name);
+    if (access(path, F_OK) == 0)
+        return SL_OK;
+    return sl_stop(err, SL_EXIT_DATA, errno, "corrupt",
+                   "%s: CURRENT names it, but it is not there; bring it back, or empty the directory "
+                   "%s to begin anew", path, store->path);
+}
+
 /* Open every table, making them in a new environment. Nothing is written to one that has them. */
 static enum sl_err open_tables(struct sl_store *store, struct sl_error *err)
 {
@@ -333,7 +346,9 @@ enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_o
         if (rc == SL_OK)
             rc = write_current(store, err);
     } else if (rc == SL_OK) {
-        rc = open_environment(store, map_size_bytes, err);
+        rc = check_environment(store, err);
+        if (rc == SL_OK)
+            rc = open_environment(store, map_size_bytes, err);
         if (rc == SL_OK)
             rc = open_tables(store, err);
     }
