@@ -109,7 +109,7 @@ class Crash(sluice_test.Case):
         asked = 0
         for _ in range(6):
             daemon.client.produce_many([{"topic": "questions", "key": f"{asked + i}",
-                                         "value": "What colour is the lantern of buoy five?"} for i in range(50)])
+                                         "value": "Is the lantern of buoy five green?"} for i in range(50)])
             asked += 50
             time.sleep(rng.random() * 0.3)
             daemon.kill()

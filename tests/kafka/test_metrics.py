@@ -50,7 +50,7 @@ class Metrics(sluice_test.Case):
 
     def test_every_name_moves(self):
         self.need_model()
-        daemon = self.daemon(self.mock(), {"kafka": {"statistics.interval.ms": 500}}, model=True)
+        daemon = self.daemon(self.mock(), model=True)
         self.story(daemon)
         # Some come with the next interval of statistics.
         missing = []
@@ -63,7 +63,7 @@ class Metrics(sluice_test.Case):
             return not missing
 
         try:
-            wait_for(all_there, "metrics", 20)
+            wait_for(all_there, "metrics", 40)
         except AssertionError:
             self.fail(f"did not move: {missing}")
         found = daemon.metrics()
@@ -106,7 +106,7 @@ class Moments(sluice_test.Case):
 
     def moves(self, daemon, name, labels=None, at_least=1, seconds=None):
         wait_for(lambda: (daemon.metric(name, labels) or 0) >= at_least,
-                 f"{name}; it is {daemon.metrics().get(name)}\n{daemon.log_tail()}", seconds)
+                 lambda: f"{name}; it is {daemon.metrics().get(name)}\n{daemon.log_tail()}", seconds)
 
     def fact(self, daemon, key=b"k", **more):
         place = daemon.client.produce("docs", key, "The lantern of buoy five is green.", **more)
@@ -125,46 +125,30 @@ class Moments(sluice_test.Case):
 
     def test_broker_away(self):
         broker = self.mock()
-        daemon = self.daemon(broker, {"kafka": {"statistics.interval.ms": 500}})
+        daemon = self.daemon(broker)
         self.fact(daemon)
         broker.down()
         self.moves(daemon, "sluice_kafka_errors_total")
         broker.up()
 
-    def test_dead_letter_topic_missing(self):
-        """Dead letters wait in the outbox for their topic; documents go on meanwhile."""
-        broker = self.mock("docs:2,questions:1,answers:1")
-        daemon = self.daemon(broker, {"kafka": {"topic.metadata.refresh.interval.ms": 1000,
-                                                "message.timeout.ms": 3000}})
-        daemon.client.produce("docs", b"bad", b"")
-        self.fact(daemon)
-        self.assertIn("green", daemon.answer("What colour is the lantern of buoy five?")["answer"])
-        self.moves(daemon, "sluice_outbox_records")
-        self.moves(daemon, "sluice_delivery_failures_total")
-        broker.create("docs.dlq", 1)
-        wait_for(lambda: daemon.metric("sluice_outbox_records") == 0, "an empty outbox\n" + daemon.log_tail(), 90)
-        self.assertEqual([r.key for r in daemon.client.consume("docs.dlq")], [b"bad"])
-
     def test_pause_and_inflight(self):
         """With a queue of few records a backlog pauses the partitions, and lag is seen going down."""
         self.need_model()
-        daemon = self.daemon(self.mock(), {"workers": {"queue_items": 4}}, start=False, model=True)
-        text = " ".join(f"Sentence {i} speaks of the tide and the pilots." for i in range(300))
+        daemon = self.daemon(self.mock(), {"workers": {"queue_items": 16}}, start=False, model=True)
+        text = " ".join(f"Sentence {i} speaks of the tide and the pilots." for i in range(120))
         daemon.client.produce_many([{"topic": "docs", "key": f"{i}", "value": f"Entry {i}. {text}"}
-                                    for i in range(24)])
+                                    for i in range(48)])
         daemon.start(wait=False)
         wanted = {"sluice_kafka_partitions_paused", "sluice_inflight_records", "sluice_inflight_bytes",
                   "sluice_partition_lag_records"}
 
         def seen():
+            daemon.check_alive()
             found = daemon.metrics()
             wanted.difference_update([n for n in wanted if sum(found.get(n, {"": 0}).values()) > 0])
             return not wanted
 
-        try:
-            wait_for(seen, "these to move", 60)
-        except AssertionError:
-            self.fail(f"did not move: {wanted}\n{daemon.log_tail()}")
+        wait_for(seen, lambda: f"these to move: {wanted}\n{daemon.log_tail()}")
         daemon.wait_applied(seconds=240)
         self.assertEqual(sum(daemon.metrics()["sluice_kafka_partitions_paused"].values()), 0)
 
@@ -216,7 +200,7 @@ class Moments(sluice_test.Case):
         daemon = self.daemon(self.mock())
         self.fact(daemon)
         for _ in range(8):
-            daemon.answer("What colour is the lantern of buoy five?")
+            daemon.answer("Is the lantern of buoy five green?")
             daemon.kill()  # before the offset is committed, most of the time
             daemon.start()
             try:
@@ -241,7 +225,7 @@ class Moments(sluice_test.Case):
         self.assertGreater(flipped, 0)
         daemon.start(wait=False)
         try:
-            answer = daemon.answer("What colour is the lantern of buoy five?", seconds=20)
+            answer = daemon.answer("Is the lantern of buoy five green?", seconds=20)
         except AssertionError:
             self.assertIn(daemon.process.wait(30), (74, 65), daemon.log_tail())
         else:

@@ -94,6 +94,20 @@ class RealBroker(sluice_test.RealBrokerCase):
         self.assertEqual(letters[0].header("sluice-reason"), b"empty_value")
         self.assertEqual(letters[0].header("__connect.errors.topic"), self.names["docs"].encode())
 
+    def test_dead_letter_topic_missing(self):
+        """Dead letters wait in the outbox for their topic; documents go on meanwhile."""
+        later = self.names["dead"] + "-later"
+        daemon = self.make({"documents": {"dead_letter_topic": later},
+                            "kafka": {"topic.metadata.refresh.interval.ms": 1000}})
+        self.put(daemon, b"bad", b"")
+        self.put(daemon, b"good", "The kelp is brown.")
+        self.applied(daemon)
+        wait_for(lambda: daemon.metric("sluice_outbox_records"), "a record in the outbox")
+        wait_for(lambda: daemon.metric("sluice_delivery_failures_total", None), "a failed delivery")
+        daemon.client.create(later, 1)
+        wait_for(lambda: daemon.metric("sluice_outbox_records") == 0, lambda: "an empty outbox\n" + daemon.log_tail(), 120)
+        self.assertEqual([r.key for r in daemon.client.consume(later)], [b"bad"])
+
     def test_broker_restarts(self):
         daemon = self.make()
         self.put(daemon, b"a", "The barge carries gravel.")

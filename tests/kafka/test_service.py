@@ -10,7 +10,7 @@ import sluice_test
 from sluice_test import BIN, wait_for
 
 FACT = "The lantern of the north mole is green."
-ASK = "What colour is the lantern of the north mole?"
+ASK = "Is the lantern of the north mole green?"
 
 
 def sluiced(*arguments):
@@ -182,7 +182,7 @@ class Service(sluice_test.Case):
         broker.up()
         daemon.client.produce("docs", b"south", "The lantern of the south mole is red.")
         daemon.wait_applied()
-        self.assertIn("red", daemon.answer("What colour is the lantern of the south mole?")["answer"])
+        self.assertIn("red", daemon.answer("Is the lantern of the south mole red?")["answer"])
 
     def test_stop_without_broker(self):
         broker = self.mock()
@@ -208,18 +208,16 @@ class Service(sluice_test.Case):
         self.assertEqual(daemon.stop(), 0)
         self.assertNotIn(canary, daemon.log())
 
-    def test_newer_format_is_refused_unchanged(self):
-        """An index made by a later version is left alone, exit 78."""
+    def test_index_that_went_missing(self):
+        """An index that was there and is not any more is a fault, not a reason to begin anew."""
         daemon = self.with_fact()
         self.assertEqual(daemon.stop(), 0)
-        current = os.path.join(daemon.index, "CURRENT")
-        with open(current, "rb") as f:
-            before = f.read()
-        self.assertTrue(before)
-        with open(current, "wb") as f:
+        with open(os.path.join(daemon.index, "CURRENT"), "wb") as f:
             f.write(b"env.99\n")
         daemon.start(wait=False)
-        self.assertIn(daemon.process.wait(60), (74, 78), daemon.log_tail())
+        self.assertEqual(daemon.process.wait(60), 65, daemon.log_tail())
+        self.assertIn("env.99", daemon.log())
+        self.assertFalse(os.path.exists(os.path.join(daemon.index, "env.99")))
 
 
 if __name__ == "__main__":

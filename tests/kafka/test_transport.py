@@ -3,7 +3,6 @@
 import subprocess
 
 import sluice_test
-from sluice_test import wait_for
 
 
 def kcat(broker, *arguments, stdin=None):
@@ -31,13 +30,13 @@ class Transport(sluice_test.Case):
         text = "The lighthouse is painted red. Its keeper is called Wren."
         where = daemon.client.produce("docs", b"light", {"text": text, "title": "Log", "date": "2019-03-14"})
         daemon.wait_applied()
-        record = daemon.ask("What colour is the lighthouse painted?", key=b"my-key")
+        record = daemon.ask("How is the lighthouse painted?", key=b"my-key")
         self.assertEqual(record.key, b"my-key")
         self.assertEqual(record.header("content-type"), b"application/json")
         self.assertEqual(record.header("sluice-status"), b"answered")
         answer = record.json()
         self.assertEqual(record.header("sluice-answer-id").decode(), answer["id"])
-        self.assertEqual(answer["query"], "What colour is the lighthouse painted?")
+        self.assertEqual(answer["query"], "How is the lighthouse painted?")
         self.assertIn("[1]", answer["answer"])
         self.assertIn("painted red", answer["answer"])
         citation = answer["citations"][0]
@@ -98,27 +97,12 @@ class Transport(sluice_test.Case):
         broker = self.mock("docs:2,notes:1,questions:1,answers:1,docs.dlq:1")
         daemon = self.daemon(broker, {"documents": {"topics": "docs, notes"}})
         daemon.client.produce("docs", b"k", "The osprey nests on the crane.")
-        daemon.client.produce("notes", b"k", "The cormorant dries its wings on the buoy.")
+        daemon.client.produce("notes", b"k", "The cormorant spreads its wings on the buoy.")
         daemon.wait_applied(["docs", "notes"])
         daemon.client.produce("docs", b"k", None)
         daemon.wait_applied(["docs", "notes"])
-        self.assertEqual(daemon.answer("Where does the cormorant dry its wings?")["citations"][0]["topic"], "notes")
+        self.assertEqual(daemon.answer("Where does the cormorant spread its wings?")["citations"][0]["topic"], "notes")
         self.assertEqual(daemon.answer("Where does the osprey nest?")["status"], "not_found")
-
-    def test_topic_that_comes_later(self):
-        """A configured topic that is not there yet is waited for; what is there works meanwhile."""
-        broker = self.mock()
-        daemon = self.daemon(broker, {"documents": {"topics": "docs, later"},
-                                      "kafka": {"topic.metadata.refresh.interval.ms": 1000}}, start=False)
-        daemon.start(wait=False)
-        daemon.client.produce("docs", b"a", "The barge carries gravel.")
-        daemon.wait_applied()
-        self.assertIn("gravel", daemon.answer("What does the barge carry?")["answer"])
-        broker.create("later", 1)
-        wait_for(lambda: daemon.client._exists("later", 1), "the topic")
-        daemon.client.produce("later", b"b", "The schooner carries timber.")
-        daemon.wait_applied(["docs", "later"], seconds=90)
-        self.assertIn("timber", daemon.answer("What does the schooner carry?")["answer"])
 
     def test_restart_applies_nothing_twice(self):
         daemon = self.daemon(self.mock())

@@ -157,6 +157,7 @@ static rd_kafka_t *client_new(rd_kafka_type_t type, const char *transactional_id
         rd_kafka_conf_set(conf, "enable.auto.commit", "false", NULL, 0);
         rd_kafka_conf_set(conf, "enable.partition.eof", "true", NULL, 0);
         rd_kafka_conf_set(conf, "auto.offset.reset", "earliest", NULL, 0);
+        rd_kafka_conf_set(conf, "fetch.wait.max.ms", "20", NULL, 0);
     } else {
         rd_kafka_conf_set(conf, "linger.ms", "1", NULL, 0);
         rd_kafka_conf_set(conf, "topic.metadata.refresh.interval.ms", "2000", NULL, 0);
