@@ -353,7 +353,7 @@ static void show_parts(struct sl_engine *engine)
 
 static void show_stages(struct sl_engine *engine)
 {
-    for (int stage = 0; stage < SL_STAGE_COUNT; stage++) {
+    for (enum sl_stage stage = 0; stage < SL_STAGE_COUNT; stage++) {
         sl_metric_set_label(SL_METRIC_INFLIGHT_RECORDS, sl_stage_name(stage), (double)engine->budget.items[stage]);
         sl_metric_set_label(SL_METRIC_INFLIGHT_BYTES, sl_stage_name(stage), (double)engine->budget.bytes[stage]);
     }

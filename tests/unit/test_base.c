@@ -33,7 +33,7 @@ TEST(arena_hands_out_zeroed_aligned_bytes_that_do_not_overlap)
         CHECK((uintptr_t)kept[i] % 16 == 0);
         for (size_t j = 0; j < sizes[i]; j++)
             if (kept[i][j] != 0) {
-                CHECK(!"zeroed");
+                CHECK_THAT(false, "byte %zu of block %d is not zeroed", j, i);
                 break;
             }
         memset(kept[i], i & 0xFF, sizes[i]);
@@ -41,7 +41,7 @@ TEST(arena_hands_out_zeroed_aligned_bytes_that_do_not_overlap)
     for (int i = 0; i < 500; i++)
         for (size_t j = 0; j < sizes[i]; j++)
             if (kept[i][j] != (i & 0xFF)) {
-                CHECK(!"kept its value");
+                CHECK_THAT(false, "byte %zu of block %d lost its value", j, i);
                 break;
             }
 }
