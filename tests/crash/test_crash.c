@@ -6,7 +6,9 @@
  * be there: every document in its right version, none else, verify without a fault. Then the child goes on
  * from that position, as the daemon would. In the end all of it equals a history without interruption.
  */
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -179,4 +181,64 @@ TEST(crash_a_lost_record_would_be_noticed)
     CHECK(test_delete(index, "k199", 1000) == SL_APPLIED_ABSENT ||
           compare(index, BATCH) > 0);
     sl_index_close(index);
+}
+
+/* In a file system of 6 MiB of its own: fill it, find out, make room, go on. Returns an exit code. */
+static int fill_the_disk(const char *path)
+{
+    struct sl_index *index;
+    struct sl_error err = {0};
+    static char text[60000];
+    char ballast[256], key[16];
+    FILE *file;
+    int stored = 0;
+    bool full = false;
+
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", path, "tmpfs", 0, "size=6m") != 0)
+        return 77;
+    for (size_t i = 0; i < sizeof text - 1; i++)
+        text[i] = i % 6 == 5 ? ' ' : (char)('a' + (i * i / 7) % 26);
+    snprintf(ballast, sizeof ballast, "%s/ballast", path);
+    file = fopen(ballast, "w");
+    for (int i = 0; i < 20; i++)
+        fwrite(text, 1, sizeof text, file);
+    fclose(file);
+    index = test_index_open(path, 0, SL_METRIC_COSINE);
+    while (!full && stored < 1000) {
+        struct test_document document = {.key = key, .text = text, .offset = 1};
+        struct sl_batch *batch;
+        snprintf(key, sizeof key, "k%d", stored);
+        if (sl_batch_begin(index, &batch, &err) != SL_OK)
+            return 3;
+        test_apply(index, batch, &document);
+        full = sl_batch_commit(batch, &err) != SL_OK;
+        stored += !full;
+    }
+    CHECK_THAT(full && strcmp(err.reason, "disk_full") == 0 && err.exit_code == SL_EXIT_IO,
+               "%s: %s", err.reason, err.message);
+    CHECK(stored > 0 && test_verify(index, NULL) == 0);
+    CHECK(remove(ballast) == 0);
+    for (int i = 0; i < 3; i++, stored++) { /* the same work again, in the same process */
+        struct test_document document = {.key = key, .text = text, .offset = 1};
+        snprintf(key, sizeof key, "k%d", stored);
+        CHECK(test_put(index, &document) == SL_APPLIED_INSERTED);
+    }
+    CHECK(test_verify(index, NULL) == 0);
+    sl_index_close(index);
+    return test_failures > 0;
+}
+
+TEST(crash_a_full_disk_is_survived)
+{
+    const char *path = test_directory();
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0)
+        _exit(fill_the_disk(path));
+    (void)waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        SKIP("mounting a small file system is not allowed here");
+    CHECK_THAT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
 }
