@@ -65,7 +65,6 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
 struct sl_evidence {
     double passage_cover;  /* share of the needs met by the best passage (with title and section) */
     double sentence_cover; /* ... by the best sentence */
-    double margin;         /* of that hit over the mean of all passages */
     double sentence_cosine; /* of the best sentence encoded; -1 when none was */
     double lexical_share;  /* best BM25 score as a share of what the needs weigh */
     double cosine;         /* of the best hit; -1 when there was no vector leg */
@@ -92,7 +91,7 @@ struct sl_meaning {
  * Post:    at most SL_CITATIONS_MAX citations; none when no sentence meets any need or comes near.
  * Owns:    lives in `arena`, quotes are views into the snapshot.
  * Thread:  any.
- * Blocks:  CPU; encodes up to 3,200 bytes of sentences when there is an encoder.
+ * Blocks:  CPU; with an encoder, and where words alone leave doubt, encodes up to 2,000 bytes.
  * Errors:  SL_REJECT too_large; SL_STOP ICU data missing, or the encoder's
  */
 enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_meaning *meaning,

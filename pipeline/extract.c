@@ -24,10 +24,12 @@
 #define FURTHER_OTHER  0.75 /* ... and from another document */
 #define FURTHER_NEW    0.10 /* share of the needs it must add */
 #define SENTENCES_MAX  2000u
-#define COSINE_WEIGHT  1.0
-#define ENCODED_MAX    16u   /* sentences compared by meaning */
-#define ENCODED_BYTES_MAX 3200u
-#define ENCODED_BY_WORDS 4u  /* of them taken for their words first */
+#define COSINE_WEIGHT  0.6
+#define COVER_CLEAR    0.8  /* met by one sentence: its words say enough, nothing is encoded */
+#define ENCODED_MAX    10u  /* sentences compared by meaning */
+#define ENCODED_BYTES_MAX 2000u
+#define TITLE_BYTES_MAX 120u
+#define ENCODED_BY_WORDS 3u  /* of them taken for their words first */
 
 struct sentence {
     uint32_t passage;
@@ -230,6 +232,15 @@ static struct sentence *best_by_words(struct extractor *x)
     return found;
 }
 
+static double best_cover(const struct extractor *x)
+{
+    double best = 0;
+
+    for (uint32_t i = 0; i < x->count; i++)
+        best = fmax(best, x->sentences[i].cover);
+    return best;
+}
+
 static void encode_later(struct sentence *sentence, struct sentence **chosen, uint32_t *count,
                          uint32_t *bytes)
 {
@@ -255,6 +266,25 @@ static uint32_t choose_encoded(struct extractor *x, struct sentence **chosen)
     return count;
 }
 
+/* A sentence with its title before it: "it" and "they" mean nothing alone. data == NULL: no memory. */
+static struct sl_view text_to_encode(struct extractor *x, const struct sentence *sentence)
+{
+    struct sl_view title = x->passages[sentence->passage].document->title;
+    struct sl_view text = sentence_text(x, sentence);
+    char *both;
+
+    if (title.size > TITLE_BYTES_MAX)
+        title.size = sl_utf8_floor(title, TITLE_BYTES_MAX);
+    both = sl_arena_alloc(x->arena, title.size + text.size + 1);
+    if (both == NULL)
+        return SL_VIEW_NULL;
+    if (title.size > 0)
+        memcpy(both, title.data, title.size);
+    both[title.size] = '\n';
+    memcpy(both + title.size + 1, text.data, text.size);
+    return (struct sl_view){both, title.size + 1 + text.size};
+}
+
 /* Add what a sentence means to its score, where that is known. */
 static enum sl_err compare_meanings(struct extractor *x)
 {
@@ -267,7 +297,8 @@ static enum sl_err compare_meanings(struct extractor *x)
     if (vectors == NULL)
         return no_memory(x);
     for (uint32_t i = 0; i < count; i++)
-        texts[i] = sentence_text(x, chosen[i]);
+        if ((texts[i] = text_to_encode(x, chosen[i])).data == NULL)
+            return no_memory(x);
     e = count > 0 ? x->meaning->embedder->ops->encode(x->meaning->embedder, SL_EMBED_PASSAGE, texts,
                                                       count, vectors, x->err)
                   : SL_REJECT;
@@ -441,8 +472,7 @@ static enum sl_err write_text(struct extractor *x, struct sl_extracted *out)
 static enum sl_err gather_evidence(struct extractor *x, struct sl_evidence *out)
 {
     uint64_t *met = SL_NEW_ARRAY(x->arena, uint64_t, x->words);
-    double lexical = 0, sum = 0;
-    uint32_t near = 0;
+    double lexical = 0;
 
     if (met == NULL)
         return no_memory(x);
@@ -460,15 +490,11 @@ static enum sl_err gather_evidence(struct extractor *x, struct sl_evidence *out)
         }
         double cover = weight_of(x, met);
         out->passage_cover = cover > out->passage_cover ? cover : out->passage_cover;
-        if (result->vector_rank > 0) {
+        if (result->vector_rank > 0)
             out->cosine = fmax(out->cosine, (double)result->vector_score);
-            sum += (double)result->vector_score;
-            near++;
-        }
         if (result->lexical_rank > 0 && (double)result->lexical_score > lexical)
             lexical = (double)result->lexical_score;
     }
-    out->margin = near > 0 ? out->cosine - sum / near : 0;
     out->lexical_share = x->needs->total > 0 ? lexical / x->needs->total : 0;
     return SL_OK;
 }
@@ -495,7 +521,8 @@ enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_meaning *me
     if (e)
         return e;
     score_sentences(&x);
-    if (meaning->embedder != NULL && meaning->vector != NULL && (e = compare_meanings(&x)))
+    if (meaning->embedder != NULL && meaning->vector != NULL && best_cover(&x) < COVER_CLEAR &&
+        (e = compare_meanings(&x)))
         return e;
     if ((e = take_sentences(&x, order, &taken)) || (e = cite(&x, order, taken, &out)) ||
         (e = write_text(&x, &out)) || (e = gather_evidence(&x, &out.evidence)))

@@ -6,8 +6,9 @@
         --negative ../shared/data/nq-oracle/queries.jsonl --half 0 [--model DIR] > figures
     fit_relevance.py figures
 
-A line is: positive, passage cover, sentence cover, lexical share, cosine (-1 without vectors). Logistic regression
-by Newton's method, both groups weighing the same; prints the constant and one weight a figure.
+A line is: positive, passage cover, sentence cover, lexical share, cosine, sentence cosine (-1 without vectors, or
+when no sentence was encoded). Logistic regression by Newton's method, both groups weighing the same; prints the
+constant and one weight a figure, for each curve the figures can carry.
 """
 import math
 import sys
@@ -44,15 +45,25 @@ def fit(points):
     return weights
 
 
+def report(name, points):
+    if any(p for p, _ in points) and any(not p for p, _ in points):
+        print(name + ":", " ".join(f"{w:.2f}" for w in fit(points)))
+
+
 def main():
-    points = []
+    lexical, vector, meaning = [], [], []
     with open(sys.argv[1], encoding="utf-8") as file:
         for line in file:
-            positive, passage, sentence, lexical, cosine = (float(x) for x in line.split())
-            last = cosine if cosine > -1 else lexical
-            points.append((positive == 1, [1.0, passage, sentence, last]))
-    print("constant, passage cover, sentence cover, cosine or lexical share:")
-    print(" ".join(f"{w:.2f}" for w in fit(points)))
+            positive, passage, sentence, share, cosine, sentence_cosine = (float(x) for x in line.split())
+            covers = [1.0, passage, sentence]
+            lexical.append((positive == 1, covers + [share]))
+            if cosine > -1:
+                vector.append((positive == 1, covers + [cosine]))
+            if sentence_cosine > -1:
+                meaning.append((positive == 1, covers + [cosine, sentence_cosine]))
+    report("constant, passage cover, sentence cover, lexical share", lexical)
+    report("constant, passage cover, sentence cover, cosine", vector)
+    report("constant, passage cover, sentence cover, cosine, sentence cosine", meaning)
 
 
 if __name__ == "__main__":

@@ -196,9 +196,9 @@ static void ask(struct run *run, const cJSON *root, bool positive)
     struct sl_meaning meaning = {run->embedder, retrieved->vector};
     require(sl_extract(&needs, &meaning, passages, count, run->arena, &extracted, &err), &err);
     if (run->options.figures)
-        printf("%d %.5f %.5f %.5f %.5f %.5f %.5f\n", positive, extracted.evidence.passage_cover,
+        printf("%d %.5f %.5f %.5f %.5f %.5f\n", positive, extracted.evidence.passage_cover,
                extracted.evidence.sentence_cover, extracted.evidence.lexical_share,
-               extracted.evidence.cosine, extracted.evidence.sentence_cosine, extracted.evidence.margin);
+               extracted.evidence.cosine, extracted.evidence.sentence_cosine);
     run->scores[positive][run->counts[positive]++] = extracted.relevance;
     run->answered[positive] += extracted.relevance >= SL_RELEVANCE_MIN ? 1 : 0;
     if (positive)
