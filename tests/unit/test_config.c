@@ -21,7 +21,7 @@ static const char *const fixed_options[] = {
     "embed.batch=32", "embed.dimensions=0", "embed.url=", "embed.api_key_credential=",
     "index.path=", "index.map_size_max=64G", "index.m=16", "index.ef_construction=200",
     "index.ef_search=64", "index.storage=f32", "retrieve.mode=hybrid", "retrieve.k=5",
-    "retrieve.fusion=rrf", "retrieve.weights=1, 1", "retrieve.half_life_days=off",
+    "retrieve.fusion=minmax", "retrieve.weights=1, 1", "retrieve.half_life_days=off",
     "retrieve.rerank=none", "answer.backend=extract", "answer.url=", "answer.model=",
     "answer.api_key_credential=", "answer.max_tokens=512", "answer.deadline_ms=30000",
     "clean.pii=off", "clean.boilerplate=on", "http.listen=127.0.0.1:9464", "log.level=info",
