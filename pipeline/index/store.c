@@ -267,7 +267,7 @@ static enum sl_err open_environment(struct sl_store *store, uint64_t map_size_by
 /* CURRENT is written last, so what it names was whole once: a new one in its place would hide the loss. */
 static enum sl_err check_environment(const struct sl_store *store, struct sl_error *err)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX + sizeof store->name + sizeof "//data.mdb"];
 
     (void)snprintf(path, sizeof path, "%s/%s/data.mdb", store->path, store->name);
     if (access(path, F_OK) == 0)
