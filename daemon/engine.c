@@ -233,10 +233,15 @@ enum sl_err sl_engine_start(const struct sl_config *config, struct sl_engine **r
 
 /* ------------------------------------------------------------------------------ stop */
 
+/* Documents that cannot be written now are not waited for, nor is a broker that is away. */
 static bool is_drained(struct sl_engine *engine)
 {
-    return sl_budget_documents(&engine->budget) == 0 && engine->questions_open == 0 &&
-           (engine->outbox_waiting == 0 || engine->kafka_down) && sl_queue_count(engine->to_indexer) == 0;
+    bool documents = sl_budget_documents(&engine->budget) == 0 && sl_queue_count(engine->to_indexer) == 0;
+
+    if (engine->kafka_down)
+        return documents || engine->paused;
+    return (documents || engine->paused) && engine->questions_open == 0 &&
+           (engine->outbox_waiting == 0 || engine->paused);
 }
 
 static void drain(struct sl_engine *engine, uint32_t drain_ms)

@@ -203,8 +203,8 @@ static bool makes_room(const struct index_job *job)
     return !job->work->dead && job->work->ingest->decoded == SL_DECODED_DELETE;
 }
 
-/* Split the gathered jobs: what makes room first, the rest kept. */
-static struct index_job *take_jobs(struct indexer *indexer, bool only_room)
+/* Take gathered jobs, the first `limit` of them or of those that make room; the rest is kept. */
+static struct index_job *take_jobs(struct indexer *indexer, bool only_room, uint32_t limit)
 {
     struct index_job *taken = NULL, **end = &taken, **at = &indexer->first;
 
@@ -212,7 +212,7 @@ static struct index_job *take_jobs(struct indexer *indexer, bool only_room)
     while (*at) {
         struct index_job *job = *at;
 
-        if (only_room && !makes_room(job)) {
+        if (limit == 0 || (only_room && !makes_room(job))) {
             indexer->last = job;
             at = &job->next;
             continue;
@@ -221,6 +221,7 @@ static struct index_job *take_jobs(struct indexer *indexer, bool only_room)
         job->next = NULL;
         *end = job;
         end = &job->next;
+        limit--;
         indexer->count--;
         if (job->work)
             indexer->bytes -= job->work->bytes;
@@ -238,9 +239,9 @@ static void give_back(struct indexer *indexer, struct index_job *list)
     }
 }
 
-static enum sl_err try_jobs(struct indexer *indexer, bool only_room, struct sl_error *err)
+static enum sl_err try_jobs(struct indexer *indexer, bool only_room, uint32_t limit, struct sl_error *err)
 {
-    struct index_job *list = take_jobs(indexer, only_room);
+    struct index_job *list = take_jobs(indexer, only_room, limit);
     uint64_t letters = 0;
     enum sl_err r;
 
@@ -261,7 +262,7 @@ static enum sl_err try_jobs(struct indexer *indexer, bool only_room, struct sl_e
 /* Replies that wait to be cached go out uncached while nothing can be written. */
 static void drop_reply_rows(struct indexer *indexer)
 {
-    struct index_job *list = take_jobs(indexer, false);
+    struct index_job *list = take_jobs(indexer, false, UINT32_MAX);
 
     while (list) {
         struct index_job *job = list;
@@ -274,32 +275,64 @@ static void drop_reply_rows(struct indexer *indexer)
     }
 }
 
+/* Take in what comes, without holding up a stop. */
+static void wait_paused(struct indexer *indexer, uint32_t wait_ms)
+{
+    int64_t until = clock_us() + (int64_t)wait_ms * 1000;
+
+    while (clock_us() < until && !indexer->engine->ending) {
+        sl_heartbeat_beat(indexer->heartbeat);
+        gather(indexer, 100);
+        drop_reply_rows(indexer);
+        if (clock_us() - indexer->stats_us > STATS_US)
+            indexer_stats(indexer);
+    }
+}
+
+/*
+ * A batch copies every page it touches, so a smaller one may still fit: halve it down to a single job, and go on in
+ * that size. What makes room goes first.
+ */
+static enum sl_err try_smaller(struct indexer *indexer, struct sl_error *err)
+{
+    enum sl_err r = try_jobs(indexer, true, UINT32_MAX, err);
+    uint32_t limit = indexer->count;
+
+    while (limit > 0 && (indexer->first || r != SL_OK)) {
+        sl_heartbeat_beat(indexer->heartbeat);
+        r = try_jobs(indexer, false, limit, err);
+        if (r == SL_OK && !indexer->first)
+            break;
+        if (r != SL_OK && (!is_full(err) || limit == 1))
+            break;
+        if (r != SL_OK)
+            limit /= 2;
+    }
+    return r;
+}
+
 static void pause_until_room(struct indexer *indexer, struct sl_error *err)
 {
     struct sl_engine *engine = indexer->engine;
     uint32_t wait_ms = RETRY_MS;
-    enum sl_err r = SL_STOP;
+    enum sl_err r = try_smaller(indexer, err);
 
+    if (r == SL_OK)
+        return;
     sl_log_error(SL_LOG_ERROR, "index_full", err);
-    while (r != SL_OK && !engine->ending) {
+    while (r != SL_OK && is_full(err) && !engine->ending) {
         engine->paused = full_word(err);
         sl_metric_set_label(SL_METRIC_STATE, "paused", 1);
-        drop_reply_rows(indexer);
-        gather(indexer, (int)wait_ms);
-        drop_reply_rows(indexer);
+        wait_paused(indexer, wait_ms);
         wait_ms = wait_ms * 2 < RETRY_MS_MAX ? wait_ms * 2 : RETRY_MS_MAX;
-        r = try_jobs(indexer, true, err);
-        if (r == SL_OK)
-            r = try_jobs(indexer, false, err);
-        if (r != SL_OK && !is_full(err)) {
-            engine_fail(engine, err);
-            return;
-        }
+        r = try_smaller(indexer, err);
     }
     if (r == SL_OK) {
         engine->paused = NULL;
         sl_metric_set_label(SL_METRIC_STATE, "paused", 0);
         sl_log(SL_LOG_NOTICE, "index_resumed", "there is room again: documents are being taken");
+    } else if (!is_full(err)) {
+        engine_fail(engine, err);
     }
 }
 
@@ -324,7 +357,7 @@ static void run_once(struct indexer *indexer)
 
     gather(indexer, 100);
     if (indexer->first || position_is_due(indexer)) {
-        if (try_jobs(indexer, false, &err) != SL_OK) {
+        if (try_jobs(indexer, false, UINT32_MAX, &err) != SL_OK) {
             if (is_full(&err))
                 pause_until_room(indexer, &err);
             else
@@ -340,7 +373,7 @@ static void last_batch(struct indexer *indexer)
     struct sl_error err = {0};
 
     indexer->stored_us = 0;
-    if ((indexer->first || position_is_due(indexer)) && try_jobs(indexer, false, &err) != SL_OK)
+    if ((indexer->first || position_is_due(indexer)) && try_jobs(indexer, false, UINT32_MAX, &err) != SL_OK)
         sl_log_error(SL_LOG_ERROR, "last_batch_failed", &err);
 }
 
@@ -348,17 +381,18 @@ static void last_batch(struct indexer *indexer)
 void *indexer_run(void *context)
 {
     struct sl_engine *engine = context;
-    struct sl_heartbeat *heartbeat = sl_heartbeat_open("indexer", ENGINE_HEARTBEAT_MS * 2);
+    struct indexer *indexer = engine->indexer;
     struct sl_error failure;
 
+    indexer->heartbeat = sl_heartbeat_open("indexer", ENGINE_HEARTBEAT_MS * 2);
     while (!sl_queue_is_closed(engine->to_indexer) || sl_queue_count(engine->to_indexer) > 0) {
-        sl_heartbeat_beat(heartbeat);
-        run_once(engine->indexer);
+        sl_heartbeat_beat(indexer->heartbeat);
+        run_once(indexer);
         if (sl_engine_failed(engine, &failure) && sl_queue_is_closed(engine->to_indexer))
             break;
     }
-    if (!sl_engine_failed(engine, &failure))
-        last_batch(engine->indexer);
-    sl_heartbeat_close(heartbeat);
+    if (!sl_engine_failed(engine, &failure) && !engine->paused)
+        last_batch(indexer);
+    sl_heartbeat_close(indexer->heartbeat);
     return NULL;
 }

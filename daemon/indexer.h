@@ -6,6 +6,7 @@
 
 struct indexer {
     struct sl_engine *engine;
+    struct sl_heartbeat *heartbeat;
     struct index_job *first, *last; /* gathered, not committed yet */
     uint32_t count;
     int64_t bytes;
