@@ -168,12 +168,13 @@ enum sl_err sl_secret_read(const char *name, char **ret_secret, struct sl_error 
 void sl_secret_free(char *secret);
 
 /*
- * Where a credential's file is, for properties that take a path (ssl.key.location).
+ * Where a credential's file is, for properties that take a path (ssl.key.location). The file is opened to see that
+ * it is there and as well kept as one that is read.
  *
  * Owns:    caller frees *ret_path.
  * Thread:  any.
- * Blocks:  no.
- * Errors:  SL_STOP  exit 78: a name with a slash, or no $CREDENTIALS_DIRECTORY; 71 memory
+ * Blocks:  disk.
+ * Errors:  SL_STOP  exit 78: a name with a slash, no $CREDENTIALS_DIRECTORY, missing, readable by others; 71 memory
  */
 enum sl_err sl_secret_path(const char *name, char **ret_path, struct sl_error *err);
 

@@ -22,7 +22,7 @@ static enum sl_err bad(struct sl_error *err, int system_errno, const char *name,
                    what);
 }
 
-enum sl_err sl_secret_path(const char *name, char **ret_path, struct sl_error *err)
+static enum sl_err path_of(const char *name, char **ret_path, struct sl_error *err)
 {
     const char *directory = getenv("CREDENTIALS_DIRECTORY");
     char *path = NULL;
@@ -57,6 +57,38 @@ static enum sl_err permission_check(int file, const char *name, struct sl_error 
         return sl_stop(err, SL_EXIT_CONFIG, 0, "credential",
                        "credential %s: mode %04o lets others at it; allowed: 0600 or stricter", name,
                        (unsigned)found.st_mode & 07777u);
+    return SL_OK;
+}
+
+static enum sl_err secret_open(const char *name, const char *path, int *ret_file, struct sl_error *err)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    enum sl_err result;
+
+    if (file < 0)
+        return bad(err, errno, name, strerror(errno));
+    result = permission_check(file, name, err);
+    if (result != SL_OK)
+        (void)close(file);
+    else
+        *ret_file = file;
+    return result;
+}
+
+enum sl_err sl_secret_path(const char *name, char **ret_path, struct sl_error *err)
+{
+    char *path = NULL;
+    int file;
+    enum sl_err result = path_of(name, &path, err);
+
+    if (result == SL_OK)
+        result = secret_open(name, path, &file, err);
+    if (result != SL_OK) {
+        free(path);
+        return result;
+    }
+    (void)close(file);
+    *ret_path = path;
     return SL_OK;
 }
 
@@ -101,25 +133,22 @@ static enum sl_err bytes_check(char *bytes, size_t size, const char *name, struc
 static enum sl_err secret_load(int file, const char *name, char *bytes, struct sl_error *err)
 {
     size_t size = 0;
-    enum sl_err result = permission_check(file, name, err);
+    enum sl_err result = bytes_read(file, name, bytes, &size, err);
 
-    if (result == SL_OK)
-        result = bytes_read(file, name, bytes, &size, err);
     return result != SL_OK ? result : bytes_check(bytes, size, name, err);
 }
 
 enum sl_err sl_secret_read(const char *name, char **ret_secret, struct sl_error *err)
 {
     char *path = NULL, *bytes;
-    enum sl_err result = sl_secret_path(name, &path, err);
+    enum sl_err result = path_of(name, &path, err);
     int file;
 
+    if (result == SL_OK)
+        result = secret_open(name, path, &file, err);
+    free(path);
     if (result != SL_OK)
         return result;
-    file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    free(path);
-    if (file < 0)
-        return bad(err, errno, name, strerror(errno));
     bytes = calloc(1, SECRET_BYTES_MAX + 2);
     if (bytes == NULL) {
         (void)close(file);

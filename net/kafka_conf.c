@@ -53,12 +53,35 @@ static enum sl_err set_property(rd_kafka_conf_t *conf, const char *name, const c
                    secret ? "refused by librdkafka" : text);
 }
 
+/* librdkafka opens these files itself (ssl.key.location, ssl.keystore.location), binary ones too. */
+static bool names_file(const char *property)
+{
+    const size_t suffix = strlen(".location"), size = strlen(property);
+
+    return size > suffix && strcmp(property + size - suffix, ".location") == 0;
+}
+
+static enum sl_err set_credential_path(rd_kafka_conf_t *conf, const struct sl_config_property *credential,
+                                       struct sl_error *err)
+{
+    char *path = NULL;
+    enum sl_err r = sl_secret_path(credential->value, &path, err);
+
+    if (r == SL_OK)
+        r = set_property(conf, credential->name, path, true, err);
+    free(path);
+    return r;
+}
+
 static enum sl_err set_credential(rd_kafka_conf_t *conf, const struct sl_config_property *credential,
                                   struct sl_error *err)
 {
     char *secret = NULL;
-    enum sl_err r = sl_secret_read(credential->value, &secret, err);
+    enum sl_err r;
 
+    if (names_file(credential->name))
+        return set_credential_path(conf, credential, err);
+    r = sl_secret_read(credential->value, &secret, err);
     if (r != SL_OK)
         return r;
     r = set_property(conf, credential->name, secret, true, err);
