@@ -249,6 +249,18 @@ static enum sl_err parse_value(struct parser *p, struct sl_filter_value *ret)
     return advance(p);
 }
 
+/* `date` is a date in every document: what is none can only be a mistake, where other fields may hold anything. */
+static enum sl_err parse_value_of(struct parser *p, struct sl_view field,
+                                  struct sl_filter_value *ret)
+{
+    struct sl_day_range days;
+
+    if (sl_view_is(field, "date") &&
+        (p->token.kind != STRING || !sl_date_iso(p->token.text, &days)))
+        return wrong(p, "a date in double quotes: \"2019-07-31\", \"2019-07\" or \"2019\"");
+    return parse_value(p, ret);
+}
+
 /* "(" value {"," value} ")" into node->values. */
 static enum sl_err parse_list(struct parser *p, struct sl_filter *node)
 {
@@ -262,7 +274,7 @@ static enum sl_err parse_list(struct parser *p, struct sl_filter *node)
     if (p->token.kind != OPEN)
         return wrong(p, "( and a list of values");
     do { /* count_term() ends this before the array is full */
-        if ((e = advance(p)) || (e = parse_value(p, &values[node->value_count])))
+        if ((e = advance(p)) || (e = parse_value_of(p, node->field, &values[node->value_count])))
             return e;
         node->value_count++;
     } while (p->token.kind == COMMA);
@@ -306,7 +318,7 @@ static enum sl_err parse_comparison(struct parser *p, const struct sl_filter **r
         return no_memory(p);
     node->values = value;
     node->value_count = 1;
-    if ((e = parse_value(p, value)))
+    if ((e = parse_value_of(p, field, value)))
         return e;
     if (value->type == SL_FIELD_BOOL && node->op != SL_FILTER_EQ && node->op != SL_FILTER_NE)
         return sl_fail(p->err, SL_REJECT, "bad_filter",
