@@ -44,7 +44,7 @@ static struct visits count_visits(struct sl_index *index, int size, int64_t offs
     struct sl_graph *graph = index->graph;
     struct visits visits = {0};
     float vector[DIM];
-    char key[16];
+    char key[24];
 
     for (int i = 0; i < 60; i++) {
         struct test_document document = {.key = "probe", .text = key, .offset = offset + 2 * i,
