@@ -12,8 +12,8 @@
 #define BATCH 8u
 
 /* An encoder whose vector is the text's length and first byte; "!" can never work; the first calls say later. */
-static uint32_t calls_to_fail;
-static uint32_t largest_batch;
+static _Atomic uint32_t calls_to_fail;
+static _Atomic uint32_t largest_batch;
 
 static enum sl_err fake_encode(const struct sl_embedder *embedder, enum sl_embed_role role, const struct sl_view *texts,
                                uint32_t count, float *vectors, struct sl_error *err)
@@ -24,7 +24,8 @@ static enum sl_err fake_encode(const struct sl_embedder *embedder, enum sl_embed
         calls_to_fail--;
         return sl_fail(err, SL_AGAIN, "away", "not now");
     }
-    largest_batch = count > largest_batch ? count : largest_batch;
+    if (count > largest_batch)
+        largest_batch = count;
     for (uint32_t i = 0; i < count; i++) {
         if (texts[i].data[0] == '!')
             return sl_fail(err, SL_REJECT, "embed_rejected", "this never works");
