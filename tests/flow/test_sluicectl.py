@@ -195,6 +195,19 @@ class Index(Case):
         self.assertEqual(self.ctl_json("stats")["documents"], 2)
         self.assertEqual(len(self.ctl("export", "--topic", "other").stdout.splitlines()), 1)
 
+    def test_what_is_no_topic_is_refused(self):
+        for name in ("", "bad topic", "..", "x" * 250):
+            said = self.ctl("import", self.write("a.txt", "Text."), "--topic", name, exit_code=64).stderr
+            self.assertIn("allowed is 1 to 249 letters", said)
+
+    def test_documents_do_not_reach_the_terminal(self):
+        row = {"_id": "k\n\x1b[2J", "title": "a\x1b]0;b\x07\u009bc", "text": "The heron\x1b[31m stands\u009b in é water."}
+        self.ctl("import", "--jsonl", self.lines("d.jsonl", [row]))
+        out = self.ctl("search", "heron").stdout
+        self.assertIn("(k??[2J, chunk 0)", out)
+        self.assertIn("a?]0;b??c", out)
+        self.assertIn("heron?[31m stands? in é water", out)
+
     def test_files_and_keys(self):
         path = self.write("a note.txt", "The well is nine fathoms deep.\n")
         self.ctl("import", path, "--key", "well")
@@ -205,14 +218,22 @@ class Index(Case):
         self.assertIn("--jsonl", self.ctl("import", self.lines("x.jsonl", DOCUMENTS), exit_code=64).stderr)
 
     def test_a_second_writer_is_refused_and_readers_are_not(self):
+        def writer_start():
+            started = subprocess.Popen([SLUICECTL, "import", "-c", self.config, "--jsonl", "-"],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(started.communicate)
+            self.addCleanup(started.kill)
+            return started
+
         self.import_all()
-        writer = subprocess.Popen([SLUICECTL, "import", "-c", self.config, "--jsonl", "-"], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(writer.kill)
+        writer = writer_start()
         path = self.lines("more.jsonl", [{"_id": "9", "text": "late"}])
         deadline = time.monotonic() + 20
         while (done := self.run_it("import", "-c", self.config, "--jsonl", path)).returncode == 0:
             self.assertLess(time.monotonic(), deadline, "the writer never took the lock")
+            if writer.poll() is not None:  # it came while the lock was ours
+                writer = writer_start()
+            time.sleep(0.2)
         self.assertEqual(done.returncode, 73, done.stderr)
         self.assertGreaterEqual(self.ctl_json("stats")["documents"], 3)
         self.assertEqual(len(self.ctl_json("search", "charcoal")["hits"]), 1)

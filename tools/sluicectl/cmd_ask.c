@@ -161,12 +161,23 @@ static void print_source(struct sl_buffer *out, const cJSON *citation)
     struct sl_view quote = ctl_json_text(citation, "quote");
 
     sl_buffer_format(out, "[%d]", cJSON_IsNumber(n) ? n->valueint : 0);
-    if (title.size > 0)
-        sl_buffer_format(out, " %.*s,", SL_VIEW_ARG(title));
+    sl_buffer_format(out, " ");
+    if (title.size > 0) {
+        ctl_show(out, title, false);
+        sl_buffer_format(out, ", ");
+    }
     if (date.size > 0)
-        sl_buffer_format(out, " %.*s,", SL_VIEW_ARG(date));
-    sl_buffer_format(out, " %.*s\n    \"%.*s\"\n", SL_VIEW_ARG(ctl_json_text(citation, "doc")),
-                     SL_VIEW_ARG(quote));
+        sl_buffer_format(out, "%.*s, ", SL_VIEW_ARG(date));
+    ctl_show(out, ctl_json_text(citation, "doc"), false);
+    sl_buffer_format(out, "\n    \"");
+    ctl_show(out, quote, true);
+    sl_buffer_format(out, "\"\n");
+}
+
+static void print_text(struct sl_buffer *out, struct sl_view text)
+{
+    ctl_show(out, text, true);
+    sl_buffer_format(out, "\n\n");
 }
 
 /* Answer and sources for a person. */
@@ -182,7 +193,7 @@ static void print_answer(struct sl_buffer *out, const cJSON *answer)
     else if (sl_view_is(status, "not_found"))
         sl_buffer_format(out, "The documents do not say.\n");
     else
-        sl_buffer_format(out, "%.*s\n\n", SL_VIEW_ARG(ctl_json_text(answer, "answer")));
+        print_text(out, ctl_json_text(answer, "answer"));
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(answer, "citations"))
         print_source(out, item);
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(answer, "warnings"))

@@ -202,19 +202,23 @@ static void found_text(struct search *search, const struct found *found)
     sl_buffer_format(out, "%2u. %.4f  ", found->rank, (double)found->result->score);
     if (document->date.size > 0)
         sl_buffer_format(out, "%.*s  ", SL_VIEW_ARG(document->date));
-    if (document->title.size > 0)
-        sl_buffer_format(out, "%.*s  ", SL_VIEW_ARG(document->title));
-    sl_buffer_format(out, "(%.*s, chunk %u)\n    ", SL_VIEW_ARG(document->key),
-                     found->result->chunk);
+    if (document->title.size > 0) {
+        ctl_show(out, document->title, false);
+        sl_buffer_format(out, "  ");
+    }
+    sl_buffer_format(out, "(");
+    ctl_show(out, document->key, false);
+    sl_buffer_format(out, ", chunk %u)\n    ", found->result->chunk);
     for (uint32_t i = 0; marked && i < snippet->mark_count; i++) {
         const struct sl_span *mark = &snippet->marks[i];
 
-        sl_buffer_view(out, sl_view_range(snippet->text, at, mark->byte_start));
-        sl_buffer_format(out, "\033[1m%.*s\033[0m", (int)(mark->byte_end - mark->byte_start),
-                         snippet->text.data + mark->byte_start);
+        ctl_show(out, sl_view_range(snippet->text, at, mark->byte_start), true);
+        sl_buffer_format(out, "\033[1m");
+        ctl_show(out, sl_view_range(snippet->text, mark->byte_start, mark->byte_end), true);
+        sl_buffer_format(out, "\033[0m");
         at = mark->byte_end;
     }
-    sl_buffer_view(out, sl_view_range(snippet->text, at, snippet->text.size));
+    ctl_show(out, sl_view_range(snippet->text, at, snippet->text.size), true);
     sl_buffer_format(out, "\n");
     if (search->explain) {
         sl_buffer_format(out, "   ");

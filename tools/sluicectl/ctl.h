@@ -71,6 +71,12 @@ int ctl_fail(const struct ctl *ctl, int exit_code, const char *format, ...)
 /* The same for a struct sl_error; its exit code, or `otherwise` when it has none. */
 int ctl_fail_error(const struct ctl *ctl, const struct sl_error *err, int otherwise);
 
+/*
+ * Append text of a document for a person: control characters become '?', line feeds and tabs too unless `lines`.
+ * Documents are other people's: what they hold must not move the cursor of the terminal it is shown on.
+ */
+void ctl_show(struct sl_buffer *out, struct sl_view text, bool lines);
+
 /* Write the buffer to standard output and free it. Exit code 74 when that fails, else 0. */
 int ctl_print(const struct ctl *ctl, struct sl_buffer *buffer);
 
@@ -142,7 +148,8 @@ int ctl_config(struct ctl *ctl);
  * there. */
 int ctl_config_or_defaults(struct ctl *ctl);
 
-/* The first documents topic, unless *topic names another. Exit code 78 when there is none. */
+/* The first documents topic, unless *topic names another. Exit code 78 when there is none, 64 when *topic is no
+ * name of a topic. */
 int ctl_documents_topic(const struct ctl *ctl, const char **topic);
 
 enum ctl_access {

@@ -55,6 +55,25 @@ int ctl_fail_error(const struct ctl *ctl, const struct sl_error *err, int otherw
     return exit_code;
 }
 
+void ctl_show(struct sl_buffer *out, struct sl_view text, bool lines)
+{
+    size_t shown = 0;
+
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        unsigned char next = i + 1 < text.size ? (unsigned char)text.data[i + 1] : 0;
+        bool wide = c == 0xC2 && next >= 0x80 && next < 0xA0; /* U+0080 to U+009F */
+
+        if (!wide && c != 0x7F && (c >= 0x20 || (lines && (c == '\n' || c == '\t'))))
+            continue;
+        sl_buffer_view(out, sl_view_range(text, shown, i));
+        sl_buffer_format(out, "?");
+        i += wide;
+        shown = i + 1;
+    }
+    sl_buffer_view(out, sl_view_range(text, shown, text.size));
+}
+
 int ctl_print(const struct ctl *ctl, struct sl_buffer *buffer)
 {
     int exit_code = SL_EXIT_OK;

@@ -98,8 +98,20 @@ int ctl_config_or_defaults(struct ctl *ctl)
     return exit_code;
 }
 
+/* Kafka's rule for a topic's name. */
+static bool is_topic_name(const char *name)
+{
+    size_t size = strlen(name);
+
+    return size > 0 && size <= 249 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == size;
+}
+
 int ctl_documents_topic(const struct ctl *ctl, const char **topic)
 {
+    if (*topic != NULL && !is_topic_name(*topic))
+        return ctl_fail(ctl, SL_EXIT_USAGE,
+                        "--topic '%s': allowed is 1 to 249 letters, digits, '.', '_' or '-'", *topic);
     if (*topic != NULL)
         return SL_EXIT_OK;
     if (ctl->config->documents.topics.count == 0)
