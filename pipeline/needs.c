@@ -1,10 +1,11 @@
 /*
- * needs.c -- what a question wants to see in an answer: its terms, their weights, and the kind of thing
- * asked for.
+ * needs.c -- what a question wants to see in an answer: its terms, their weights, and the kind of
+ * thing asked for.
  *
- * Question words ("what", "tell me", "언제", "~인가요") stand in the question and not in the answer; a share
- * of terms met that counts them is low for good answers and says little about bad ones. They are taken out
- * of the text before it is analysed, because afterwards they are stems and bigrams.
+ * Question words ("what", "tell me", "언제", "~인가요") stand in the question and not in the
+ * answer; a share of terms met that counts them is low for good answers and says little about bad
+ * ones. They are taken out of the text before it is analysed, because afterwards they are stems and
+ * bigrams.
  */
 #include <sluice/index.h>
 
@@ -14,7 +15,8 @@
 
 #include "answer_internal.h"
 
-#define UNKNOWN_HANGUL 0.3
+#define UNKNOWN_HANGUL    0.3
+#define BACKGROUND_CHUNKS 1000.0
 
 static enum sl_err no_memory(struct sl_error *err)
 {
@@ -23,26 +25,29 @@ static enum sl_err no_memory(struct sl_error *err)
 
 /* Sorted: found by bsearch. */
 static const char *const ENGLISH_WORDS[] = {
-    "a",     "about", "all",   "am",    "an",    "and",    "any",    "are",   "as",     "at",
-    "be",    "been",  "by",    "can",   "could", "did",    "do",     "does",  "during", "for",
-    "from",  "give",  "had",   "has",   "have",  "he",     "her",    "his",   "how",    "i",
-    "if",    "in",    "into",  "is",    "it",    "its",    "many",   "may",   "me",     "might",
-    "much",  "must",  "my",    "name",  "of",    "on",     "or",     "please", "say",   "says",
-    "shall", "she",   "should", "so",   "some",  "tell",   "than",   "that",  "the",    "their",
-    "them",  "there", "these", "they",  "this",  "those",  "to",     "us",    "was",    "we",
-    "were",  "what",  "when",  "where", "which", "who",    "whom",   "whose", "why",    "will",
-    "with",  "would", "you",   "your"};
+    "a",     "about", "all",   "am",     "an",    "and",   "any",   "are",  "as",     "at",
+    "be",    "been",  "by",    "can",    "could", "did",   "do",    "does", "during", "for",
+    "from",  "get",   "give",  "had",    "has",   "have",  "he",    "her",  "his",    "how",
+    "i",     "if",    "in",    "into",   "is",    "it",    "its",   "many", "may",    "me",
+    "might", "much",  "must",  "my",     "name",  "of",    "on",    "or",   "please", "say",
+    "says",  "shall", "she",   "should", "so",    "some",  "tell",  "than", "that",   "the",
+    "their", "them",  "there", "these",  "they",  "this",  "those", "to",   "us",     "was",
+    "we",    "were",  "what",  "when",   "where", "which", "who",   "whom", "whose",  "why",
+    "will",  "with",  "would", "you",    "your"};
+
+/* What "how" asks the measure of; the answer names the measure, not the word. */
+static const char *const MEASURES[] = {"big",  "deep",  "far", "fast", "high", "large",
+                                       "long", "often", "old", "tall", "wide"};
 
 /* Korean words (eojeols) that start like this ask and do not tell. */
-static const char *const KOREAN_STARTS[] = {"무엇", "뭐",   "무슨", "누구", "누가", "언제",
-                                            "어디", "어느", "어떤", "어떻게", "왜",  "얼마",
+static const char *const KOREAN_STARTS[] = {"무엇", "뭐",   "무슨", "누구",   "누가", "언제",
+                                            "어디", "어느", "어떤", "어떻게", "왜",   "얼마",
                                             "몇",   "알려", "말해", "설명해"};
 
 /* Endings that turn the last word into a question; longest first. */
-static const char *const KOREAN_ENDINGS[] = {"하였습니까", "했습니까", "입니까", "합니까", "됩니까",
-                                             "습니까",     "되나요",   "하나요", "했나요", "인가요",
-                                             "나요",       "가요",     "까요",   "는가",   "인가",
-                                             "니까",       "지요",     "죠"};
+static const char *const KOREAN_ENDINGS[] = {
+    "하였습니까", "했습니까", "입니까", "합니까", "됩니까", "습니까", "되나요", "하나요", "했나요",
+    "인가요",     "나요",     "가요",   "까요",   "는가",   "인가",   "니까",   "지요",   "죠"};
 
 static int compare_word(const void *key, const void *item)
 {
@@ -75,8 +80,7 @@ static struct sl_view without_ending(struct sl_view word)
 {
     for (size_t i = 0; i < sizeof KOREAN_ENDINGS / sizeof *KOREAN_ENDINGS; i++) {
         size_t size = strlen(KOREAN_ENDINGS[i]);
-        if (word.size > size &&
-            memcmp(word.data + word.size - size, KOREAN_ENDINGS[i], size) == 0)
+        if (word.size > size && memcmp(word.data + word.size - size, KOREAN_ENDINGS[i], size) == 0)
             return sl_view_range(word, 0, word.size - size);
     }
     return word;
@@ -87,12 +91,19 @@ static bool has(struct sl_view word, const char *text)
     return word.size == strlen(text) && strncasecmp(word.data, text, word.size) == 0;
 }
 
+static bool is_measure(struct sl_view word)
+{
+    for (size_t i = 0; i < sizeof MEASURES / sizeof *MEASURES; i++)
+        if (has(word, MEASURES[i]))
+            return true;
+    return false;
+}
+
 static unsigned cues_of(struct sl_view word, struct sl_view next)
 {
     if (has(word, "when") || starts_with(word, "언제"))
         return SL_CUE_DATE | SL_CUE_NUMBER;
-    if ((has(word, "how") && (has(next, "many") || has(next, "much") || has(next, "long") ||
-                              has(next, "old") || has(next, "far") || has(next, "large"))) ||
+    if ((has(word, "how") && (has(next, "many") || has(next, "much") || is_measure(next))) ||
         starts_with(word, "얼마") || starts_with(word, "몇") || has(word, "percentage"))
         return SL_CUE_NUMBER;
     if (has(word, "year") || has(word, "date"))
@@ -148,6 +159,8 @@ static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
         ahead = at;
         struct sl_view next = next_word(question, &ahead);
         cues |= cues_of(word, next);
+        if (has(word, "how") && is_measure(next))
+            at = ahead;
         if (asks(word))
             continue;
         if (next.size == 0)
@@ -162,38 +175,33 @@ static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
 }
 
 /*
- * A term that no chunk holds says that the documents are about something else. Not so much in Korean, where
- * half of a verb's bigrams are its ending, and the question's ending is not the text's.
+ * What a term weighs that stands in `holding` of `chunks` chunks: BM25's idf, taken as if
+ * BACKGROUND_CHUNKS more were known that do not hold it. Without them a word of a collection of ten
+ * chunks weighs next to nothing, and any word that is not there outweighs all that are; in large
+ * collections they change little.
+ *
+ * A term that no chunk holds says that the documents are about something else. Not so much in
+ * Korean, where half of a verb's bigrams are its ending, and the question's ending is not the
+ * text's.
  */
-static double unknown_weight(struct sl_view term, double unknown)
+static double weight_of(struct sl_view term, uint64_t holding, uint64_t chunks)
 {
-    bool hangul = term.size > 0 && (unsigned char)term.data[0] >= 0xEA &&
-                  (unsigned char)term.data[0] <= 0xED;
+    bool hangul =
+        term.size > 0 && (unsigned char)term.data[0] >= 0xEA && (unsigned char)term.data[0] <= 0xED;
+    double others = (double)(chunks - holding) + BACKGROUND_CHUNKS;
+    double weight = log(1.0 + (others + 0.5) / ((double)holding + 0.5));
 
-    return hangul ? unknown * UNKNOWN_HANGUL : unknown;
-}
-
-/* What a term would weigh that stands in no chunk at all. */
-static enum sl_err weight_of_unknown(const struct sl_snapshot *snapshot, double *ret,
-                                     struct sl_error *err)
-{
-    struct sl_index_stats stats;
-    enum sl_err e = sl_snapshot_stats(snapshot, &stats, err);
-
-    if (!e)
-        *ret = log(1.0 + ((double)stats.chunks + 0.5) / 0.5);
-    return e;
+    return holding == 0 && hangul ? weight * UNKNOWN_HANGUL : weight;
 }
 
 enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view question,
-                          struct sl_arena *arena, struct sl_needs *ret_needs,
-                          struct sl_error *err)
+                          struct sl_arena *arena, struct sl_needs *ret_needs, struct sl_error *err)
 {
     struct sl_needs needs = {.language = sl_text_language(question)};
     struct sl_term_count *terms = NULL;
     struct sl_view text = question;
     uint32_t length = 0;
-    double unknown = 0;
+    struct sl_index_stats stats;
     enum sl_err e;
 
     if ((e = telling_text(question, arena, &text, &needs.cues, err)) ||
@@ -206,7 +214,7 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
     needs.weights = SL_NEW_ARRAY(arena, double, needs.count);
     if (needs.terms == NULL || needs.weights == NULL)
         return no_memory(err);
-    if ((e = weight_of_unknown(snapshot, &unknown, err)))
+    if ((e = sl_snapshot_stats(snapshot, &stats, err)))
         return e;
     for (uint32_t i = 0; i < needs.count; i++) {
         float idf = 0;
@@ -214,7 +222,7 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
         if ((e = sl_snapshot_idf(snapshot, terms[i].term, &idf, &chunks, err)))
             return e;
         needs.terms[i] = terms[i].term;
-        needs.weights[i] = chunks > 0 ? (double)idf : unknown_weight(terms[i].term, unknown);
+        needs.weights[i] = weight_of(terms[i].term, chunks, stats.chunks);
         needs.total += needs.weights[i];
     }
     *ret_needs = needs;
