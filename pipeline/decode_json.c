@@ -281,9 +281,9 @@ static enum sl_err field_name(struct reader *r, struct sl_view outer, const cJSO
 
 static bool known_name(const char *name)
 {
-    static const char *const names[] = {"_id",      "text",   "body",        "title", "date",
-                                        "lang",     "url",    "tenant",      "valid", "valid_from",
-                                        "valid_to", "vector", "vector_model"};
+    static const char *const names[] = {"_id",   "_id_base64", "text",       "body",     "title",
+                                        "date",  "lang",       "url",        "tenant",   "valid",
+                                        "valid_from", "valid_to", "vector",  "vector_model"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)

@@ -3,6 +3,7 @@
 
     test_sluicectl.py SLUICECTL
 """
+import base64
 import json
 import math
 import os
@@ -187,6 +188,18 @@ class Index(Case):
         self.assertEqual(self.ctl_json("import", "--jsonl", exported)["inserted"], 3)
         self.assertEqual(sorted(self.ctl("export").stdout.splitlines()), sorted(first.splitlines()))
         self.assertEqual(self.ctl_json("verify")["faults"], 0)
+
+    def test_keys_that_are_no_text_come_back(self):
+        keys = [b"\xff\xfe", b"\xff\xfd", b"a\x00b", b"\x00", b"\xc3", b"\x80\x81\x82\x83"]
+        rows = [{"_id_base64": base64.b64encode(key).decode(), "text": f"Plank {i}."} for i, key in enumerate(keys)]
+        self.ctl("import", "--jsonl", self.lines("in.jsonl", rows))
+        out = self.ctl("export", "--jsonl").stdout
+        self.assertEqual({base64.b64decode(json.loads(line)["_id_base64"]) for line in out.splitlines()}, set(keys))
+        self.assertEqual(self.ctl_json("import", "--jsonl", self.write("out.jsonl", out))["unchanged"], len(keys))
+        self.assertEqual(self.ctl("export", "--jsonl").stdout, out)
+        for bad in ("", "a", "====", "YQ", "YR==", "Y Q=", 5):
+            row = {"_id_base64": bad, "text": "Plank."}
+            self.ctl("import", "--jsonl", self.lines("bad.jsonl", [row]), exit_code=65)
 
     def test_topics_are_apart(self):
         path = self.lines("in.jsonl", DOCUMENTS[:1])

@@ -2,12 +2,15 @@
  * cmd_export.c -- `sluicectl export`: the documents as stored, one JSON object a line.
  *
  * A line can go back in by `import --jsonl` or `put --jsonl` and gives the same document under its
- * key; the order is the index's own and the same for the same content. Written line by line: an
+ * key. A key that is no text (binary, or with a NUL) goes into _id_base64, and _id shows what can be shown of it. The
+ * order is the index's own and the same for the same content. Written line by line: an
  * index may be larger than memory.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <sluice/json.h>
+#include <sluice/text.h>
 
 #include "ctl.h"
 
@@ -25,6 +28,18 @@ static void add_text(struct sl_buffer *out, const char *name, struct sl_view tex
         return;
     sl_json_name(out, name);
     sl_json_string(out, text);
+}
+
+/* A key that is no text. Controls become '?' in what is shown: a line with a NUL would not be read again. */
+static void add_binary_key(struct sl_buffer *out, struct sl_view key)
+{
+    struct sl_buffer shown = {0};
+
+    ctl_show(&shown, key, true);
+    add_text(out, "_id", (struct sl_view){shown.data, shown.size});
+    sl_buffer_fini(&shown);
+    sl_json_name(out, "_id_base64");
+    ctl_base64_write(out, key);
 }
 
 static void add_value(struct sl_buffer *out, const struct sl_field *field)
@@ -100,7 +115,11 @@ static void add_valid(struct sl_buffer *out, const struct sl_document *document)
 static void add_document(struct sl_buffer *out, const struct sl_document *document, bool origin)
 {
     sl_buffer_format(out, "{");
-    add_text(out, "_id", document->key);
+    if (sl_utf8_bad(document->key) == document->key.size &&
+        memchr(document->key.data, 0, document->key.size) == NULL)
+        add_text(out, "_id", document->key);
+    else
+        add_binary_key(out, document->key);
     if (origin) {
         add_text(out, "_topic", document->topic);
         sl_buffer_format(out, ", \"_partition\": %d, \"_offset\": %lld, \"_timestamp\": %lld",

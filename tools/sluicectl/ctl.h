@@ -77,6 +77,10 @@ int ctl_fail_error(const struct ctl *ctl, const struct sl_error *err, int otherw
  */
 void ctl_show(struct sl_buffer *out, struct sl_view text, bool lines);
 
+/* Bytes as a JSON string of base64, and back; false when the text is not what writing gives. */
+void ctl_base64_write(struct sl_buffer *out, struct sl_view bytes);
+bool ctl_base64_read(const char *text, struct sl_buffer *out);
+
 /* Write the buffer to standard output and free it. Exit code 74 when that fails, else 0. */
 int ctl_print(const struct ctl *ctl, struct sl_buffer *buffer);
 

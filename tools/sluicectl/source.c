@@ -236,11 +236,16 @@ static enum sl_err next_file(struct ctl_source *source, const char *path, struct
     return SL_OK;
 }
 
-/* The document's key: a string, or a whole number as its digits. */
+/* The document's key: bytes in base64, a string, or a whole number as its digits. */
 static enum sl_err key_of(const cJSON *root, struct sl_buffer *ret_key, struct sl_error *err)
 {
+    const cJSON *bytes = cJSON_GetObjectItemCaseSensitive(root, "_id_base64");
     const cJSON *id = cJSON_GetObjectItemCaseSensitive(root, "_id");
 
+    if (bytes != NULL && (!cJSON_IsString(bytes) || !ctl_base64_read(bytes->valuestring, ret_key)))
+        return sl_fail(err, SL_REJECT, "bad_field", "_id_base64: must be a string of base64 with its padding");
+    if (bytes != NULL)
+        return SL_OK;
     if (id == NULL)
         id = cJSON_GetObjectItemCaseSensitive(root, "id");
     if (cJSON_IsString(id) && id->valuestring[0] != '\0')
