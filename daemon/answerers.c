@@ -1,14 +1,15 @@
 /*
  * answerers.c -- M threads, each with one question and one snapshot at a time.
  *
- *     reply cache -> parse -> deadline -> reply topic -> min_position -> snapshot -> sl_respond() -> JSON -> publisher
+ *     reply cache -> parse -> deadline -> reply topic -> min_position -> snapshot -> sl_respond()
+ *     -> JSON -> publisher
  *
- * Every question gets exactly one answer: what cannot be answered gets one with status error and a fixed code. Only an
- * index that cannot be trusted ends the program. An answer never leaves after its deadline: it becomes an error answer,
- * so that whoever asked knows which of the two it is.
+ * Every question gets exactly one answer: what cannot be answered gets one with status error and a
+ * fixed code. Only an index that cannot be trusted ends the program. An answer never leaves after
+ * its deadline: it becomes an error answer, so that whoever asked knows which of the two it is.
  *
- * With the extractive backend the answer goes out beside its row in the reply cache; one that was paid for waits until
- * the row is stored, for made again it would read differently.
+ * With the extractive backend the answer goes out beside its row in the reply cache; one that was
+ * paid for waits until the row is stored, for made again it would read differently.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,8 @@ static enum sl_err parse(struct sl_engine *engine, struct asked *asked, struct s
     asked->arena = sl_arena_open(SL_ARENA_BYTES_MAX);
     SL_INVARIANT(asked->arena != NULL);
     asked->question = (struct sl_question){.asked_ms = asked->record->message.timestamp_ms};
-    return sl_question_parse(&asked->record->message, &options, asked->arena, &asked->question, err);
+    return sl_question_parse(&asked->record->message, &options, asked->arena, &asked->question,
+                             err);
 }
 
 /* Its own deadline runs from when it was written; the configured one from when it was read. */
@@ -65,22 +67,25 @@ static bool is_document_topic(const struct sl_config *config, struct sl_view top
     return false;
 }
 
-static enum sl_err check_positions(struct sl_engine *engine, const struct asked *asked, struct sl_error *err)
+static enum sl_err check_positions(struct sl_engine *engine, const struct asked *asked,
+                                   struct sl_error *err)
 {
     for (uint32_t i = 0; i < asked->question.min_position_count; i++)
         if (!is_document_topic(engine->config, asked->question.min_positions[i].topic))
             return sl_fail(err, SL_REJECT, "unknown_topic",
-                           "min_position: names a topic this index is not made from; allowed: [documents] topics");
+                           "min_position: names a topic this index is not made from; allowed: "
+                           "[documents] topics");
     return SL_OK;
 }
 
-/* ------------------------------------------------------------------------------ where the index stands */
+/* ----------------------------------------------------------------------- where the index stands */
 
 struct positions {
     struct sl_buffer *out;
 };
 
-static bool add_position(void *context, struct sl_view topic, int32_t partition, const struct sl_position *position)
+static bool add_position(void *context, struct sl_view topic, int32_t partition,
+                         const struct sl_position *position)
 {
     struct positions *positions = context;
     char name[300];
@@ -91,8 +96,8 @@ static bool add_position(void *context, struct sl_view topic, int32_t partition,
     return true;
 }
 
-static void index_state(struct sl_engine *engine, const struct sl_snapshot *snapshot, struct sl_arena *arena,
-                        struct sl_buffer *text, struct sl_index_state *ret)
+static void index_state(struct sl_engine *engine, const struct sl_snapshot *snapshot,
+                        struct sl_arena *arena, struct sl_buffer *text, struct sl_index_state *ret)
 {
     struct positions positions = {text};
     struct sl_index_stats stats = {0};
@@ -115,35 +120,43 @@ static void index_state(struct sl_engine *engine, const struct sl_snapshot *snap
 
 static const char *status_word(enum sl_status status)
 {
-    return status == SL_STATUS_ANSWERED ? "answered" : status == SL_STATUS_NOT_FOUND ? "not_found" : "error";
+    return status == SL_STATUS_ANSWERED    ? "answered"
+           : status == SL_STATUS_NOT_FOUND ? "not_found"
+                                           : "error";
 }
 
-static void encode(struct asked *asked, const struct sl_reply_target *target, const char *status, struct sl_view json)
+static void encode(struct asked *asked, const struct sl_reply_target *target, const char *status,
+                   struct sl_view json)
 {
     const struct sl_message *message = &asked->record->message;
-    struct sl_outgoing outgoing = {
-        .topic = target->topic, .partition = target->partition, .timestamp_ms = -1, .key = message->key, .value = json};
+    struct sl_outgoing outgoing = {.topic = target->topic,
+                                   .partition = target->partition,
+                                   .timestamp_ms = -1,
+                                   .key = message->key,
+                                   .value = json};
 
     snprintf(asked->status, sizeof(asked->status), "%s", status);
-    outgoing.headers = sl_reply_headers(message, sl_view_of(asked->id), sl_view_of(asked->status), asked->arena,
-                                        &outgoing.header_count);
+    outgoing.headers = sl_reply_headers(message, sl_view_of(asked->id), sl_view_of(asked->status),
+                                        asked->arena, &outgoing.header_count);
     SL_INVARIANT(outgoing.headers != NULL);
     asked->encoded.size = 0;
     sl_outgoing_encode(&outgoing, &asked->encoded);
     SL_INVARIANT(!asked->encoded.failed);
 }
 
-static void find_target(struct sl_engine *engine, const struct asked *asked, struct sl_reply_target *ret)
+static void find_target(struct sl_engine *engine, const struct asked *asked,
+                        struct sl_reply_target *ret)
 {
     pthread_mutex_lock(&engine->mutex);
-    sl_reply_target(&asked->record->message, engine->config->queries.answers_topic, &engine->reply_topics, ret);
+    sl_reply_target(&asked->record->message, engine->config->queries.answers_topic,
+                    &engine->reply_topics, ret);
     pthread_mutex_unlock(&engine->mutex);
 }
 
 /* The answer as JSON, ready for the publisher. */
-static enum sl_err write_answer(struct sl_engine *engine, struct asked *asked, const struct sl_snapshot *snapshot,
-                                const struct sl_answer *answer, const struct sl_reply_target *target,
-                                struct sl_error *err)
+static enum sl_err write_answer(struct sl_engine *engine, struct asked *asked,
+                                const struct sl_snapshot *snapshot, const struct sl_answer *answer,
+                                const struct sl_reply_target *target, struct sl_error *err)
 {
     struct sl_buffer text = {0};
     struct sl_index_state state;
@@ -151,15 +164,17 @@ static enum sl_err write_answer(struct sl_engine *engine, struct asked *asked, c
     enum sl_err r;
 
     index_state(engine, snapshot, asked->arena, &text, &state);
-    r = sl_answer_json(answer, &asked->question, sl_view_of(asked->id), &state, asked->arena, &json, err);
+    r = sl_answer_json(answer, &asked->question, sl_view_of(asked->id), &state, asked->arena, &json,
+                       err);
     sl_buffer_fini(&text);
     if (r == SL_OK)
         encode(asked, target, status_word(answer->status), json);
     return r;
 }
 
-static void write_error(struct sl_engine *engine, struct asked *asked, const struct sl_snapshot *snapshot,
-                        const struct sl_error *reason, const struct sl_reply_target *target)
+static void write_error(struct sl_engine *engine, struct asked *asked,
+                        const struct sl_snapshot *snapshot, const struct sl_error *reason,
+                        const struct sl_reply_target *target)
 {
     struct sl_answer answer;
     struct sl_error err = {0};
@@ -171,7 +186,8 @@ static void write_error(struct sl_engine *engine, struct asked *asked, const str
     }
 }
 
-void answer_fallback(struct sl_engine *engine, struct asked *asked, const char *code, const char *message)
+void answer_fallback(struct sl_engine *engine, struct asked *asked, const char *code,
+                     const char *message)
 {
     struct sl_reply_target target = {engine->config->queries.answers_topic, -1, false};
     struct sl_error reason = {0}, ignored = {0};
@@ -192,8 +208,8 @@ static bool is_late(const struct asked *asked)
 
 static enum sl_err too_late(const struct asked *asked, struct sl_error *err)
 {
-    return sl_fail(err, SL_REJECT, "deadline_exceeded", "question: its deadline of %u ms has passed",
-                   asked->question.deadline_ms);
+    return sl_fail(err, SL_REJECT, "deadline_exceeded",
+                   "question: its deadline of %u ms has passed", asked->question.deadline_ms);
 }
 
 static void observe(const struct sl_answer *answer)
@@ -201,11 +217,13 @@ static void observe(const struct sl_answer *answer)
     if (!answer->retrieved)
         return;
     sl_metric_observe(SL_METRIC_INDEX_SEARCH_DURATION, answer->search_ms / 1000.0);
-    sl_metric_observe(SL_METRIC_INDEX_VISITED_NODES, (double)answer->retrieved->vector_stats.distances);
+    sl_metric_observe(SL_METRIC_INDEX_VISITED_NODES,
+                      (double)answer->retrieved->vector_stats.distances);
 }
 
-static enum sl_err respond(struct sl_engine *engine, struct asked *asked, const struct sl_snapshot *snapshot,
-                           const struct sl_reply_target *target, struct sl_error *err)
+static enum sl_err respond(struct sl_engine *engine, struct asked *asked,
+                           const struct sl_snapshot *snapshot, const struct sl_reply_target *target,
+                           struct sl_error *err)
 {
     struct settings settings;
     struct sl_responder responder = {
@@ -228,15 +246,16 @@ static enum sl_err respond(struct sl_engine *engine, struct asked *asked, const 
     return write_answer(engine, asked, snapshot, &answer, target, err);
 }
 
-static enum sl_err open_snapshot(struct sl_engine *engine, const struct asked *asked, struct sl_snapshot **ret,
-                                 struct sl_error *err)
+static enum sl_err open_snapshot(struct sl_engine *engine, const struct asked *asked,
+                                 struct sl_snapshot **ret, struct sl_error *err)
 {
     enum sl_err r;
 
     while ((r = sl_snapshot_open(engine->index, ret, err)) == SL_AGAIN && !engine->ending) {
         sl_metric_add_labels(SL_METRIC_RETRIES, "answer", err->reason, 1);
         if (clock_us() >= asked->deadline_us)
-            return sl_fail(err, SL_REJECT, "busy", "too many questions at once: none of the index's readers is free");
+            return sl_fail(err, SL_REJECT, "busy",
+                           "too many questions at once: none of the index's readers is free");
         engine_sleep(engine, BUSY_MS);
     }
     return r;
@@ -350,7 +369,8 @@ void *answerer_run(void *context)
         sl_heartbeat_idle(heartbeat);
         asked = parking_take(engine, engine->parking);
         if (!asked)
-            asked = sl_queue_pop(engine->to_answerers, parking_count(engine->parking) ? PARKED_MS : IDLE_MS);
+            asked = sl_queue_pop(engine->to_answerers,
+                                 parking_count(engine->parking) ? PARKED_MS : IDLE_MS);
         sl_heartbeat_beat(heartbeat);
         if (asked)
             answer(engine, asked, self);

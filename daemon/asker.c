@@ -1,12 +1,15 @@
 /*
- * asker.c -- one thread reads the questions, as a static member of a group, and commits what has been answered.
+ * asker.c -- one thread reads the questions, as a static member of a group, and commits what has
+ * been answered.
  *
- * A question counts as answered once the broker has acknowledged its answer; the committed offset is the frontier of
- * the partition's ledger, so none is lost whatever order answers come in. Commits are by hand: every second without
- * waiting, and waiting when partitions are taken away and at the end. Nothing is committed for partitions that were
- * lost: somebody else answers there already.
+ * A question counts as answered once the broker has acknowledged its answer; the committed offset
+ * is the frontier of the partition's ledger, so none is lost whatever order answers come in.
+ * Commits are by hand: every second without waiting, and waiting when partitions are taken away and
+ * at the end. Nothing is committed for partitions that were lost: somebody else answers there
+ * already.
  *
- * A partition's epoch tells one assignment from the next: an answer that comes in from an earlier one moves nothing.
+ * A partition's epoch tells one assignment from the next: an answer that comes in from an earlier
+ * one moves nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +21,9 @@
 #include "daemon/engine_internal.h"
 #include "daemon/log.h"
 
-#define POLL_MS          100
-#define COMMIT_US        1000000
-#define REVOKE_WAIT_MS   5000
+#define POLL_MS        100
+#define COMMIT_US      1000000
+#define REVOKE_WAIT_MS 5000
 
 struct asker {
     struct sl_kafka_in *in;
@@ -53,7 +56,8 @@ static uint32_t due_list(struct sl_engine *engine, struct sl_kafka_partition **r
     return count;
 }
 
-static void note_committed(struct sl_engine *engine, const struct sl_kafka_partition *list, uint32_t count)
+static void note_committed(struct sl_engine *engine, const struct sl_kafka_partition *list,
+                           uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct sl_part *part;
@@ -120,14 +124,16 @@ static bool open_in(struct sl_engine *engine, const struct sl_kafka_partition *l
     return open;
 }
 
-static void on_revoked(void *context, const struct sl_kafka_partition *list, uint32_t count, bool lost)
+static void on_revoked(void *context, const struct sl_kafka_partition *list, uint32_t count,
+                       bool lost)
 {
     struct sl_engine *engine = context;
 
     sl_metric_add_label(SL_METRIC_KAFKA_REBALANCES, "revoke", 1);
     if (lost)
         sl_metric_add(SL_METRIC_KAFKA_ASSIGNMENT_LOST, 1);
-    for (int waited = 0; !lost && waited < REVOKE_WAIT_MS && open_in(engine, list, count); waited += 10)
+    for (int waited = 0; !lost && waited < REVOKE_WAIT_MS && open_in(engine, list, count);
+         waited += 10)
         engine_sleep(engine, 10);
     if (!lost)
         commit(engine, true);
@@ -152,8 +158,10 @@ enum sl_err asker_open(struct sl_engine *engine, struct sl_error *err)
     struct sl_kafka_group_ops ops = {on_assigned, on_revoked, engine};
     struct sl_kafka_watch watch;
     char member[160];
-    struct sl_kafka_in_options options = {
-        .group_id = engine->config->queries.group, .instance_id = member, .ops = &ops, .watch = &watch};
+    struct sl_kafka_in_options options = {.group_id = engine->config->queries.group,
+                                          .instance_id = member,
+                                          .ops = &ops,
+                                          .watch = &watch};
 
     SL_INVARIANT(asker != NULL);
     snprintf(member, sizeof(member), "sluice-%s", engine->instance);
@@ -212,8 +220,8 @@ void asker_done(struct sl_engine *engine, struct asked *asked)
     asked_free(engine, asked);
 }
 
-static struct asked *asked_make(struct sl_engine *engine, const struct sl_message *message, struct sl_part *part,
-                                uint32_t epoch)
+static struct asked *asked_make(struct sl_engine *engine, const struct sl_message *message,
+                                struct sl_part *part, uint32_t epoch)
 {
     struct asked *asked = calloc(1, sizeof(*asked));
 
@@ -250,7 +258,8 @@ static void take_record(struct sl_engine *engine, const struct sl_message *messa
     if (!fresh)
         return;
     sl_metric_add_label(SL_METRIC_RECORDS_CONSUMED, part->topic, 1);
-    sl_metric_add_label(SL_METRIC_RECORD_BYTES, part->topic, message->key.size + message->value.size);
+    sl_metric_add_label(SL_METRIC_RECORD_BYTES, part->topic,
+                        message->key.size + message->value.size);
     asked = asked_make(engine, message, part, epoch);
     if (!sl_queue_push(engine->to_answerers, asked)) {
         SL_INVARIANT(sl_queue_is_closed(engine->to_answerers));
@@ -270,8 +279,8 @@ static void complain(struct sl_engine *engine, const struct sl_kafka_event *even
     if (event->type == SL_KAFKA_FATAL) {
         sl_metric_add(SL_METRIC_KAFKA_FATAL_ERRORS, 1);
         sl_stop(&err, SL_EXIT_TEMPORARY, event->code, "kafka_fatal",
-                "questions consumer: %s (is another daemon running as [queries] instance %s?)", event->text,
-                engine->instance);
+                "questions consumer: %s (is another daemon running as [queries] instance %s?)",
+                event->text, engine->instance);
         engine_fail(engine, &err);
         return;
     }
@@ -301,7 +310,8 @@ static uint32_t assigned_list(struct sl_engine *engine, struct sl_kafka_partitio
     SL_INVARIANT(list != NULL);
     for (uint32_t i = 0; i < book->count; i++)
         if (book->parts[i]->assigned)
-            list[count++] = (struct sl_kafka_partition){book->parts[i]->topic, book->parts[i]->partition, 0};
+            list[count++] =
+                (struct sl_kafka_partition){book->parts[i]->topic, book->parts[i]->partition, 0};
     sl_book_unlock(book);
     *ret = list;
     return count;

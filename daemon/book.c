@@ -1,8 +1,9 @@
 /*
  * book.c -- a sorted array of partitions.
  *
- * Caught up is not "position equals high watermark": behind the last record there may be control records that are
- * never delivered. What counts is the end-of-partition event, and that all delivered before it is stored.
+ * Caught up is not "position equals high watermark": behind the last record there may be control
+ * records that are never delivered. What counts is the end-of-partition event, and that all
+ * delivered before it is stored.
  */
 #include "daemon/book.h"
 
@@ -56,7 +57,8 @@ static struct sl_part *make_part(struct sl_view topic, int32_t partition)
     part->topic = strndup(topic.data, topic.size);
     SL_INVARIANT(part->topic != NULL);
     part->partition = partition;
-    part->committed = part->storing = part->newest_ms = part->low = part->high = part->target = part->eof_at = -1;
+    part->committed = part->storing = part->newest_ms = part->low = part->high = part->target =
+        part->eof_at = -1;
     part->expected.offset = -1;
     return part;
 }
@@ -74,7 +76,8 @@ static struct sl_part *enter(struct sl_book *book, uint32_t at, struct sl_part *
     return part;
 }
 
-struct sl_part *sl_book_find(struct sl_book *book, struct sl_view topic, int32_t partition, bool make)
+struct sl_part *sl_book_find(struct sl_book *book, struct sl_view topic, int32_t partition,
+                             bool make)
 {
     uint32_t low = 0, high = book->count;
 
@@ -104,8 +107,10 @@ int64_t sl_part_lag(const struct sl_part *part)
 {
     if (part->high < 0)
         return -1;
-    if (part->eof_at >= 0 && part->committed >= part->eof_at && part->eof_at == sl_ledger_end(part->ledger))
+    if (part->eof_at >= 0 && part->committed >= part->eof_at &&
+        part->eof_at == sl_ledger_end(part->ledger))
         return 0;
-    return part->high > part->committed ? part->high - (part->committed < part->low ? part->low : part->committed)
-                                        : 0;
+    return part->high > part->committed
+               ? part->high - (part->committed < part->low ? part->low : part->committed)
+               : 0;
 }

@@ -1,8 +1,9 @@
 /*
  * book.h -- the partitions under way and where each stands: a ledger each, behind one lock.
  *
- * Documents and questions have a book each. A partition once entered stays for the life of the daemon, so a pointer to
- * it never dangles; for questions `epoch` tells one assignment from the next.
+ * Documents and questions have a book each. A partition once entered stays for the life of the
+ * daemon, so a pointer to it never dangles; for questions `epoch` tells one assignment from the
+ * next.
  */
 #ifndef SLUICE_BOOK_H
 #define SLUICE_BOOK_H
@@ -18,23 +19,25 @@ struct sl_part {
     char *topic;
     int32_t partition;
     struct sl_ledger *ledger;
-    uint32_t epoch;      /* grows when the partition is assigned or taken away */
+    uint32_t epoch; /* grows when the partition is assigned or taken away */
     bool assigned;
-    bool dirty;          /* the ledger has moved since the position was last stored */
-    int64_t committed;   /* frontier as stored (documents) or committed (questions); -1: never */
-    int64_t newest_ms;   /* timestamp of the newest record stored; -1: none */
-    int64_t storing;     /* next_offset in the open batch; -1: none */
+    bool dirty;        /* the ledger has moved since the position was last stored */
+    int64_t committed; /* frontier as stored (documents) or committed (questions); -1: never */
+    int64_t newest_ms; /* timestamp of the newest record stored; -1: none */
+    int64_t storing;   /* next_offset in the open batch; -1: none */
     int64_t storing_ms;
-    int64_t low, high;   /* the log's ends as last seen; -1: not seen */
-    int64_t target;      /* the end when first seen: caught up once it is stored */
-    int64_t eof_at;      /* end of the delivered records when the log's end was last reached; -1: never */
+    int64_t low, high; /* the log's ends as last seen; -1: not seen */
+    int64_t target;    /* the end when first seen: caught up once it is stored */
+    int64_t
+        eof_at; /* end of the delivered records when the log's end was last reached; -1: never */
     bool caught_up;
-    struct sl_fingerprint expected; /* a record done in an earlier run, to be compared; offset -1: none */
+    struct sl_fingerprint
+        expected; /* a record done in an earlier run, to be compared; offset -1: none */
 };
 
 struct sl_book {
     pthread_mutex_t mutex;
-    pthread_cond_t moved; /* something was committed */
+    pthread_cond_t moved;   /* something was committed */
     struct sl_part **parts; /* sorted by topic, partition */
     uint32_t count;
     uint32_t capacity;
@@ -62,12 +65,15 @@ static inline void sl_book_unlock(struct sl_book *book)
  * Blocks:  no.
  * Errors:  NULL; out of memory aborts.
  */
-struct sl_part *sl_book_find(struct sl_book *book, struct sl_view topic, int32_t partition, bool make);
+struct sl_part *sl_book_find(struct sl_book *book, struct sl_view topic, int32_t partition,
+                             bool make);
 
-/* Is everything up to where the log ended at the start stored? Settles part->caught_up. The book is locked. */
+/* Is everything up to where the log ended at the start stored? Settles part->caught_up. The book is
+ * locked. */
 bool sl_part_settle(struct sl_part *part);
 
-/* Records of the log that are not stored yet; 0 when the end was reached and all of it is stored. Locked. */
+/* Records of the log that are not stored yet; 0 when the end was reached and all of it is stored.
+ * Locked. */
 int64_t sl_part_lag(const struct sl_part *part);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * budget.c -- counters per stage and the two marks.
  *
- * Plain atomics: the marks are read once a record, and being off by the record just taken does no harm. What is not
- * counted is what librdkafka holds (queued.max.messages.kbytes bounds that) and LMDB's dirty pages (the indexer's
- * batch is bounded by bytes), so memory_budget wants some 100 MB of room beside the model.
+ * Plain atomics: the marks are read once a record, and being off by the record just taken does no
+ * harm. What is not counted is what librdkafka holds (queued.max.messages.kbytes bounds that) and
+ * LMDB's dirty pages (the indexer's batch is bounded by bytes), so memory_budget wants some 100 MB
+ * of room beside the model.
  */
 #include "daemon/budget.h"
 
@@ -15,7 +16,8 @@ const char *sl_stage_name(enum sl_stage stage)
     return names[stage];
 }
 
-void sl_budget_limit(struct sl_budget *budget, uint32_t items, uint64_t record_bytes, uint64_t bytes)
+void sl_budget_limit(struct sl_budget *budget, uint32_t items, uint64_t record_bytes,
+                     uint64_t bytes)
 {
     budget->items_max = items;
     budget->record_bytes_max = (int64_t)record_bytes;

@@ -1,10 +1,11 @@
 /*
  * budget.h -- what is under way, in items and bytes, stage by stage; and whether more may come in.
  *
- * One brake for the whole daemon. A record is charged when it is taken and again whenever it grows (arena, vectors,
- * prepared document); the charge goes when it is done. At the high mark the feed pauses its partitions, at the low
- * mark (three quarters) it resumes. Growth after admission is held by the workers: past the limit they start no new
- * document while another is further on, so at least one always gets through.
+ * One brake for the whole daemon. A record is charged when it is taken and again whenever it grows
+ * (arena, vectors, prepared document); the charge goes when it is done. At the high mark the feed
+ * pauses its partitions, at the low mark (three quarters) it resumes. Growth after admission is
+ * held by the workers: past the limit they start no new document while another is further on, so at
+ * least one always gets through.
  */
 #ifndef SLUICE_BUDGET_H
 #define SLUICE_BUDGET_H
@@ -43,7 +44,8 @@ const char *sl_stage_name(enum sl_stage stage);
  * Blocks:  no.
  * Errors:  none.
  */
-void sl_budget_limit(struct sl_budget *budget, uint32_t items, uint64_t record_bytes, uint64_t bytes);
+void sl_budget_limit(struct sl_budget *budget, uint32_t items, uint64_t record_bytes,
+                     uint64_t bytes);
 
 /* Add to a stage (negative: take off). Thread: any. */
 void sl_budget_add(struct sl_budget *budget, enum sl_stage stage, int64_t items, int64_t bytes);

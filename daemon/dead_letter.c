@@ -1,9 +1,10 @@
 /*
- * dead_letter.c -- the envelope tools for Kafka Connect's dead letters can read, and our own words in it.
+ * dead_letter.c -- the envelope tools for Kafka Connect's dead letters can read, and our own words
+ * in it.
  *
- * Headers are appended: what the record carried stays first and as it was, and whoever asks for the last header of a
- * name gets the newest failure. The id is made from the record's place in the log, so a letter sent twice (a crash
- * between the broker's acknowledgement and ours) can be recognised.
+ * Headers are appended: what the record carried stays first and as it was, and whoever asks for the
+ * last header of a name gets the newest failure. The id is made from the record's place in the log,
+ * so a letter sent twice (a crash between the broker's acknowledgement and ours) can be recognised.
  */
 #include "daemon/dead_letter.h"
 

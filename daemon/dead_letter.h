@@ -16,15 +16,15 @@ struct sl_dead_letter {
     const char *instance; /* of this daemon: Connect's task id */
     const uint8_t *space; /* [16]: the cluster's namespace; NULL = nil */
     const struct sl_message *message;
-    const char *reason;   /* one word of docs/REASONS.md */
+    const char *reason; /* one word of docs/REASONS.md */
     const char *explanation;
     uint32_t attempts;
-    bool value_omitted;   /* too large to be sent: its size and SHA-256 go instead */
+    bool value_omitted; /* too large to be sent: its size and SHA-256 go instead */
 };
 
 /*
- * Make the record: key, value, headers and timestamp as they were, then Connect's headers and sluice's own. Its
- * sluice-dlq-id is the same however often it is made.
+ * Make the record: key, value, headers and timestamp as they were, then Connect's headers and
+ * sluice's own. Its sluice-dlq-id is the same however often it is made.
  *
  * Owns:    *ret_outgoing refers to letter->message and to `arena`.
  * Thread:  any.
@@ -35,8 +35,8 @@ enum sl_err sl_dead_letter_make(const struct sl_dead_letter *letter, struct sl_a
                                 struct sl_outgoing *ret_outgoing, struct sl_error *err);
 
 /*
- * The same record without its value, once the broker has called it too large. The headers say how large it was and
- * its SHA-256.
+ * The same record without its value, once the broker has called it too large. The headers say how
+ * large it was and its SHA-256.
  *
  * Owns:    *ret_outgoing refers to `outgoing` and to `arena`.
  * Thread:  any.
@@ -46,7 +46,8 @@ enum sl_err sl_dead_letter_make(const struct sl_dead_letter *letter, struct sl_a
 enum sl_err sl_dead_letter_shorten(const struct sl_outgoing *outgoing, struct sl_arena *arena,
                                    struct sl_outgoing *ret_outgoing, struct sl_error *err);
 
-/* UUIDv5 under the cluster's namespace (NULL: nil) of "topic/partition/offset": char[37]. Answers have it too. */
+/* UUIDv5 under the cluster's namespace (NULL: nil) of "topic/partition/offset": char[37]. Answers
+ * have it too. */
 void sl_record_id(const uint8_t *space, const struct sl_message *message, char *ret_text);
 
 #endif

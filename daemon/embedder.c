@@ -1,13 +1,15 @@
 /*
  * embedder.c -- the stage that turns texts into vectors, in batches across documents.
  *
- * Documents with texts to embed stand in a ring. A thread fills a batch by going round the ring and taking a few texts
- * from each, so that a small document behind a huge one is through with the next batch. The texts are sorted by length
- * before they are encoded (padding to the longest is what a batch wastes), and a document whose last vector is in goes
- * back to the workers. Nobody waits for anything here but these threads for the encoder.
+ * Documents with texts to embed stand in a ring. A thread fills a batch by going round the ring and
+ * taking a few texts from each, so that a small document behind a huge one is through with the next
+ * batch. The texts are sorted by length before they are encoded (padding to the longest is what a
+ * batch wastes), and a document whose last vector is in goes back to the workers. Nobody waits for
+ * anything here but these threads for the encoder.
  *
- * Rejected: one batch per document (a 3-chunk document uses a tenth of a batch), a thread that waits a while for more
- * texts (what is there is enough when there is load, and latency when there is none).
+ * Rejected: one batch per document (a 3-chunk document uses a tenth of a batch), a thread that
+ * waits a while for more texts (what is there is enough when there is load, and latency when there
+ * is none).
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,9 +17,9 @@
 
 #include "daemon/engine_internal.h"
 
-#define RETRY_MS      200u
-#define RETRY_MS_MAX  5000u
-#define SHARES        4u /* of a batch's places, what one document gets per round */
+#define RETRY_MS     200u
+#define RETRY_MS_MAX 5000u
+#define SHARES       4u /* of a batch's places, what one document gets per round */
 
 /* One text of a batch. */
 struct embedder_text {
@@ -104,7 +106,8 @@ void embedder_stop(struct embedder_stage *stage)
 
 /* ------------------------------------------------------------------------------ a batch */
 
-/* Take up to batch_max texts, a share from each document in turn. A document leaves the ring with its last text. */
+/* Take up to batch_max texts, a share from each document in turn. A document leaves the ring with
+ * its last text. */
 static uint32_t fill(struct embedder_stage *stage, struct embedder_text *texts)
 {
     uint32_t count = 0;
@@ -152,11 +155,12 @@ static uint32_t wait_batch(struct embedder_stage *stage, struct embedder_text *t
 
 /* ------------------------------------------------------------------------------ encoding */
 
-static enum sl_err encode_once(const struct sl_engine *engine, const struct sl_view *views, uint32_t count,
-                               float *vectors, struct sl_error *err)
+static enum sl_err encode_once(const struct sl_engine *engine, const struct sl_view *views,
+                               uint32_t count, float *vectors, struct sl_error *err)
 {
     int64_t start = clock_us();
-    enum sl_err r = engine->embedder->ops->encode(engine->embedder, SL_EMBED_PASSAGE, views, count, vectors, err);
+    enum sl_err r = engine->embedder->ops->encode(engine->embedder, SL_EMBED_PASSAGE, views, count,
+                                                  vectors, err);
     uint64_t tokens = 0;
 
     sl_metric_add_label(SL_METRIC_EMBED_REQUESTS, r == SL_OK ? "ok" : "error", 1);
@@ -188,17 +192,19 @@ static enum sl_err encode(struct sl_engine *engine, const struct sl_view *views,
 static void deliver(struct embedder_text *texts, uint32_t count, const float *vectors, size_t dim)
 {
     for (uint32_t i = 0; i < count; i++)
-        memcpy(texts[i].work->ingest->vectors[texts[i].index], vectors + i * dim, dim * sizeof(float));
+        memcpy(texts[i].work->ingest->vectors[texts[i].index], vectors + i * dim,
+               dim * sizeof(float));
 }
 
 /* One text of the batch can never work: find it, and set its document aside. */
-static enum sl_err encode_singly(struct sl_engine *engine, struct embedder_text *texts, uint32_t count,
-                                 float *vectors, struct sl_error *err)
+static enum sl_err encode_singly(struct sl_engine *engine, struct embedder_text *texts,
+                                 uint32_t count, float *vectors, struct sl_error *err)
 {
     size_t dim = engine->embedder->dim;
 
     for (uint32_t i = 0; i < count; i++) {
-        enum sl_err r = encode(engine, &texts[i].work->ingest->texts[texts[i].index], 1, vectors, err);
+        enum sl_err r =
+            encode(engine, &texts[i].work->ingest->texts[texts[i].index], 1, vectors, err);
 
         if (r == SL_STOP || r == SL_AGAIN)
             return r;
@@ -210,7 +216,8 @@ static enum sl_err encode_singly(struct sl_engine *engine, struct embedder_text 
     return SL_OK;
 }
 
-/* The document that got its last vector with this text; NULL when some are still out. The lock is held. */
+/* The document that got its last vector with this text; NULL when some are still out. The lock is
+ * held. */
 static struct work *count_done(struct embedder_text *text)
 {
     struct work *work = text->work;

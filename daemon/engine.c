@@ -1,15 +1,17 @@
 /*
  * engine.c -- what starts first and what stops last; the one place that knows all threads.
  *
- * START   model, index (each can refuse the start with a clear exit code); what the last run left (outbox, reply cache);
- *         Kafka clients (nothing connects yet); then the threads from the index outwards, so that no stage hands
- *         anything to one that is not there.
- * STOP    the other way round: take no more records, let what is under way drain, then end each stage before the one it
- *         hands to. The last batch holds the last positions; only then do consumers leave and the index closes.
+ * START   model, index (each can refuse the start with a clear exit code); what the last run left
+ *         (outbox, reply cache); Kafka clients (nothing connects yet); then the threads from the
+ *         index outwards, so that no stage hands anything to one that is not there.
+ * STOP    the other way round: take no more records, let what is under way drain, then end each
+ *         stage before the one it hands to. The last batch holds the last positions; only then do
+ *         consumers leave and the index closes.
  *
- *     feed, topics, asker | workers, encoders, answerers | publisher | indexer | clients | index, model
+ *     feed, topics, asker | workers, encoders, answerers | publisher | indexer | clients | index
  *
- * What did not drain in time is thrown away: its offset is not in a stored position, so it is read again.
+ * What did not drain in time is thrown away: its offset is not in a stored position, so it is read
+ * again.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +22,7 @@
 #include "daemon/engine_internal.h"
 #include "daemon/log.h"
 
-/* ------------------------------------------------------------------------------ shared small things */
+/* -------------------------------------------------------------------------- shared small things */
 
 void engine_fail(struct sl_engine *engine, const struct sl_error *err)
 {
@@ -95,7 +97,8 @@ static void take_settings(struct sl_engine *engine, const struct sl_config *conf
     free_list(&engine->reply_topics);
     engine->reply_topics = topics;
     pthread_mutex_unlock(&engine->mutex);
-    sl_budget_limit(&engine->budget, items < ENGINE_DOCUMENTS_MAX ? items : ENGINE_DOCUMENTS_MAX - 1,
+    sl_budget_limit(&engine->budget,
+                    items < ENGINE_DOCUMENTS_MAX ? items : ENGINE_DOCUMENTS_MAX - 1,
                     config->workers.queue_bytes, config->workers.memory_budget);
 }
 
@@ -106,15 +109,15 @@ void sl_engine_reload(struct sl_engine *engine, const struct sl_config *config)
 
 /* ------------------------------------------------------------------------------ threads */
 
-static enum sl_err start_crew(struct sl_engine *engine, struct crew *crew, const char *name, uint32_t count,
-                              void *(*run)(void *), struct sl_error *err)
+static enum sl_err start_crew(struct sl_engine *engine, struct crew *crew, const char *name,
+                              uint32_t count, void *(*run)(void *), struct sl_error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
         int code = pthread_create(&crew->threads[crew->count], NULL, run, engine);
 
         if (code != 0)
-            return sl_stop(err, SL_EXIT_OS, code, "threads", "a thread (%s) could not be started: %s", name,
-                           strerror(code));
+            return sl_stop(err, SL_EXIT_OS, code, "threads",
+                           "a thread (%s) could not be started: %s", name, strerror(code));
         pthread_setname_np(crew->threads[crew->count++], name);
     }
     return SL_OK;
@@ -130,7 +133,8 @@ static void join_crew(struct crew *crew)
 static uint32_t worker_count(const struct sl_config *config)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t count = config->workers.threads ? config->workers.threads : (uint32_t)(cores > 0 ? cores : 1);
+    uint32_t count =
+        config->workers.threads ? config->workers.threads : (uint32_t)(cores > 0 ? cores : 1);
 
     return count < ENGINE_WORKERS_MAX ? count : ENGINE_WORKERS_MAX;
 }
@@ -168,8 +172,8 @@ static void make_queues(struct sl_engine *engine)
     engine->to_indexer = sl_queue_make(ENGINE_DOCUMENTS_MAX + 4 * ENGINE_ROWS_MAX);
     engine->to_answerers = sl_queue_make(2 * ENGINE_QUESTIONS_MAX);
     engine->to_publisher = sl_queue_make(2 * ENGINE_QUESTIONS_MAX);
-    SL_INVARIANT(engine->lanes && engine->to_workers && engine->to_indexer && engine->to_answerers &&
-                 engine->to_publisher);
+    SL_INVARIANT(engine->lanes && engine->to_workers && engine->to_indexer &&
+                 engine->to_answerers && engine->to_publisher);
 }
 
 static struct sl_engine *make_engine(const struct sl_config *config)
@@ -236,7 +240,8 @@ enum sl_err sl_engine_start(const struct sl_config *config, struct sl_engine **r
 /* Documents that cannot be written now are not waited for, nor is a broker that is away. */
 static bool is_drained(struct sl_engine *engine)
 {
-    bool documents = sl_budget_documents(&engine->budget) == 0 && sl_queue_count(engine->to_indexer) == 0;
+    bool documents =
+        sl_budget_documents(&engine->budget) == 0 && sl_queue_count(engine->to_indexer) == 0;
 
     if (engine->kafka_down)
         return documents || engine->paused;
@@ -252,7 +257,8 @@ static void drain(struct sl_engine *engine, uint32_t drain_ms)
         usleep(10000);
     if (!is_drained(engine))
         sl_log(SL_LOG_WARNING, "drain_incomplete",
-               "%lld documents and %u questions were not finished in time; they are read again at the next start",
+               "%lld documents and %u questions were not finished in time; they are read again at "
+               "the next start",
                (long long)sl_budget_documents(&engine->budget), (unsigned)engine->questions_open);
 }
 

@@ -4,8 +4,8 @@
  *     documents  feed -> lanes -> workers -> embedder -> workers -> indexer -> outbox -> publisher
  *     questions  asker -> answerers -> publisher
  *
- * main.c owns signals, systemd, HTTP and the control socket; it knows the engine by these calls only.
- * docs/FLOW.md has the stages one by one.
+ * main.c owns signals, systemd, HTTP and the control socket; it knows the engine by these calls
+ * only. docs/FLOW.md has the stages one by one.
  */
 #ifndef SLUICE_ENGINE_H
 #define SLUICE_ENGINE_H
@@ -22,22 +22,24 @@
 struct sl_engine;
 
 /*
- * Open the model and the index, then start all threads. A broker that cannot be reached is no failure: the
- * engine keeps trying and says so in its status.
+ * Open the model and the index, then start all threads. A broker that cannot be reached is no
+ * failure: the engine keeps trying and says so in its status.
  *
  * Pre:     signals main.c waits for are blocked, so that no thread of the engine takes them.
  * Owns:    caller gets *ret_engine; end it with sl_engine_stop(). `config` must live until then.
  * Thread:  main.
  * Blocks:  disk and CPU: loads the model, opens the index.
- * Errors:  SL_STOP  with the exit code to leave with: 78 configuration, model or foreign index; 73 locked;
+ * Errors:  SL_STOP  with the exit code to leave with: 78 configuration, model or foreign index; 73
+ *                   locked;
  *                   77 permission; 74 io; 71 memory or threads
  */
 enum sl_err sl_engine_start(const struct sl_config *config, struct sl_engine **ret_engine,
                             struct sl_error *err);
 
 /*
- * Take over what may change while running: [retrieve] all, [index] ef_search, [answer] max_tokens and deadline_ms,
- * [workers] queue_items, queue_bytes and memory_budget, [documents] on_gap, [queries] reply_topics.
+ * Take over what may change while running: [retrieve] all, [index] ef_search, [answer] max_tokens
+ * and deadline_ms, [workers] queue_items, queue_bytes and memory_budget, [documents] on_gap,
+ * [queries] reply_topics.
  *
  * Owns:    nothing of `config` is kept: it may be freed at once.
  * Thread:  main.
@@ -57,18 +59,20 @@ void sl_engine_reload(struct sl_engine *engine, const struct sl_config *config);
 bool sl_engine_failed(struct sl_engine *engine, struct sl_error *err);
 
 /*
- * Stop taking records, finish what is under way for at most `drain_ms`, commit, flush, close, free. What was not
- * finished is read again at the next start.
+ * Stop taking records, finish what is under way for at most `drain_ms`, commit, flush, close, free.
+ * What was not finished is read again at the next start.
  *
  * Owns:    consumes `engine`. NULL is fine.
  * Thread:  main.
- * Blocks:  until drained; beyond `drain_ms` only for the document or question each thread has in hand.
+ * Blocks:  until drained; beyond `drain_ms` only for the document or question each thread has in
+ *          hand.
  * Errors:  returns the exit code: 0, or that of the failure that ended the engine.
  */
 int sl_engine_stop(struct sl_engine *engine, uint32_t drain_ms);
 
 /*
- * Append one JSON object on one line, with the members of daemon/status.h and more (docs/FLOW.md, "Status").
+ * Append one JSON object on one line, with the members of daemon/status.h and more (docs/FLOW.md,
+ * "Status").
  *
  * Owns:    copied.
  * Thread:  any.
@@ -78,8 +82,8 @@ int sl_engine_stop(struct sl_engine *engine, uint32_t drain_ms);
 void sl_engine_status_json(struct sl_engine *engine, struct sl_buffer *out);
 
 /*
- * Is every document partition caught up with the end it had when the engine started, and are questions being
- * taken? Otherwise `reason` says what is missing.
+ * Is every document partition caught up with the end it had when the engine started, and are
+ * questions being taken? Otherwise `reason` says what is missing.
  *
  * Owns:    written to reason[size], NUL-terminated; also when true ("caught up").
  * Thread:  any.

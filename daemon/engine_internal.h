@@ -1,8 +1,9 @@
 /*
- * engine_internal.h -- what the stages share: the engine, a document under way, a question under way.
+ * engine_internal.h -- what the stages share: the engine, a document under way, a question under
+ * way.
  *
- * Each stage is one .c file with a `_run` function per thread and a few calls its neighbours make. Who holds a
- * document or a question is whoever popped it last; nobody else touches it.
+ * Each stage is one .c file with a `_run` function per thread and a few calls its neighbours make.
+ * Who holds a document or a question is whoever popped it last; nobody else touches it.
  */
 #ifndef SLUICE_ENGINE_INTERNAL_H
 #define SLUICE_ENGINE_INTERNAL_H
@@ -18,7 +19,8 @@
 #include "daemon/clock.h"
 #include "daemon/engine.h"
 #include "daemon/lanes.h"
-/* index.h has an `enum sl_metric` too (the vectors' metric); only the tags clash, no enumerator does. */
+/* index.h has an `enum sl_metric` too (the vectors' metric); only the tags clash, no enumerator
+ * does. */
 #define sl_metric sl_metric_series_
 #include "daemon/metrics.h"
 #undef sl_metric
@@ -57,7 +59,7 @@ struct work {
     uint32_t attempts;
     struct sl_error error; /* why it is dead: what the dead letter says */
     bool dead;
-    const char *op;      /* what applying it did: a metric's label */
+    const char *op;    /* what applying it did: a metric's label */
     struct work *next; /* in the embedder's and the indexer's lists */
 };
 
@@ -97,7 +99,7 @@ struct asked {
     /* The answer, from here on the publisher's. */
     struct sl_buffer encoded; /* struct sl_outgoing */
     char status[16];
-    bool is_fallback;         /* already turned into an error answer for the default topic */
+    bool is_fallback; /* already turned into an error answer for the default topic */
     bool republished;
     struct asked *next; /* while parked */
 };
@@ -131,7 +133,7 @@ struct sl_engine {
     char instance[128];
 
     struct sl_index *index;
-    struct sl_embedder *embedder; /* NULL: none */
+    struct sl_embedder *embedder;   /* NULL: none */
     struct sl_generator *generator; /* NULL: extract */
     struct sl_ingest_options ingest;
 
@@ -157,16 +159,16 @@ struct sl_engine {
     atomic_bool stopping; /* take no more records */
     atomic_bool ending;   /* finish now, drained or not */
     atomic_bool kafka_down;
-    atomic_bool topics_known;       /* every configured topic was there once */
-    char topics_missing[256];       /* the mutex's */
-    _Atomic(const char *) paused;   /* a word, while the index cannot be written; else NULL */
-    _Atomic int64_t lag_records;    /* of all document partitions; -1: unknown */
-    _Atomic uint64_t outbox_rows;   /* grows with each dead letter stored: the publisher looks */
+    atomic_bool topics_known;     /* every configured topic was there once */
+    char topics_missing[256];     /* the mutex's */
+    _Atomic(const char *) paused; /* a word, while the index cannot be written; else NULL */
+    _Atomic int64_t lag_records;  /* of all document partitions; -1: unknown */
+    _Atomic uint64_t outbox_rows; /* grows with each dead letter stored: the publisher looks */
     _Atomic uint64_t outbox_waiting;
     _Atomic uint64_t records_total;
     _Atomic uint64_t answers_total;
     _Atomic uint32_t questions_open;
-    _Atomic uint32_t row_jobs; /* reply rows waiting for the indexer */
+    _Atomic uint32_t row_jobs;   /* reply rows waiting for the indexer */
     struct sl_index_stats stats; /* of the last commit; the mutex's */
     int64_t started_us;
 
@@ -196,20 +198,25 @@ void engine_settings(struct sl_engine *engine, struct settings *ret);
 void setup_ingest(const struct sl_config *config, const struct sl_embedder *embedder,
                   struct sl_ingest_options *ret);
 void setup_settings(const struct sl_config *config, struct settings *ret);
-enum sl_err setup_embedder(const struct sl_config *config, struct sl_embedder **ret, struct sl_error *err);
+enum sl_err setup_embedder(const struct sl_config *config, struct sl_embedder **ret,
+                           struct sl_error *err);
 enum sl_err setup_index(struct sl_engine *engine, struct sl_error *err);
-enum sl_err setup_generator(const struct sl_config *config, struct sl_generator **ret, struct sl_error *err);
+enum sl_err setup_generator(const struct sl_config *config, struct sl_generator **ret,
+                            struct sl_error *err);
 struct sl_generator *setup_generator_close(struct sl_generator *generator);
 
 /* work.c */
-struct work *work_make(struct sl_engine *engine, const struct sl_message *message, struct sl_part *part);
+struct work *work_make(struct sl_engine *engine, const struct sl_message *message,
+                       struct sl_part *part);
 void work_free(struct sl_engine *engine, struct work *work);
-void work_move(struct sl_engine *engine, struct work *work, enum sl_stage stage); /* and weigh it again */
+void work_move(struct sl_engine *engine, struct work *work,
+               enum sl_stage stage); /* and weigh it again */
 void work_to_workers(struct sl_engine *engine, struct work *work, enum work_step step, bool first);
 void work_to_indexer(struct sl_engine *engine, struct work *work);
 void work_reject(struct work *work, const struct sl_error *err);
 void row_submit(struct sl_engine *engine, struct row_job *row);
-struct row_job *row_make(enum sl_table table, struct sl_view key, struct sl_view value); /* null value: delete */
+struct row_job *row_make(enum sl_table table, struct sl_view key,
+                         struct sl_view value); /* null value: delete */
 void row_free(struct row_job *row);
 
 /* kafka_watch.c: the clients' side remarks, to log and metrics. `engine` is the context. */
@@ -242,14 +249,16 @@ void *indexer_run(void *engine);
 enum sl_err asker_open(struct sl_engine *engine, struct sl_error *err);
 void *asker_run(void *engine);
 void asker_close(struct sl_engine *engine); /* commits what is answered */
-void asker_done(struct sl_engine *engine, struct asked *asked); /* its answer is in the log: consumes it */
+void asker_done(struct sl_engine *engine,
+                struct asked *asked); /* its answer is in the log: consumes it */
 void asked_free(struct sl_engine *engine, struct asked *asked);
 void asked_move(struct sl_engine *engine, struct asked *asked, enum sl_stage stage);
 
 /* answerers.c, parking.c */
 void *answerer_run(void *engine);
 /* Replace the answer by an error answer on the default topic. */
-void answer_fallback(struct sl_engine *engine, struct asked *asked, const char *code, const char *message);
+void answer_fallback(struct sl_engine *engine, struct asked *asked, const char *code,
+                     const char *message);
 struct parking *parking_open(void);
 struct parking *parking_close(struct sl_engine *engine, struct parking *parking);
 /* Questions that wait for a position: put one in; take one whose wait is over; how many wait. */
@@ -261,9 +270,11 @@ uint32_t parking_count(struct parking *parking);
 /* reply_cache.c */
 struct reply_cache *reply_cache_open(struct sl_engine *engine, struct sl_error *err);
 struct reply_cache *reply_cache_close(struct reply_cache *cache);
-/* Has this very question been answered before? Then its answer is in asked->encoded and asked->status. */
+/* Has this very question been answered before? Then its answer is in asked->encoded and
+ * asked->status. */
 bool reply_cache_get(struct sl_engine *engine, struct asked *asked);
-/* Remember the answer. With `then_publish` it goes to the publisher once stored (or when it cannot be). */
+/* Remember the answer. With `then_publish` it goes to the publisher once stored (or when it cannot
+ * be). */
 void reply_cache_put(struct sl_engine *engine, struct asked *asked, bool then_publish);
 /* Questions of this partition below `frontier` are committed and will not come again. */
 void reply_cache_prune(struct sl_engine *engine, const struct sl_part *part, int64_t frontier);

@@ -1,8 +1,9 @@
 /*
  * engine_setup.c -- from the configuration to what the pipeline's functions are told.
  *
- * sluicectl makes the same options from the same file, so that a document imported by hand and one read from Kafka end
- * up alike; the pipeline's fingerprint, stored with the index, catches it when they would not.
+ * sluicectl makes the same options from the same file, so that a document imported by hand and one
+ * read from Kafka end up alike; the pipeline's fingerprint, stored with the index, catches it when
+ * they would not.
  */
 #include <string.h>
 
@@ -27,8 +28,10 @@ void setup_ingest(const struct sl_config *config, const struct sl_embedder *embe
                   struct sl_ingest_options *ret)
 {
     *ret = (struct sl_ingest_options){
-        .decode = {.tenant = config->queries.tenant[0] ? sl_view_of(config->queries.tenant) : SL_VIEW_NULL,
-                   .tenant_header = config->queries.tenant_header[0] ? config->queries.tenant_header : NULL},
+        .decode = {.tenant = config->queries.tenant[0] ? sl_view_of(config->queries.tenant)
+                                                       : SL_VIEW_NULL,
+                   .tenant_header =
+                       config->queries.tenant_header[0] ? config->queries.tenant_header : NULL},
         .chunk = {.words = config->chunk.words,
                   .overlap_words = config->chunk.overlap_words,
                   .boilerplate = config->clean.boilerplate},
@@ -49,7 +52,8 @@ void setup_settings(const struct sl_config *config, struct settings *ret)
         .retrieve = {.mode = mode_of(config->retrieve.mode),
                      .k = config->retrieve.k,
                      .ef = config->index.ef_search,
-                     .fusion = strcmp(config->retrieve.fusion, "rrf") == 0 ? SL_FUSION_RRF : SL_FUSION_MINMAX,
+                     .fusion = strcmp(config->retrieve.fusion, "rrf") == 0 ? SL_FUSION_RRF
+                                                                           : SL_FUSION_MINMAX,
                      .weight_lexical = config->retrieve.weight_lexical,
                      .weight_vector = config->retrieve.weight_vector,
                      .coverage_min = 0.5,
@@ -60,7 +64,8 @@ void setup_settings(const struct sl_config *config, struct settings *ret)
     };
 }
 
-enum sl_err setup_embedder(const struct sl_config *config, struct sl_embedder **ret, struct sl_error *err)
+enum sl_err setup_embedder(const struct sl_config *config, struct sl_embedder **ret,
+                           struct sl_error *err)
 {
     struct sl_bert_options options = {.directory = config->embed.model,
                                       .precision = config->embed.precision,
@@ -89,7 +94,8 @@ enum sl_err setup_index(struct sl_engine *engine, struct sl_error *err)
     return sl_index_open(&options, &engine->index, err);
 }
 
-enum sl_err setup_generator(const struct sl_config *config, struct sl_generator **ret, struct sl_error *err)
+enum sl_err setup_generator(const struct sl_config *config, struct sl_generator **ret,
+                            struct sl_error *err)
 {
     struct sl_llm_options options = {.url = config->answer.url,
                                      .model = config->answer.model,

@@ -1,8 +1,9 @@
 /*
  * engine_status.c -- what people and probes are shown: one JSON object, and ready or not.
  *
- * Everything here is read from memory; figures of the index are those of its last commit, so that a status page open in
- * a browser never waits for the disk. Rates are averages since the start: who wants better has /metrics.
+ * Everything here is read from memory; figures of the index are those of its last commit, so that a
+ * status page open in a browser never waits for the disk. Rates are averages since the start: who
+ * wants better has /metrics.
  */
 #include <stdio.h>
 
@@ -32,8 +33,8 @@ static bool documents_ready(struct sl_engine *engine, char *reason, size_t size)
 
         ready = part->caught_up;
         if (!ready)
-            snprintf(reason, size, "catching up: %s/%d is at %lld of %lld", part->topic, (int)part->partition,
-                     (long long)part->committed, (long long)part->target);
+            snprintf(reason, size, "catching up: %s/%d is at %lld of %lld", part->topic,
+                     (int)part->partition, (long long)part->committed, (long long)part->target);
     }
     sl_book_unlock(book);
     return ready;
@@ -130,7 +131,8 @@ static void add_queues(struct sl_engine *engine, struct sl_buffer *out)
         add_text(out, "name", sl_stage_name(stage));
         add_number(out, "items", (double)budget->items[stage]);
         add_number(out, "items_max",
-                   stage <= SL_STAGE_INDEXER ? (double)budget->items_max : (double)ENGINE_QUESTIONS_MAX);
+                   stage <= SL_STAGE_INDEXER ? (double)budget->items_max
+                                             : (double)ENGINE_QUESTIONS_MAX);
         add_number(out, "bytes", (double)budget->bytes[stage]);
         add_number(out, "bytes_max", (double)budget->bytes_max);
         sl_buffer_view(out, SL_VIEW("}"));

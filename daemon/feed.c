@@ -1,11 +1,11 @@
 /*
  * feed.c -- one thread reads the documents: assign, poll, ledger, lanes.
  *
- * There is no group: every document partition is read from the position stored with the documents themselves, so a
- * crash can neither lose nor repeat one, and no rebalance ever moves state. The thread waits at most 100 ms in any call.
- * When as much is under way as the budget allows it pauses all partitions, once, and goes on polling; at the low mark
- * it resumes them, once.
- * Where a partition begins, and what happens when its position is not in the log, is in feed_start.c.
+ * There is no group: every document partition is read from the position stored with the documents
+ * themselves, so a crash can neither lose nor repeat one, and no rebalance ever moves state. The
+ * thread waits at most 100 ms in any call. When as much is under way as the budget allows it pauses
+ * all partitions, once, and goes on polling; at the low mark it resumes them, once. Where a
+ * partition begins, and what happens when its position is not in the log, is in feed_start.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,7 +98,8 @@ static struct sl_fingerprint fingerprint_of(const struct sl_message *message)
 }
 
 /* Is the record where the last one was done still that record? True: go on. */
-static bool check_expected(struct sl_engine *engine, struct sl_part *part, const struct sl_fingerprint *seen)
+static bool check_expected(struct sl_engine *engine, struct sl_part *part,
+                           const struct sl_fingerprint *seen)
 {
     struct sl_fingerprint expected = part->expected;
     struct feed_gap found = {"recreated", expected.offset, part->low, part->high};
@@ -189,14 +190,15 @@ static void out_of_range(struct sl_engine *engine, const struct sl_kafka_event *
     sl_book_lock(&engine->documents);
     found.stored = sl_ledger_end(part->ledger);
     sl_book_unlock(&engine->documents);
-    if (sl_kafka_in_query(engine->feed->in, part->topic, part->partition, 2000, &found.low, &found.high, &err) !=
-        SL_OK) {
+    if (sl_kafka_in_query(engine->feed->in, part->topic, part->partition, 2000, &found.low,
+                          &found.high, &err) != SL_OK) {
         engine_sleep(engine, POLL_MS);
         found.low = found.high = -1; /* assign it again where it was: the error will come back */
     }
     if (found.low >= 0 && found.stored > found.high)
         found.kind = "truncated";
-    if (found.low >= 0 && (found.stored < found.low || found.stored > found.high) && !feed_gap(engine, part, &found))
+    if (found.low >= 0 && (found.stored < found.low || found.stored > found.high) &&
+        !feed_gap(engine, part, &found))
         return;
     sl_book_lock(&engine->documents);
     if (found.low > found.stored) {
@@ -221,7 +223,8 @@ static void complain(struct sl_engine *engine, const struct sl_kafka_event *even
     sl_metric_add_label(SL_METRIC_KAFKA_ERRORS, event->code_name, 1);
     if (event->type == SL_KAFKA_FATAL) {
         sl_metric_add(SL_METRIC_KAFKA_FATAL_ERRORS, 1);
-        sl_stop(&err, SL_EXIT_TEMPORARY, event->code, "kafka_fatal", "documents consumer: %s", event->text);
+        sl_stop(&err, SL_EXIT_TEMPORARY, event->code, "kafka_fatal", "documents consumer: %s",
+                event->text);
         engine_fail(engine, &err);
         return;
     }
@@ -262,8 +265,8 @@ static uint32_t assigned_list(struct sl_engine *engine, struct sl_kafka_partitio
     SL_INVARIANT(list != NULL);
     for (uint32_t i = 0; i < book->count; i++)
         if (book->parts[i]->assigned)
-            list[count++] = (struct sl_kafka_partition){book->parts[i]->topic, book->parts[i]->partition,
-                                                        book->parts[i]->committed};
+            list[count++] = (struct sl_kafka_partition){
+                book->parts[i]->topic, book->parts[i]->partition, book->parts[i]->committed};
     sl_book_unlock(book);
     *ret = list;
     return count;
@@ -320,13 +323,19 @@ static void set_paused(struct sl_engine *engine, const char *reason)
 static void show_part(struct sl_part *part, int64_t now_ms)
 {
     int64_t lag = sl_part_lag(part);
-    double behind = lag > 0 && part->newest_ms > 0 ? (double)(now_ms - part->newest_ms) / 1000.0 : 0;
+    double behind =
+        lag > 0 && part->newest_ms > 0 ? (double)(now_ms - part->newest_ms) / 1000.0 : 0;
 
-    sl_metric_set_partition(SL_METRIC_PARTITION_NEXT_OFFSET, part->topic, part->partition, (double)part->committed);
-    sl_metric_set_partition(SL_METRIC_PARTITION_HIGH_WATERMARK, part->topic, part->partition, (double)part->high);
-    sl_metric_set_partition(SL_METRIC_PARTITION_LAG_RECORDS, part->topic, part->partition, (double)lag);
-    sl_metric_set_partition(SL_METRIC_PARTITION_LAG_SECONDS, part->topic, part->partition, behind > 0 ? behind : 0);
-    sl_metric_set_partition(SL_METRIC_PARTITION_CAUGHT_UP, part->topic, part->partition, sl_part_settle(part));
+    sl_metric_set_partition(SL_METRIC_PARTITION_NEXT_OFFSET, part->topic, part->partition,
+                            (double)part->committed);
+    sl_metric_set_partition(SL_METRIC_PARTITION_HIGH_WATERMARK, part->topic, part->partition,
+                            (double)part->high);
+    sl_metric_set_partition(SL_METRIC_PARTITION_LAG_RECORDS, part->topic, part->partition,
+                            (double)lag);
+    sl_metric_set_partition(SL_METRIC_PARTITION_LAG_SECONDS, part->topic, part->partition,
+                            behind > 0 ? behind : 0);
+    sl_metric_set_partition(SL_METRIC_PARTITION_CAUGHT_UP, part->topic, part->partition,
+                            sl_part_settle(part));
     sl_metric_set_partition(SL_METRIC_COMPLETED_BEYOND_FRONTIER, part->topic, part->partition,
                             sl_ledger_beyond_count(part->ledger));
 }
@@ -354,8 +363,10 @@ static void show_parts(struct sl_engine *engine)
 static void show_stages(struct sl_engine *engine)
 {
     for (enum sl_stage stage = 0; stage < SL_STAGE_COUNT; stage++) {
-        sl_metric_set_label(SL_METRIC_INFLIGHT_RECORDS, sl_stage_name(stage), (double)engine->budget.items[stage]);
-        sl_metric_set_label(SL_METRIC_INFLIGHT_BYTES, sl_stage_name(stage), (double)engine->budget.bytes[stage]);
+        sl_metric_set_label(SL_METRIC_INFLIGHT_RECORDS, sl_stage_name(stage),
+                            (double)engine->budget.items[stage]);
+        sl_metric_set_label(SL_METRIC_INFLIGHT_BYTES, sl_stage_name(stage),
+                            (double)engine->budget.bytes[stage]);
     }
 }
 
@@ -378,7 +389,8 @@ static void tick(struct sl_engine *engine)
     feed->poll_max_us = 0;
     count = assigned_list(engine, &list);
     if (count > 0 && !engine->kafka_down)
-        sl_kafka_in_commit(feed->in, list, count, false, NULL); /* for lag tools only; never read back */
+        sl_kafka_in_commit(feed->in, list, count, false,
+                           NULL); /* for lag tools only; never read back */
     free(list);
 }
 
@@ -396,8 +408,8 @@ static void poll_once(struct sl_engine *engine)
 }
 
 /*
- * A pause throws away what was fetched, so one for every burst would fetch everything several times. Is it worth
- * waiting a moment without polling instead?
+ * A pause throws away what was fetched, so one for every burst would fetch everything several
+ * times. Is it worth waiting a moment without polling instead?
  */
 static bool is_brief(struct feed *feed, const char *reason)
 {

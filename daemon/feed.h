@@ -1,5 +1,7 @@
-/* feed.h -- between feed.c, which polls, feed_start.c, which begins partitions, and feed_topics.c, which asks the
- * cluster. */
+/*
+ * feed.h -- between feed.c, which polls, feed_start.c, which begins partitions, and feed_topics.c,
+ * which asks the cluster.
+ */
 #ifndef SLUICE_FEED_H
 #define SLUICE_FEED_H
 
@@ -36,7 +38,8 @@ struct feed {
 /* feed_topics.c -> feed.c: hand over a partition that is not read yet. Any thread. */
 void feed_found(struct feed *feed, const struct found *found);
 
-/* feed_start.c: begin reading what was found; judge a position that is not in the log (true: go on). Feed's thread. */
+/* feed_start.c: begin reading what was found; judge a position that is not in the log (true: go on).
+ * Feed's thread. */
 struct feed_gap {
     const char *kind; /* retention, truncated, recreated */
     int64_t stored, low, high;

@@ -1,9 +1,11 @@
 /*
- * feed_start.c -- where reading a partition begins, and what happens when its position is not in the log.
+ * feed_start.c -- where reading a partition begins, and what happens when its position is not in
+ * the log.
  *
- * A stored position must be in the log. Reading starts one record earlier, at the last record known to be done, whose
- * checksum was stored: another record in its place means another topic under the same name. A position before the log's
- * beginning is a gap (retention took what was never read), one behind its end a topic cut short or made anew.
+ * A stored position must be in the log. Reading starts one record earlier, at the last record known
+ * to be done, whose checksum was stored: another record in its place means another topic under the
+ * same name. A position before the log's beginning is a gap (retention took what was never read),
+ * one behind its end a topic cut short or made anew.
  */
 #include <string.h>
 
@@ -15,14 +17,17 @@
 /* ------------------------------------------------------------------------------ gaps */
 
 /*
- * Records that were never read are gone, or the topic is not the one it was. Only the first can be lived with: with
- * on_gap = continue reading goes on from the log's beginning. Behind a recreated topic old offsets would count as older
- * than what is stored, and everything new would be dropped as stale; that always ends the program. True: go on.
+ * Records that were never read are gone, or the topic is not the one it was. Only the first can be
+ * lived with: with on_gap = continue reading goes on from the log's beginning. Behind a recreated
+ * topic old offsets would count as older than what is stored, and everything new would be dropped
+ * as stale; that always ends the program. True: go on.
  */
 bool feed_gap(struct sl_engine *engine, const struct sl_part *part, const struct feed_gap *found)
 {
-    struct sl_log_fields fields = {
-        .topic = part->topic, .partition = part->partition, .has_offset = true, .offset = found->stored};
+    struct sl_log_fields fields = {.topic = part->topic,
+                                   .partition = part->partition,
+                                   .has_offset = true,
+                                   .offset = found->stored};
     struct settings settings;
     struct sl_error err = {0};
 
@@ -30,14 +35,17 @@ bool feed_gap(struct sl_engine *engine, const struct sl_part *part, const struct
     sl_metric_add_label(SL_METRIC_GAP_DETECTED, found->kind, 1);
     if (strcmp(found->kind, "retention") == 0 && settings.on_gap == SL_ON_GAP_CONTINUE) {
         sl_log_with(SL_LOG_WARNING, "gap_skipped", &fields,
-                    "%s/%d: stored position %lld, the log begins at %lld: %lld offsets were never read and are gone; "
+                    "%s/%d: stored position %lld, the log begins at %lld: %lld offsets were never "
+                    "read and are gone; "
                     "going on from %lld, as on_gap = continue says",
-                    part->topic, (int)part->partition, (long long)found->stored, (long long)found->low,
-                    (long long)(found->low - found->stored), (long long)found->low);
+                    part->topic, (int)part->partition, (long long)found->stored,
+                    (long long)found->low, (long long)(found->low - found->stored),
+                    (long long)found->low);
         return true;
     }
-    sl_stop(&err, SL_EXIT_CONFIG, 0, "gap", "%s/%d: stored position %lld, the log is %lld to %lld (%s): %s",
-            part->topic, (int)part->partition, (long long)found->stored, (long long)found->low,
+    sl_stop(&err, SL_EXIT_CONFIG, 0, "gap",
+            "%s/%d: stored position %lld, the log is %lld to %lld (%s): %s", part->topic,
+            (int)part->partition, (long long)found->stored, (long long)found->low,
             (long long)found->high, found->kind,
             strcmp(found->kind, "retention") == 0
                 ? "records were lost unread; on_gap = continue goes on without them"
@@ -50,8 +58,9 @@ bool feed_gap(struct sl_engine *engine, const struct sl_part *part, const struct
 /* ------------------------------------------------------------------------------ a new partition */
 
 /* Where the index says the partition stands. SL_REJECT: never read. */
-static enum sl_err restore(struct sl_engine *engine, const struct found *found, struct sl_ledger **ret_ledger,
-                           struct sl_position *ret_position, struct sl_error *err)
+static enum sl_err restore(struct sl_engine *engine, const struct found *found,
+                           struct sl_ledger **ret_ledger, struct sl_position *ret_position,
+                           struct sl_error *err)
 {
     struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
     struct sl_snapshot *snapshot = NULL;
@@ -60,7 +69,8 @@ static enum sl_err restore(struct sl_engine *engine, const struct found *found, 
     SL_INVARIANT(arena != NULL);
     r = sl_snapshot_open(engine->index, &snapshot, err);
     if (r == SL_OK)
-        r = sl_snapshot_position(snapshot, sl_view_of(found->topic), found->partition, arena, ret_position, err);
+        r = sl_snapshot_position(snapshot, sl_view_of(found->topic), found->partition, arena,
+                                 ret_position, err);
     if (r == SL_OK)
         *ret_ledger = sl_ledger_make(ret_position);
     sl_snapshot_close(snapshot);
@@ -68,8 +78,8 @@ static enum sl_err restore(struct sl_engine *engine, const struct found *found, 
     return r;
 }
 
-static struct sl_part *enter(struct sl_engine *engine, const struct found *found, struct sl_ledger *ledger,
-                             const struct sl_position *position)
+static struct sl_part *enter(struct sl_engine *engine, const struct found *found,
+                             struct sl_ledger *ledger, const struct sl_position *position)
 {
     struct sl_part *part;
 
@@ -83,8 +93,8 @@ static struct sl_part *enter(struct sl_engine *engine, const struct found *found
     part->committed = position ? position->next_offset : found->low;
     part->newest_ms = position ? position->record_timestamp_ms : -1;
     if (position && position->record_offset >= found->low)
-        part->expected = (struct sl_fingerprint){position->record_offset, position->record_timestamp_ms,
-                                                 position->record_crc};
+        part->expected = (struct sl_fingerprint){
+            position->record_offset, position->record_timestamp_ms, position->record_crc};
     if (!position || position->next_offset < found->low) {
         sl_ledger_skip(ledger, found->low);
         part->committed = found->low;
@@ -98,7 +108,8 @@ static struct sl_part *enter(struct sl_engine *engine, const struct found *found
     return part;
 }
 
-static bool position_holds(struct sl_engine *engine, const struct found *found, const struct sl_position *position)
+static bool position_holds(struct sl_engine *engine, const struct found *found,
+                           const struct sl_position *position)
 {
     struct sl_part part = {.topic = (char *)(uintptr_t)found->topic, .partition = found->partition};
     struct feed_gap seen = {"retention", position->next_offset, found->low, found->high};
@@ -140,8 +151,9 @@ static void begin(struct sl_engine *engine, const struct found *found)
     }
     if (engine->feed->paused)
         sl_kafka_in_pause(engine->feed->in, &from, 1, NULL);
-    sl_log(SL_LOG_INFO, "partition_assigned", "%s/%d: reading from %lld, the log is %lld to %lld", found->topic,
-           (int)found->partition, (long long)part->committed, (long long)found->low, (long long)found->high);
+    sl_log(SL_LOG_INFO, "partition_assigned", "%s/%d: reading from %lld, the log is %lld to %lld",
+           found->topic, (int)found->partition, (long long)part->committed, (long long)found->low,
+           (long long)found->high);
 }
 
 void feed_start(struct sl_engine *engine)

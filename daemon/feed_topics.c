@@ -1,10 +1,12 @@
 /*
- * feed_topics.c -- a thread that asks the cluster what there is, so that the one that polls never waits for it.
+ * feed_topics.c -- a thread that asks the cluster what there is, so that the one that polls never
+ * waits for it.
  *
- * Every [kafka] topic.metadata.refresh.interval.ms (30 s unless set): how many partitions each documents topic has, and
- * where each begins and ends. A partition not yet read is handed to the feed; a topic that is not there yet is asked for
- * again, more often. The cluster's id is asked once: every id the daemon makes hangs on it, and an index that belongs
- * to another cluster must not be touched.
+ * Every [kafka] topic.metadata.refresh.interval.ms (30 s unless set): how many partitions each
+ * documents topic has, and where each begins and ends. A partition not yet read is handed to the
+ * feed; a topic that is not there yet is asked for again, more often. The cluster's id is asked
+ * once: every id the daemon makes hangs on it, and an index that belongs to another cluster must
+ * not be touched.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +17,12 @@
 #include "daemon/feed.h"
 #include "daemon/log.h"
 
-#define ASK_MS     2000
-#define MISSING_MS 300u
+#define ASK_MS       2000
+#define MISSING_MS   300u
 #define CLUSTER_NOTE "cluster_id"
 
-static enum sl_err stored_cluster(struct sl_engine *engine, char *ret_id, size_t room, struct sl_error *err)
+static enum sl_err stored_cluster(struct sl_engine *engine, char *ret_id, size_t room,
+                                  struct sl_error *err)
 {
     struct sl_snapshot *snapshot = NULL;
     struct sl_view value = SL_VIEW_NULL;
@@ -66,7 +69,8 @@ static bool check_cluster(struct sl_engine *engine)
     if (r == SL_OK) {
         sl_metric_add_label(SL_METRIC_GAP_DETECTED, "recreated", 1);
         sl_stop(&err, SL_EXIT_CONFIG, 0, "foreign_cluster",
-                "index %s holds documents of Kafka cluster %s, and [kafka] leads to cluster %s: use another "
+                "index %s holds documents of Kafka cluster %s, and [kafka] leads to cluster %s: "
+                "use another "
                 "[index] path, or the cluster it was made from",
                 engine->config->index.path, stored, id);
     }
@@ -111,8 +115,8 @@ static bool look_at_topic(struct sl_engine *engine, const char *topic, struct sl
     for (uint32_t i = 0; i < count && !engine->stopping; i++) {
         struct found found = {.topic = topic, .partition = (int32_t)i};
 
-        if (sl_kafka_in_query(engine->feed->in, topic, found.partition, ASK_MS, &found.low, &found.high, err) !=
-            SL_OK) {
+        if (sl_kafka_in_query(engine->feed->in, topic, found.partition, ASK_MS, &found.low,
+                              &found.high, err) != SL_OK) {
             complete = false;
             continue;
         }

@@ -2,13 +2,15 @@
  * indexer.c -- the only writer: results into batches, batches into the index.
  *
  *     gather   results that are there, at most BATCH_ITEMS, BATCH_BYTES or BATCH_MS after the first
- *     apply    documents, deletes, dead letters (into the outbox), rows; then the positions they account for
+ *     apply    documents, deletes, dead letters (into the outbox), rows; then the positions they
+ *              account for
  *     commit   all of it, or nothing
  *
- * A position is staged in its ledger while the batch is open and becomes done with the commit, so what is stored and
- * what the ledger says can never differ. When the map or the disk is full the batch is kept and tried again, deletes and
- * row deletions first because they make room; meanwhile nothing is taken from Kafka (the feed pauses), and questions go
- * on. Any other failure to write ends the program: either outcome of the commit is consistent.
+ * A position is staged in its ledger while the batch is open and becomes done with the commit, so
+ * what is stored and what the ledger says can never differ. When the map or the disk is full the
+ * batch is kept and tried again, deletes and row deletions first because they make room; meanwhile
+ * nothing is taken from Kafka (the feed pauses), and questions go on. Any other failure to write
+ * ends the program: either outcome of the commit is consistent.
  *
  * Rejected: several writers (LMDB has one anyway), committing per document (two disk syncs each).
  * Known weakness: preparing a batch again after a full disk is done here, on one thread.
@@ -21,13 +23,14 @@
 #include "daemon/indexer.h"
 #include "daemon/log.h"
 
-#define BATCH_ITEMS     512u
-#define BATCH_BYTES     (32 << 20)
-#define BATCH_MS        20
-#define POSITION_US     1000000 /* a moved position is stored after this long even with nothing else to write */
-#define RETRY_MS        500u
-#define RETRY_MS_MAX    30000u
-#define STATS_US        1000000
+#define BATCH_ITEMS 512u
+#define BATCH_BYTES (32 << 20)
+#define BATCH_MS    20
+#define POSITION_US                                                                                \
+    1000000 /* a moved position is stored after this long even with nothing else to write */
+#define RETRY_MS     500u
+#define RETRY_MS_MAX 30000u
+#define STATS_US     1000000
 
 /* ------------------------------------------------------------------------------ open and close */
 
@@ -142,8 +145,9 @@ static void log_letter(const struct work *work)
         .attempt = work->attempts,
     };
 
-    sl_log_with(SL_LOG_WARNING, "document_rejected", &fields, "%s/%d offset %lld cannot be used: %s",
-                work->part->topic, (int)message->partition, (long long)message->offset, work->error.reason);
+    sl_log_with(SL_LOG_WARNING, "document_rejected", &fields,
+                "%s/%d offset %lld cannot be used: %s", work->part->topic, (int)message->partition,
+                (long long)message->offset, work->error.reason);
 }
 
 static void finish_work(struct sl_engine *engine, struct work *work)
@@ -239,7 +243,8 @@ static void give_back(struct indexer *indexer, struct index_job *list)
     }
 }
 
-static enum sl_err try_jobs(struct indexer *indexer, bool only_room, uint32_t limit, struct sl_error *err)
+static enum sl_err try_jobs(struct indexer *indexer, bool only_room, uint32_t limit,
+                            struct sl_error *err)
 {
     struct index_job *list = take_jobs(indexer, only_room, limit);
     uint64_t letters = 0;
@@ -253,7 +258,8 @@ static enum sl_err try_jobs(struct indexer *indexer, bool only_room, uint32_t li
         return r;
     }
     indexer->stored_us = clock_us();
-    indexer->engine->outbox_waiting += indexer->engine->config->documents.dead_letter_topic[0] ? letters : 0;
+    indexer->engine->outbox_waiting +=
+        indexer->engine->config->documents.dead_letter_topic[0] ? letters : 0;
     indexer->engine->outbox_rows += letters;
     finish_jobs(indexer, list);
     return SL_OK;
@@ -290,8 +296,8 @@ static void wait_paused(struct indexer *indexer, uint32_t wait_ms)
 }
 
 /*
- * A batch copies every page it touches, so a smaller one may still fit: halve it down to a single job, and go on in
- * that size. What makes room goes first.
+ * A batch copies every page it touches, so a smaller one may still fit: halve it down to a single
+ * job, and go on in that size. What makes room goes first.
  */
 static enum sl_err try_smaller(struct indexer *indexer, struct sl_error *err)
 {
@@ -373,7 +379,8 @@ static void last_batch(struct indexer *indexer)
     struct sl_error err = {0};
 
     indexer->stored_us = 0;
-    if ((indexer->first || position_is_due(indexer)) && try_jobs(indexer, false, UINT32_MAX, &err) != SL_OK)
+    if ((indexer->first || position_is_due(indexer)) &&
+        try_jobs(indexer, false, UINT32_MAX, &err) != SL_OK)
         sl_log_error(SL_LOG_ERROR, "last_batch_failed", &err);
 }
 

@@ -17,8 +17,8 @@ struct indexer {
 };
 
 /*
- * Apply the jobs of `list`, store the positions they account for, commit. A document whose window is gone is taken out
- * of the list and goes back to a worker.
+ * Apply the jobs of `list`, store the positions they account for, commit. A document whose window
+ * is gone is taken out of the list and goes back to a worker.
  *
  * Post:    not SL_OK: nothing of it is in the index, and `list` holds the jobs to be tried again.
  * Owns:    the list stays the caller's.

@@ -1,8 +1,9 @@
 /*
  * indexer_batch.c -- one batch: results and rows applied, positions stored, committed.
  *
- * An offset is staged in its ledger once its result is in the batch. The positions written count staged offsets as done;
- * after the commit they are done, after an abort open again. The ledger's lock is never held while LMDB works.
+ * An offset is staged in its ledger once its result is in the batch. The positions written count
+ * staged offsets as done; after the commit they are done, after an abort open again. The ledger's
+ * lock is never held while LMDB works.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -64,15 +65,16 @@ static enum sl_err store_letter(struct indexer *indexer, struct sl_batch *batch,
     return r;
 }
 
-static enum sl_err apply_document(struct sl_engine *engine, struct sl_batch *batch, struct work *work,
-                                  enum sl_applied *ret_applied, struct sl_error *err)
+static enum sl_err apply_document(struct sl_engine *engine, struct sl_batch *batch,
+                                  struct work *work, enum sl_applied *ret_applied,
+                                  struct sl_error *err)
 {
     const struct sl_message *message = &work->record->message;
     enum sl_err r = SL_OK;
 
     if (work->ingest->decoded == SL_DECODED_DELETE)
-        return sl_batch_delete(batch, message->topic, message->key, message->partition, message->offset,
-                               ret_applied, err);
+        return sl_batch_delete(batch, message->topic, message->key, message->partition,
+                               message->offset, ret_applied, err);
     if (!work->prepared) /* went with a batch that was aborted */
         r = sl_ingest_finish(work->ingest, engine->index, &work->prepared, err);
     if (r == SL_OK)
@@ -104,7 +106,8 @@ static enum sl_err apply_work(struct indexer *indexer, struct sl_batch *batch, s
     return SL_OK;
 }
 
-static enum sl_err apply_row(struct sl_batch *batch, const struct row_job *row, struct sl_error *err)
+static enum sl_err apply_row(struct sl_batch *batch, const struct row_job *row,
+                             struct sl_error *err)
 {
     struct sl_view key = {row->key.data, row->key.size};
     struct sl_view value = {row->value.data ? row->value.data : "", row->value.size};
@@ -122,9 +125,10 @@ static void stage_work(struct sl_engine *engine, const struct work *work)
     sl_book_unlock(&engine->documents);
 }
 
-/* The ledger's arrays are copied out under the lock: the feed goes on delivering while the batch is written. */
-static enum sl_err store_position(struct indexer *indexer, struct sl_batch *batch, struct sl_part *part,
-                                  struct sl_error *err)
+/* The ledger's arrays are copied out under the lock: the feed goes on delivering while the batch is
+ * written. */
+static enum sl_err store_position(struct indexer *indexer, struct sl_batch *batch,
+                                  struct sl_part *part, struct sl_error *err)
 {
     struct sl_book *book = &indexer->engine->documents;
     struct sl_position position;
@@ -135,7 +139,8 @@ static enum sl_err store_position(struct indexer *indexer, struct sl_batch *batc
     dirty = part->dirty && sl_ledger_end(part->ledger) >= 0;
     if (dirty) {
         sl_ledger_position(part->ledger, &position);
-        ranges = SL_NEW_ARRAY(indexer->arena, struct sl_offset_range, position.completed_count + 1u);
+        ranges =
+            SL_NEW_ARRAY(indexer->arena, struct sl_offset_range, position.completed_count + 1u);
         SL_INVARIANT(ranges != NULL);
         if (position.completed_count)
             memcpy(ranges, position.completed, position.completed_count * sizeof(*ranges));
@@ -152,7 +157,8 @@ static enum sl_err store_position(struct indexer *indexer, struct sl_batch *batc
 }
 
 /* The list is copied: a partition that is added meanwhile has nothing in this batch. */
-static enum sl_err store_positions(struct indexer *indexer, struct sl_batch *batch, struct sl_error *err)
+static enum sl_err store_positions(struct indexer *indexer, struct sl_batch *batch,
+                                   struct sl_error *err)
 {
     struct sl_book *book = &indexer->engine->documents;
     struct sl_part **parts;
@@ -210,8 +216,8 @@ static enum sl_err commit(struct sl_batch *batch, struct sl_error *err)
 }
 
 /*
- * Apply the jobs of `list` and commit. SL_AGAIN never leaves here: a document whose window is gone is taken out of the
- * list and goes back to a worker.
+ * Apply the jobs of `list` and commit. SL_AGAIN never leaves here: a document whose window is gone
+ * is taken out of the list and goes back to a worker.
  */
 enum sl_err indexer_write(struct indexer *indexer, struct index_job **list, uint64_t *ret_letters,
                           struct sl_error *err)
@@ -224,7 +230,8 @@ enum sl_err indexer_write(struct indexer *indexer, struct index_job **list, uint
     for (struct index_job **at = list; r == SL_OK && *at;) {
         struct index_job *job = *at;
 
-        r = job->row ? apply_row(batch, job->row, err) : apply_work(indexer, batch, job->work, ret_letters, err);
+        r = job->row ? apply_row(batch, job->row, err)
+                     : apply_work(indexer, batch, job->work, ret_letters, err);
         if (r == SL_AGAIN) {
             *at = job->next;
             job->work->prepared = sl_prepared_free(job->work->prepared);

@@ -1,8 +1,9 @@
 /*
  * kafka_watch.c -- what the Kafka clients say beside their records, to metrics and the log.
  *
- * Errors here are ones librdkafka recovers from by itself; they are counted by its own word for them, and logged at
- * a level that does not wake anybody. That a cluster is away at all is engine->kafka_down, set by whoever polls.
+ * Errors here are ones librdkafka recovers from by itself; they are counted by its own word for
+ * them, and logged at a level that does not wake anybody. That a cluster is away at all is
+ * engine->kafka_down, set by whoever polls.
  */
 #include <syslog.h>
 
@@ -46,7 +47,8 @@ void engine_kafka(struct sl_engine *engine, bool up)
     if (up)
         sl_log(SL_LOG_NOTICE, "kafka_up", "Kafka can be reached");
     else
-        sl_log(SL_LOG_WARNING, "kafka_down", "no Kafka broker can be reached; trying again until one can");
+        sl_log(SL_LOG_WARNING, "kafka_down",
+               "no Kafka broker can be reached; trying again until one can");
 }
 
 void engine_watch(struct sl_engine *engine, struct sl_kafka_watch *ret)

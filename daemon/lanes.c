@@ -1,8 +1,9 @@
 /*
  * lanes.c -- 1024 waiting lines behind one lock.
  *
- * Rejected: one worker per lane set (a slow document then blocks all keys of its worker), a map of keys (grows and
- * shrinks with every record; the hash costs only that two keys in a thousand wait for each other).
+ * Rejected: one worker per lane set (a slow document then blocks all keys of its worker), a map of
+ * keys (grows and shrinks with every record; the hash costs only that two keys in a thousand wait
+ * for each other).
  */
 #include "daemon/lanes.h"
 

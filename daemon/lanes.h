@@ -1,8 +1,9 @@
 /*
  * lanes.h -- per-key order among parallel workers.
  *
- * A lane is hash(topic, key) mod SL_LANES. At most one item of a lane runs; the others wait in the order they came.
- * Items of one key therefore never overtake each other; different keys (nearly) always run side by side.
+ * A lane is hash(topic, key) mod SL_LANES. At most one item of a lane runs; the others wait in the
+ * order they came. Items of one key therefore never overtake each other; different keys (nearly)
+ * always run side by side.
  */
 #ifndef SLUICE_LANES_H
 #define SLUICE_LANES_H
@@ -32,7 +33,8 @@ struct sl_lane_item {
  */
 struct sl_lanes *sl_lanes_make(void);
 
-/* Free them; items still waiting are the caller's (sl_lanes_drain()). NULL is fine. Always returns NULL. */
+/* Free them; items still waiting are the caller's (sl_lanes_drain()). NULL is fine. Always returns
+ * NULL. */
 struct sl_lanes *sl_lanes_free(struct sl_lanes *lanes);
 
 /* The lane of a document. */
@@ -49,7 +51,8 @@ uint32_t sl_lane_of(struct sl_view topic, struct sl_view key);
 bool sl_lanes_enter(struct sl_lanes *lanes, struct sl_lane_item *item);
 
 /*
- * The running item of `lane` is done. Returns the next of that lane, which runs from here on; NULL: it is idle.
+ * The running item of `lane` is done. Returns the next of that lane, which runs from here on; NULL:
+ * it is idle.
  *
  * Pre:     the lane is running.
  * Owns:    the item returned is the caller's.

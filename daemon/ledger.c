@@ -1,15 +1,17 @@
 /*
- * ledger.c -- the in-order list of delivered offsets, and the done set carried over from the last run.
+ * ledger.c -- the in-order list of delivered offsets, and the done set carried over from the last
+ * run.
  *
- * Workers finish out of order; a stored position must not. The list holds what was delivered and is not yet behind
- * the frontier, ascending; marking done is a binary search, and the frontier moves by popping done entries from its
- * head. Beside it stand the ranges restored from the index: offsets beyond the restored frontier that an earlier run
- * had finished. They are forgotten one by one only as delivery passes them, because until then the list knows nothing
- * of them and storing a position from the list alone would un-do them (found by killing a prototype 73 times).
+ * Workers finish out of order; a stored position must not. The list holds what was delivered and is
+ * not yet behind the frontier, ascending; marking done is a binary search, and the frontier moves
+ * by popping done entries from its head. Beside it stand the ranges restored from the index:
+ * offsets beyond the restored frontier that an earlier run had finished. They are forgotten one by
+ * one only as delivery passes them, because until then the list knows nothing of them and storing a
+ * position from the list alone would un-do them (found by killing a prototype 73 times).
  *
- * Rejected: a bitmap from the frontier (offsets have holes of any size), counting offsets (control records, aborted
- * and compacted ones never come).
- * Known weakness: one record that takes hours holds the list open; sl_ledger_is_full() stops the partition then.
+ * Rejected: a bitmap from the frontier (offsets have holes of any size), counting offsets (control
+ * records, aborted and compacted ones never come). Known weakness: one record that takes hours
+ * holds the list open; sl_ledger_is_full() stops the partition then.
  */
 #include "daemon/ledger.h"
 
@@ -59,11 +61,12 @@ struct sl_ledger *sl_ledger_make(const struct sl_position *position)
     if (!position)
         return ledger;
     ledger->end = position->next_offset;
-    ledger->last_done = (struct sl_fingerprint){position->record_offset, position->record_timestamp_ms,
-                                                position->record_crc};
+    ledger->last_done = (struct sl_fingerprint){
+        position->record_offset, position->record_timestamp_ms, position->record_crc};
     ledger->carried = checked(calloc(position->completed_count + 1u, sizeof(*ledger->carried)));
     if (position->completed_count)
-        memcpy(ledger->carried, position->completed, position->completed_count * sizeof(*ledger->carried));
+        memcpy(ledger->carried, position->completed,
+               position->completed_count * sizeof(*ledger->carried));
     ledger->carried_count = position->completed_count;
     return ledger;
 }
@@ -109,9 +112,11 @@ static void pop_done(struct sl_ledger *ledger)
 /* Delivery has come to `offset`: ranges that end before it will not be asked for again. */
 static bool take_carried(struct sl_ledger *ledger, int64_t offset)
 {
-    while (ledger->carried_at < ledger->carried_count && ledger->carried[ledger->carried_at].last < offset)
+    while (ledger->carried_at < ledger->carried_count &&
+           ledger->carried[ledger->carried_at].last < offset)
         ledger->carried_at++;
-    return ledger->carried_at < ledger->carried_count && ledger->carried[ledger->carried_at].first <= offset;
+    return ledger->carried_at < ledger->carried_count &&
+           ledger->carried[ledger->carried_at].first <= offset;
 }
 
 bool sl_ledger_deliver(struct sl_ledger *ledger, const struct sl_fingerprint *record)
@@ -185,8 +190,8 @@ void sl_ledger_abort(struct sl_ledger *ledger)
             entry_at(ledger, i)->state = STATE_OPEN;
 }
 
-static void add_range(struct sl_ledger *ledger, struct sl_position *position, int64_t first, int64_t last,
-                      bool joins)
+static void add_range(struct sl_ledger *ledger, struct sl_position *position, int64_t first,
+                      int64_t last, bool joins)
 {
     struct sl_offset_range *ranges = ledger->ranges;
 

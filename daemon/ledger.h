@@ -9,10 +9,12 @@
  * WHAT IS ALWAYS TRUE (tests/unit/test_daemon_ledger.c proves each line by number)
  *
  *     L1  Every existing offset below the frontier is done.
- *     L2  An offset is delivered as new at most once, over any number of restarts from stored positions.
+ *     L2  An offset is delivered as new at most once, over any number of restarts from stored
+ *         positions.
  *     L3  What was restored as done stays done until the frontier has passed it.
  *     L4  The frontier and the done set never lose an offset that was committed.
- *     L5  Holes never hold up the frontier: it is a place in the delivered list, no arithmetic on offsets.
+ *     L5  Holes never hold up the frontier: it is a place in the delivered list, no arithmetic on
+ *         offsets.
  *
  * A pure state machine: no locks, no clock, no I/O. It belongs to one thread at a time.
  */
@@ -29,7 +31,8 @@ struct sl_ledger;
 /*
  * Begin at `position` as restored (NULL: at whatever comes first).
  *
- * Owns:    caller gets the ledger; free it with sl_ledger_free(). `position` is copied. NULL: no memory.
+ * Owns:    caller gets the ledger; free it with sl_ledger_free(). `position` is copied. NULL: no
+ *          memory.
  * Thread:  any.
  * Blocks:  no.
  * Errors:  NULL
@@ -47,8 +50,8 @@ struct sl_fingerprint {
 };
 
 /*
- * A record was read. True: it is new, and must be marked done in time. False: it was done in an earlier run or
- * delivered before; forget it.
+ * A record was read. True: it is new, and must be marked done in time. False: it was done in an
+ * earlier run or delivered before; forget it.
  *
  * Owns:    copied.
  * Thread:  one at a time.
@@ -58,8 +61,9 @@ struct sl_fingerprint {
 bool sl_ledger_deliver(struct sl_ledger *ledger, const struct sl_fingerprint *record);
 
 /*
- * Mark an offset done at once (questions), or as part of a batch that may still fail (documents): staged offsets
- * count as done in sl_ledger_position(), and become done by _commit() or open again by _abort().
+ * Mark an offset done at once (questions), or as part of a batch that may still fail (documents):
+ * staged offsets count as done in sl_ledger_position(), and become done by _commit() or open again
+ * by _abort().
  *
  * Pre:     sl_ledger_deliver() returned true for it, and it is not done.
  * Owns:    nothing.

@@ -1,8 +1,9 @@
 /*
  * parking.c -- questions that are to be answered only once a position is in the index.
  *
- * They wait here and not in an answerer: ten questions that wait for a document still to come would otherwise stop all
- * the others. Each look takes one whose wait is over, because the position is there or because its deadline passed.
+ * They wait here and not in an answerer: ten questions that wait for a document still to come would
+ * otherwise stop all the others. Each look takes one whose wait is over, because the position is
+ * there or because its deadline passed.
  */
 #include <stdlib.h>
 

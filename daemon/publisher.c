@@ -1,16 +1,19 @@
 /*
  * publisher.c -- one thread owns the producer: answers, and dead letters from the outbox.
  *
- * An answer's question counts as answered, and a dead letter's row goes, only when the broker has acknowledged the
- * record. What the client gives up on is sent again with the same id (it may be in the log all the same), a few times,
- * with growing pauses; then the program ends with 75 and the next start begins where this one stood. Three failures are
- * not passing ones:
+ * An answer's question counts as answered, and a dead letter's row goes, only when the broker has
+ * acknowledged the record. What the client gives up on is sent again with the same id (it may be in
+ * the log all the same), a few times, with growing pauses; then the program ends with 75 and the
+ * next start begins where this one stood. Three failures are not passing ones:
  *
- *     too large        an answer becomes the error answer_too_large; a dead letter loses its value, once
- *     no such topic    a reply topic the question named: the error goes to the default topic; ours: wait for it
+ *     too large        an answer becomes the error answer_too_large; a dead letter loses its value,
+ *                      once
+ *     no such topic    a reply topic the question named: the error goes to the default topic; ours:
+ *                      wait for it
  *     not allowed      the same
  *
- * Dead letters are read from the index in the order they were stored, at most LETTERS_MAX on their way at once.
+ * Dead letters are read from the index in the order they were stored, at most LETTERS_MAX on their
+ * way at once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +30,7 @@
 #define ATTEMPTS_MAX     8u
 #define RETRY_MS         250
 #define RETRY_MS_MAX     30000
-#define REPORTS_MS       5   /* pause between looks for reports while some are due */
+#define REPORTS_MS       5 /* pause between looks for reports while some are due */
 #define IDLE_MS          50
 #define FLUSH_MS         5000
 #define TICK_US          1000000
@@ -56,7 +59,7 @@ struct publisher {
     int64_t tick_us;
 };
 
-/* ------------------------------------------------------------------------------ done, one way or the other */
+/* ------------------------------------------------------------------- done, one way or the other */
 
 static void finish_answer(struct sl_engine *engine, struct asked *asked)
 {
@@ -73,7 +76,8 @@ static void finish_letter(struct sl_engine *engine, const struct sending *sendin
     for (int i = 0; i < 8; i++)
         key[i] = (uint8_t)(sending->sequence >> (8 * (7 - i)));
     engine->publisher->letters--;
-    row_submit(engine, row_make(SL_TABLE_OUTBOX, (struct sl_view){(const char *)key, sizeof(key)}, SL_VIEW_NULL));
+    row_submit(engine, row_make(SL_TABLE_OUTBOX, (struct sl_view){(const char *)key, sizeof(key)},
+                                SL_VIEW_NULL));
 }
 
 static void finish(struct sl_engine *engine, struct sending *sending)
@@ -95,7 +99,8 @@ static void retry(struct sl_engine *engine, struct sending *sending, bool counts
     sending->failures += counts;
     if (sending->failures > ATTEMPTS_MAX) {
         sl_stop(&err, SL_EXIT_TEMPORARY, 0, "delivery_failed",
-                "a record could not be delivered in %u attempts: it is sent again after a restart", ATTEMPTS_MAX);
+                "a record could not be delivered in %u attempts: it is sent again after a restart",
+                ATTEMPTS_MAX);
         engine_fail(engine, &err);
     }
     sending->due_us = clock_us() + (wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX) * 1000;
@@ -114,10 +119,11 @@ static void shorten(struct sl_engine *engine, struct sending *sending)
 
     sl_arena_reset(publisher->arena);
     if (sending->shortened ||
-        sl_outgoing_decode((struct sl_view){sending->letter.data, sending->letter.size}, publisher->arena,
-                           &outgoing, &err) != SL_OK ||
+        sl_outgoing_decode((struct sl_view){sending->letter.data, sending->letter.size},
+                           publisher->arena, &outgoing, &err) != SL_OK ||
         sl_dead_letter_shorten(&outgoing, publisher->arena, &shorter, &err) != SL_OK) {
-        sl_log(SL_LOG_ERROR, "dead_letter_lost", "a dead letter is too large for its topic even without its value");
+        sl_log(SL_LOG_ERROR, "dead_letter_lost",
+               "a dead letter is too large for its topic even without its value");
         finish(engine, sending);
         return;
     }
@@ -133,17 +139,20 @@ static void too_large(struct sl_engine *engine, struct sending *sending)
     if (!sending->asked) {
         shorten(engine, sending);
     } else if (sending->asked->is_fallback) {
-        sl_log(SL_LOG_ERROR, "answer_lost", "an error answer is too large for its topic: is the question's key?");
+        sl_log(SL_LOG_ERROR, "answer_lost",
+               "an error answer is too large for its topic: is the question's key?");
         finish(engine, sending);
     } else {
-        answer_fallback(engine, sending->asked, "answer_too_large", "the answer is larger than its topic takes");
+        answer_fallback(engine, sending->asked, "answer_too_large",
+                        "the answer is larger than its topic takes");
         retry(engine, sending, false);
     }
 }
 
 static bool goes_to_default(const struct sl_engine *engine, const struct sl_outgoing *outgoing)
 {
-    return strcmp(outgoing->topic, engine->config->queries.answers_topic) == 0 && outgoing->partition < 0;
+    return strcmp(outgoing->topic, engine->config->queries.answers_topic) == 0 &&
+           outgoing->partition < 0;
 }
 
 static void no_topic(struct sl_engine *engine, struct sending *sending, const char *code)
@@ -153,11 +162,13 @@ static void no_topic(struct sl_engine *engine, struct sending *sending, const ch
     const struct asked *asked = sending->asked;
 
     sl_arena_reset(engine->publisher->arena);
-    if (asked && sl_outgoing_decode((struct sl_view){asked->encoded.data, asked->encoded.size},
-                                    engine->publisher->arena, &outgoing, NULL) == SL_OK &&
+    if (asked &&
+        sl_outgoing_decode((struct sl_view){asked->encoded.data, asked->encoded.size},
+                           engine->publisher->arena, &outgoing, NULL) == SL_OK &&
         !goes_to_default(engine, &outgoing)) {
         answer_fallback(engine, sending->asked, "reply_topic_unavailable",
-                        "the reply topic or partition the question names does not exist or may not be written to");
+                        "the reply topic or partition the question names does not exist or may not "
+                        "be written to");
     } else {
         sl_log_with(SL_LOG_ERROR, "topic_unavailable", &fields,
                     "%s cannot be written to: it is tried again until it can",
@@ -166,7 +177,8 @@ static void no_topic(struct sl_engine *engine, struct sending *sending, const ch
     retry(engine, sending, false);
 }
 
-static void on_failure(struct sl_engine *engine, struct sending *sending, enum sl_sent result, const char *code)
+static void on_failure(struct sl_engine *engine, struct sending *sending, enum sl_sent result,
+                       const char *code)
 {
     struct sl_error err;
 
@@ -180,7 +192,8 @@ static void on_failure(struct sl_engine *engine, struct sending *sending, enum s
         break;
     case SL_SENT_FATAL:
         sl_metric_add(SL_METRIC_KAFKA_FATAL_ERRORS, 1);
-        sl_stop(&err, SL_EXIT_TEMPORARY, 0, "kafka_fatal", "the producer is no longer usable: %s", code);
+        sl_stop(&err, SL_EXIT_TEMPORARY, 0, "kafka_fatal", "the producer is no longer usable: %s",
+                code);
         engine_fail(engine, &err);
         retry(engine, sending, false);
         break;
@@ -200,7 +213,8 @@ static void on_report(void *context, const struct sl_kafka_report *report)
         finish(engine, sending);
         return;
     }
-    sl_metric_add_labels(SL_METRIC_DELIVERY_FAILURES, report->code_name, report->maybe_stored ? "maybe" : "no", 1);
+    sl_metric_add_labels(SL_METRIC_DELIVERY_FAILURES, report->code_name,
+                         report->maybe_stored ? "maybe" : "no", 1);
     on_failure(engine, sending, report->result, report->code_name);
 }
 
@@ -215,7 +229,8 @@ static void send_one(struct sl_engine *engine, struct sending *sending)
     enum sl_err r;
 
     sl_arena_reset(publisher->arena);
-    r = sl_outgoing_decode((struct sl_view){bytes->data, bytes->size}, publisher->arena, &outgoing, &err);
+    r = sl_outgoing_decode((struct sl_view){bytes->data, bytes->size}, publisher->arena, &outgoing,
+                           &err);
     if (r == SL_OK)
         r = sl_kafka_out_send(publisher->out,
                               &(struct sl_kafka_send){.topic = outgoing.topic,
@@ -232,7 +247,8 @@ static void send_one(struct sl_engine *engine, struct sending *sending)
     } else if (r == SL_AGAIN) {
         retry(engine, sending, false);
     } else if (r == SL_REJECT) {
-        on_failure(engine, sending, strcmp(err.reason, "too_large") == 0 ? SL_SENT_TOO_LARGE : SL_SENT_NO_TOPIC,
+        on_failure(engine, sending,
+                   strcmp(err.reason, "too_large") == 0 ? SL_SENT_TOO_LARGE : SL_SENT_NO_TOPIC,
                    err.reason);
     } else {
         engine_fail(engine, &err);
@@ -307,7 +323,8 @@ static void read_outbox(struct sl_engine *engine)
     struct sl_snapshot *snapshot = NULL;
     uint8_t after[8];
 
-    if (publisher->letters >= LETTERS_MAX || (!publisher->outbox_more && publisher->outbox_seen == rows))
+    if (publisher->letters >= LETTERS_MAX ||
+        (!publisher->outbox_more && publisher->outbox_seen == rows))
         return;
     if (sl_snapshot_open(engine->index, &snapshot, NULL) != SL_OK)
         return;
@@ -315,7 +332,8 @@ static void read_outbox(struct sl_engine *engine)
         after[i] = (uint8_t)(publisher->outbox_at >> (8 * (7 - i)));
     publisher->outbox_more = false;
     sl_snapshot_rows(snapshot, SL_TABLE_OUTBOX,
-                     publisher->outbox_at ? (struct sl_view){(const char *)after, sizeof(after)} : SL_VIEW_NULL,
+                     publisher->outbox_at ? (struct sl_view){(const char *)after, sizeof(after)}
+                                          : SL_VIEW_NULL,
                      take_letter, &taking, NULL);
     sl_snapshot_close(snapshot);
     publisher->outbox_seen = rows;
@@ -327,7 +345,7 @@ static void read_outbox(struct sl_engine *engine)
     }
 }
 
-/* ------------------------------------------------------------------------------ open, close, the loop */
+/* ------------------------------------------------------------------------ open, close, the loop */
 
 enum sl_err publisher_open(struct sl_engine *engine, struct sl_error *err)
 {
@@ -392,7 +410,8 @@ static void tick(struct sl_engine *engine)
 static void run_once(struct sl_engine *engine)
 {
     struct publisher *publisher = engine->publisher;
-    struct asked *asked = sl_queue_pop(engine->to_publisher, publisher->open ? REPORTS_MS : IDLE_MS);
+    struct asked *asked =
+        sl_queue_pop(engine->to_publisher, publisher->open ? REPORTS_MS : IDLE_MS);
 
     while (asked) {
         send_one(engine, make_sending(asked));

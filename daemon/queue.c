@@ -1,8 +1,9 @@
 /*
  * queue.c -- a ring of pointers with one lock and one condition.
  *
- * Simple on purpose: an item is a document or a question, worth milliseconds of work, so a lock-free ring would save
- * nothing that can be measured. Waiting uses the monotonic clock; a jump of the wall clock neither wakes nor stalls.
+ * Simple on purpose: an item is a document or a question, worth milliseconds of work, so a
+ * lock-free ring would save nothing that can be measured. Waiting uses the monotonic clock; a jump
+ * of the wall clock neither wakes nor stalls.
  */
 #include "daemon/queue.h"
 

@@ -1,9 +1,9 @@
 /*
  * queue.h -- a bounded queue of pointers between threads.
  *
- * The bound is a promise, not a brake: what may be under way at all is limited where records come in (budget.h), and
- * every queue has room for all of it. So no push ever waits, and no two stages can wait for each other although
- * work goes both ways between them.
+ * The bound is a promise, not a brake: what may be under way at all is limited where records come
+ * in (budget.h), and every queue has room for all of it. So no push ever waits, and no two stages
+ * can wait for each other although work goes both ways between them.
  */
 #ifndef SLUICE_QUEUE_H
 #define SLUICE_QUEUE_H
@@ -27,8 +27,8 @@ struct sl_queue *sl_queue_make(uint32_t capacity);
 struct sl_queue *sl_queue_free(struct sl_queue *queue);
 
 /*
- * Put an item at the end, or at the head (work that frees memory goes first). False when the queue is full or
- * closed: the item stays the caller's.
+ * Put an item at the end, or at the head (work that frees memory goes first). False when the queue
+ * is full or closed: the item stays the caller's.
  *
  * Owns:    the queue holds the pointer until it is popped.
  * Thread:  any.
@@ -39,8 +39,8 @@ bool sl_queue_push(struct sl_queue *queue, void *item);
 bool sl_queue_push_front(struct sl_queue *queue, void *item);
 
 /*
- * Take the item at the head; NULL when none came within timeout_ms (-1: wait for as long as it takes), or when
- * the queue is closed and empty.
+ * Take the item at the head; NULL when none came within timeout_ms (-1: wait for as long as it
+ * takes), or when the queue is closed and empty.
  *
  * Owns:    the item is the caller's.
  * Thread:  any.

@@ -1,9 +1,9 @@
 /*
  * records.c -- copying records, and their form as rows of the index.
  *
- * Numbers are little endian; a length of 0xffffffff is a Kafka null, so that a null key, an empty key, a header
- * without a value and one with an empty value all come back as they were. Each row begins with a version byte; the
- * index puts its own checksum around it.
+ * Numbers are little endian; a length of 0xffffffff is a Kafka null, so that a null key, an empty
+ * key, a header without a value and one with an empty value all come back as they were. Each row
+ * begins with a version byte; the index puts its own checksum around it.
  */
 #include "daemon/records.h"
 
@@ -143,7 +143,8 @@ static struct sl_view get_view(struct reader *reader)
 
 static enum sl_err corrupt(struct sl_error *err, const char *what)
 {
-    return sl_stop(err, SL_EXIT_DATA, 0, "corrupt", "a row of the %s is not in a form this version writes", what);
+    return sl_stop(err, SL_EXIT_DATA, 0, "corrupt",
+                   "a row of the %s is not in a form this version writes", what);
 }
 
 void sl_outgoing_encode(const struct sl_outgoing *outgoing, struct sl_buffer *out)
@@ -204,7 +205,8 @@ void sl_reply_row_encode(const struct sl_reply_row *row, struct sl_buffer *out)
     put_view(out, row->record);
 }
 
-enum sl_err sl_reply_row_decode(struct sl_view bytes, struct sl_reply_row *ret_row, struct sl_error *err)
+enum sl_err sl_reply_row_decode(struct sl_view bytes, struct sl_reply_row *ret_row,
+                                struct sl_error *err)
 {
     struct reader reader = {.bytes = bytes};
     struct sl_reply_row row = {0};

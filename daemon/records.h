@@ -1,6 +1,6 @@
 /*
- * records.h -- records the daemon keeps: a copy of one read, and one to be produced, in memory and as stored in the
- * outbox and the reply cache (docs/FLOW.md has the bytes).
+ * records.h -- records the daemon keeps: a copy of one read, and one to be produced, in memory and
+ * as stored in the outbox and the reply cache (docs/FLOW.md has the bytes).
  */
 #ifndef SLUICE_RECORDS_H
 #define SLUICE_RECORDS_H
@@ -65,6 +65,7 @@ struct sl_reply_row {
 };
 
 void sl_reply_row_encode(const struct sl_reply_row *row, struct sl_buffer *out);
-enum sl_err sl_reply_row_decode(struct sl_view bytes, struct sl_reply_row *ret_row, struct sl_error *err);
+enum sl_err sl_reply_row_decode(struct sl_view bytes, struct sl_reply_row *ret_row,
+                                struct sl_error *err);
 
 #endif

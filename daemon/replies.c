@@ -1,9 +1,9 @@
 /*
  * replies.c -- the reply headers of Spring for Apache Kafka and of SmallRye Reactive Messaging.
  *
- * A question may name any topic; only those the configuration lists are written to, for otherwise whoever can ask
- * could write anywhere the daemon may (__consumer_offsets, the documents). Names are compared as bytes, so a topic with
- * a NUL or a line feed in it matches nothing.
+ * A question may name any topic; only those the configuration lists are written to, for otherwise
+ * whoever can ask could write anywhere the daemon may (__consumer_offsets, the documents). Names
+ * are compared as bytes, so a topic with a NUL or a line feed in it matches nothing.
  */
 #include "daemon/replies.h"
 
@@ -11,7 +11,8 @@
 
 static const char *const topic_headers[] = {"kafka_replyTopic", "REPLY_TOPIC"};
 static const char *const partition_headers[] = {"kafka_replyPartition", "REPLY_PARTITION"};
-static const char *const echoed_headers[] = {"kafka_correlationId", "REPLY_CORRELATION_ID", "traceparent"};
+static const char *const echoed_headers[] = {"kafka_correlationId", "REPLY_CORRELATION_ID",
+                                             "traceparent"};
 
 static struct sl_view first_header(const struct sl_message *question, const char *const names[2])
 {
@@ -74,8 +75,9 @@ void sl_reply_target(const struct sl_message *question, const char *answers_topi
     ret->partition = partition_of(first_header(question, partition_headers));
 }
 
-struct sl_header *sl_reply_headers(const struct sl_message *question, struct sl_view id, struct sl_view status,
-                                   struct sl_arena *arena, uint32_t *ret_count)
+struct sl_header *sl_reply_headers(const struct sl_message *question, struct sl_view id,
+                                   struct sl_view status, struct sl_arena *arena,
+                                   uint32_t *ret_count)
 {
     const uint32_t echoed = sizeof(echoed_headers) / sizeof(*echoed_headers);
     struct sl_header *headers = SL_NEW_ARRAY(arena, struct sl_header, 3 + echoed);

@@ -1,10 +1,12 @@
 /*
- * reply_cache.c -- answers already given, so that a question that is delivered again gets the same bytes.
+ * reply_cache.c -- answers already given, so that a question that is delivered again gets the same
+ * bytes.
  *
- * A row is found by the answer's id, which is made of the question's place in the log; it counts only when digest and
- * timestamp of the question are the same too, for a recreated topic has the same places with other questions in them.
- * Rows are dropped once the question's offset is committed: it will not come again. Rows of partitions that went to
- * another daemon stay until there are too many; the oldest go then.
+ * A row is found by the answer's id, which is made of the question's place in the log; it counts
+ * only when digest and timestamp of the question are the same too, for a recreated topic has the
+ * same places with other questions in them. Rows are dropped once the question's offset is
+ * committed: it will not come again. Rows of partitions that went to another daemon stay until
+ * there are too many; the oldest go then.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +29,8 @@ struct reply_cache {
     uint32_t count;
 };
 
-static void add_entry(struct reply_cache *cache, const char *id, const struct sl_part *part, int64_t offset)
+static void add_entry(struct reply_cache *cache, const char *id, const struct sl_part *part,
+                      int64_t offset)
 {
     struct entry *entry = &cache->entries[cache->count++];
 
@@ -53,7 +56,8 @@ static bool load_row(void *context, struct sl_view key, struct sl_view value)
     memcpy(id, key.data, 36);
     id[36] = 0;
     sl_book_lock(&engine->questions);
-    add_entry(engine->replies, id, sl_book_find(&engine->questions, row.topic, row.partition, true), row.offset);
+    add_entry(engine->replies, id, sl_book_find(&engine->questions, row.topic, row.partition, true),
+              row.offset);
     sl_book_unlock(&engine->questions);
     return true;
 }
@@ -185,7 +189,7 @@ void reply_cache_put(struct sl_engine *engine, struct asked *asked, bool then_pu
 void reply_cache_prune(struct sl_engine *engine, const struct sl_part *part, int64_t frontier)
 {
     struct reply_cache *cache = engine->replies;
-    char (*ids)[37] = calloc(PRUNE_MAX, sizeof(*ids));
+    char(*ids)[37] = calloc(PRUNE_MAX, sizeof(*ids));
     uint32_t kept = 0, dropped = 0;
 
     SL_INVARIANT(ids != NULL);

@@ -1,8 +1,9 @@
 /*
  * work.c -- a document under way: made, weighed, handed on, freed.
  *
- * Its weight (record, arena, prepared document) is charged to exactly one stage at any time; handing it on moves the
- * charge and weighs it anew, so the budget follows a document as it grows from a record to vectors.
+ * Its weight (record, arena, prepared document) is charged to exactly one stage at any time;
+ * handing it on moves the charge and weighs it anew, so the budget follows a document as it grows
+ * from a record to vectors.
  */
 #include <stdlib.h>
 
@@ -21,7 +22,8 @@ static int64_t weigh(const struct work *work)
     return (int64_t)bytes;
 }
 
-struct work *work_make(struct sl_engine *engine, const struct sl_message *message, struct sl_part *part)
+struct work *work_make(struct sl_engine *engine, const struct sl_message *message,
+                       struct sl_part *part)
 {
     struct work *work = calloc(1, sizeof(*work));
 
@@ -69,7 +71,8 @@ void work_to_workers(struct sl_engine *engine, struct work *work, enum work_step
     work->step = step;
     if (step != WORK_READ)
         work_move(engine, work, SL_STAGE_WORKERS);
-    pushed = first ? sl_queue_push_front(engine->to_workers, work) : sl_queue_push(engine->to_workers, work);
+    pushed = first ? sl_queue_push_front(engine->to_workers, work)
+                   : sl_queue_push(engine->to_workers, work);
     if (!pushed) {
         SL_INVARIANT(sl_queue_is_closed(engine->to_workers)); /* never full: budget.h */
         work_free(engine, work);

@@ -1,22 +1,23 @@
 /*
  * workers.c -- N threads between the records and the index: decode and chunk, then prepare.
  *
- * A worker never waits for vectors: it hands the texts to the embedder and takes the next document. What comes back
- * from the embedder goes to the head of the queue, for finished work frees memory. What cannot be used is marked dead
- * and goes the same way as everything else, so that its dead letter and its offset are stored together and in order.
+ * A worker never waits for vectors: it hands the texts to the embedder and takes the next document.
+ * What comes back from the embedder goes to the head of the queue, for finished work frees memory.
+ * What cannot be used is marked dead and goes the same way as everything else, so that its dead
+ * letter and its offset are stored together and in order.
  */
 #include <sluice/limits.h>
 
 #include "daemon/engine_internal.h"
 
-#define BUSY_MS       5
-#define PAUSE_MS      10
-#define ATTEMPTS_MAX  8u
+#define BUSY_MS      5
+#define PAUSE_MS     10
+#define ATTEMPTS_MAX 8u
 
 static bool make_vectors(struct sl_engine *engine, struct work *work)
 {
     size_t dim = engine->embedder->dim;
-    float *block = SL_NEW_ARRAY(work->arena, float, (size_t)work->ingest->text_count * dim);
+    float *block = SL_NEW_ARRAY(work->arena, float, (size_t)work->ingest->text_count *dim);
 
     for (uint32_t i = 0; block && i < work->ingest->text_count; i++)
         work->ingest->vectors[i] = block + i * dim;
@@ -33,7 +34,8 @@ static void embed(struct sl_engine *engine, struct work *work)
         return;
     }
     if (!make_vectors(engine, work)) {
-        sl_fail(&err, SL_REJECT, "too_large", "its vectors need more memory than a document may take");
+        sl_fail(&err, SL_REJECT, "too_large",
+                "its vectors need more memory than a document may take");
         work_reject(work, &err);
         work_to_indexer(engine, work);
         return;
@@ -43,7 +45,8 @@ static void embed(struct sl_engine *engine, struct work *work)
 }
 
 /* SL_AGAIN is a snapshot that is not free just now: to the end of the queue, a little later. */
-static void settle(struct sl_engine *engine, struct work *work, enum sl_err r, const struct sl_error *err)
+static void settle(struct sl_engine *engine, struct work *work, enum sl_err r,
+                   const struct sl_error *err)
 {
     if (r == SL_STOP) {
         engine_fail(engine, err);
@@ -71,8 +74,8 @@ static void read_document(struct sl_engine *engine, struct work *work)
         return;
     }
     work->attempts++;
-    r = sl_ingest_read(&work->record->message, &engine->ingest, engine->index, work->arena, &work->ingest,
-                       &err);
+    r = sl_ingest_read(&work->record->message, &engine->ingest, engine->index, work->arena,
+                       &work->ingest, &err);
     if (r != SL_OK)
         settle(engine, work, r, &err);
     else if (work->ingest->decoded == SL_DECODED_DELETE)
@@ -101,8 +104,8 @@ static void embed_again(struct sl_engine *engine, struct work *work)
 
     sl_metric_add_labels(SL_METRIC_RETRIES, "indexer", "window_gone", 1);
     if (++work->attempts > ATTEMPTS_MAX)
-        r = sl_fail(&err, SL_REJECT, "window_gone", "its vectors vanished %u times while it was prepared",
-                    ATTEMPTS_MAX);
+        r = sl_fail(&err, SL_REJECT, "window_gone",
+                    "its vectors vanished %u times while it was prepared", ATTEMPTS_MAX);
     else
         r = sl_ingest_again(work->ingest, engine->embedder, &err);
     if (r != SL_OK)

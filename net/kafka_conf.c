@@ -1,14 +1,15 @@
 /*
  * kafka_conf.c -- from [kafka] to a librdkafka configuration.
  *
- * One section serves consumers and producers. librdkafka marks each property with the kind of client it is for, and
- * only warns when it is set on the other kind; the warning would come with each start, so properties known to belong
- * to one kind are left out for the other. The order is: the file, its credentials, then what sluice decides, so
- * that nothing in a file can weaken a guarantee even where the validator should have missed it.
+ * One section serves consumers and producers. librdkafka marks each property with the kind of
+ * client it is for, and only warns when it is set on the other kind; the warning would come with
+ * each start, so properties known to belong to one kind are left out for the other. The order is:
+ * the file, its credentials, then what sluice decides, so that nothing in a file can weaken a
+ * guarantee even where the validator should have missed it.
  *
- * Rejected: keeping a table of librdkafka's properties. It knows them better than we do, in the version in use.
- * Known weakness: the list of one-sided properties below is of prefixes; a property it does not know costs a
- * warning in the log.
+ * Rejected: keeping a table of librdkafka's properties. It knows them better than we do, in the
+ * version in use. Known weakness: the list of one-sided properties below is of prefixes; a property
+ * it does not know costs a warning in the log.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +18,28 @@
 #include "net/kafka_internal.h"
 
 static const char *const consumer_only[] = {
-    "fetch.",      "queued.",          "session.timeout.ms",  "heartbeat.interval.ms", "max.poll.",
-    "check.crcs",  "auto.offset.",     "max.partition.fetch", "partition.assignment.", "isolation.",
-    "enable.auto", "enable.partition", "group.",              "consume.",              "offset.",
+    "fetch.",
+    "queued.",
+    "session.timeout.ms",
+    "heartbeat.interval.ms",
+    "max.poll.",
+    "check.crcs",
+    "auto.offset.",
+    "max.partition.fetch",
+    "partition.assignment.",
+    "isolation.",
+    "enable.auto",
+    "enable.partition",
+    "group.",
+    "consume.",
+    "offset.",
 };
 static const char *const producer_only[] = {
-    "queue.buffering.", "linger.ms",          "batch.",      "compression.", "delivery.",
-    "acks",             "request.required.",  "retries",     "retry.",       "message.send.",
-    "transaction",      "enable.idempotence", "partitioner", "sticky.",      "message.timeout.",
+    "queue.buffering.",  "linger.ms",   "batch.",
+    "compression.",      "delivery.",   "acks",
+    "request.required.", "retries",     "retry.",
+    "message.send.",     "transaction", "enable.idempotence",
+    "partitioner",       "sticky.",     "message.timeout.",
 };
 
 static bool starts_with_any(const char *name, const char *const *list, size_t count)
@@ -42,8 +57,8 @@ static bool is_for_other(const char *name, rd_kafka_type_t type)
     return starts_with_any(name, consumer_only, sizeof(consumer_only) / sizeof(*consumer_only));
 }
 
-static enum sl_err set_property(rd_kafka_conf_t *conf, const char *name, const char *value, bool secret,
-                                struct sl_error *err)
+static enum sl_err set_property(rd_kafka_conf_t *conf, const char *name, const char *value,
+                                bool secret, struct sl_error *err)
 {
     char text[200];
 
@@ -53,7 +68,8 @@ static enum sl_err set_property(rd_kafka_conf_t *conf, const char *name, const c
                    secret ? "refused by librdkafka" : text);
 }
 
-/* librdkafka opens these files itself (ssl.key.location, ssl.keystore.location), binary ones too. */
+/* librdkafka opens these files itself (ssl.key.location, ssl.keystore.location), binary ones too.
+ * */
 static bool names_file(const char *property)
 {
     const size_t suffix = strlen(".location"), size = strlen(property);
@@ -61,7 +77,8 @@ static bool names_file(const char *property)
     return size > suffix && strcmp(property + size - suffix, ".location") == 0;
 }
 
-static enum sl_err set_credential_path(rd_kafka_conf_t *conf, const struct sl_config_property *credential,
+static enum sl_err set_credential_path(rd_kafka_conf_t *conf,
+                                       const struct sl_config_property *credential,
                                        struct sl_error *err)
 {
     char *path = NULL;
@@ -73,8 +90,8 @@ static enum sl_err set_credential_path(rd_kafka_conf_t *conf, const struct sl_co
     return r;
 }
 
-static enum sl_err set_credential(rd_kafka_conf_t *conf, const struct sl_config_property *credential,
-                                  struct sl_error *err)
+static enum sl_err set_credential(rd_kafka_conf_t *conf,
+                                  const struct sl_config_property *credential, struct sl_error *err)
 {
     char *secret = NULL;
     enum sl_err r;

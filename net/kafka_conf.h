@@ -1,6 +1,6 @@
 /*
- * kafka_conf.h -- what consumers and producers share: the properties of [kafka], and an ear for what
- * librdkafka has to say beside its records.
+ * kafka_conf.h -- what consumers and producers share: the properties of [kafka], and an ear for
+ * what librdkafka has to say beside its records.
  */
 #ifndef SLUICE_KAFKA_CONF_H
 #define SLUICE_KAFKA_CONF_H
@@ -13,8 +13,8 @@
 
 #include "daemon/config.h"
 
-/* What one client reports beside its records. Each member may be NULL. Called from whichever thread polls the
- * client; `log` from any of librdkafka's. */
+/* What one client reports beside its records. Each member may be NULL. Called from whichever thread
+ * polls the client; `log` from any of librdkafka's. */
 struct sl_kafka_watch {
     /* A client error by librdkafka's name for it ("_ALL_BROKERS_DOWN"). */
     void (*error)(void *context, const char *code, const char *text);
@@ -37,7 +37,8 @@ struct sl_kafka_watch {
  */
 const char *sl_kafka_property(const struct sl_config *config, const char *name);
 
-/* What this machine is called among its equals: [queries] instance, else the host name. char[128]. */
+/* What this machine is called among its equals: [queries] instance, else the host name. char[128].
+ * */
 void sl_kafka_instance(const struct sl_config *config, char *ret_name);
 
 /* Version of the librdkafka in use, "2.0.2". */

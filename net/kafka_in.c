@@ -1,16 +1,18 @@
 /*
  * kafka_in.c -- the consumer: one event at a time, by value, so that nobody else knows librdkafka.
  *
- * A record's memory stays with librdkafka until the next poll: whoever keeps it longer copies it. That costs one copy
- * of each record, and buys an honest byte count: a kept record would pin the whole fetch response it came in.
+ * A record's memory stays with librdkafka until the next poll: whoever keeps it longer copies it.
+ * That costs one copy of each record, and buys an honest byte count: a kept record would pin the
+ * whole fetch response it came in.
  *
- * What is decided here and cannot be configured: no automatic commits or stored offsets (positions live in the
- * index, or are committed by hand), read_committed, checksums checked, end-of-partition events, and for documents
- * auto.offset.reset=error, so that a hole in the log is seen instead of skipped. Groups use the eager assignors:
- * librdkafka before 2.10 loses assignments when committing during a cooperative rebalance.
+ * What is decided here and cannot be configured: no automatic commits or stored offsets (positions
+ * live in the index, or are committed by hand), read_committed, checksums checked, end-of-partition
+ * events, and for documents auto.offset.reset=error, so that a hole in the log is seen instead of
+ * skipped. Groups use the eager assignors: librdkafka before 2.10 loses assignments when committing
+ * during a cooperative rebalance.
  *
- * Rejected: rd_kafka_consume_batch_queue() (loses records around pause and seek before 2.1), rd_kafka_seek() (fails
- * right after assigning; a partition stuck out of range stays stuck).
+ * Rejected: rd_kafka_consume_batch_queue() (loses records around pause and seek before 2.1),
+ * rd_kafka_seek() (fails right after assigning; a partition stuck out of range stays stuck).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +30,8 @@ static void copy_text(char *to, size_t room, const char *from)
 
 /* ------------------------------------------------------------------------------ groups */
 
-static uint32_t list_of(const rd_kafka_topic_partition_list_t *from, struct sl_kafka_partition **ret)
+static uint32_t list_of(const rd_kafka_topic_partition_list_t *from,
+                        struct sl_kafka_partition **ret)
 {
     struct sl_kafka_partition *list = calloc((size_t)from->cnt + 1, sizeof(*list));
 
@@ -50,7 +53,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     uint32_t count = list_of(partitions, &list);
 
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        rd_kafka_resume_partitions(rk, partitions); /* a pause would survive into the new assignment */
+        rd_kafka_resume_partitions(rk,
+                                   partitions); /* a pause would survive into the new assignment */
         in->ops.assigned(in->ops.context, list, count);
         rd_kafka_assign(rk, partitions);
     } else {
@@ -176,7 +180,8 @@ static struct sl_header *headers_of(const rd_kafka_message_t *record, uint32_t *
     return list;
 }
 
-/* An empty key or value is there; a null one is not. librdkafka tells them apart by the pointer alone. */
+/* An empty key or value is there; a null one is not. librdkafka tells them apart by the pointer
+ * alone. */
 static struct sl_view bytes_of(const void *data, size_t size)
 {
     return (struct sl_view){data, data ? size : 0};
@@ -236,7 +241,8 @@ static void read_error(struct sl_kafka_in *in, struct sl_kafka_event *event)
 
 void sl_kafka_in_poll(struct sl_kafka_in *in, int timeout_ms, struct sl_kafka_event *ret_event)
 {
-    struct sl_kafka_event event = {.type = SL_KAFKA_NOTHING, .offset = -1, .partition = -1, .code_name = ""};
+    struct sl_kafka_event event = {
+        .type = SL_KAFKA_NOTHING, .offset = -1, .partition = -1, .code_name = ""};
 
     drop_event(in);
     in->current = rd_kafka_consumer_poll(in->rk, timeout_ms);
@@ -252,9 +258,10 @@ void sl_kafka_in_poll(struct sl_kafka_in *in, int timeout_ms, struct sl_kafka_ev
     *ret_event = event;
 }
 
-/* ------------------------------------------------------------------------------ assignment and offsets */
+/* ----------------------------------------------------------------------- assignment and offsets */
 
-static rd_kafka_topic_partition_list_t *kafka_list(const struct sl_kafka_partition *list, uint32_t count)
+static rd_kafka_topic_partition_list_t *kafka_list(const struct sl_kafka_partition *list,
+                                                   uint32_t count)
 {
     rd_kafka_topic_partition_list_t *made = rd_kafka_topic_partition_list_new((int)count);
 

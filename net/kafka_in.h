@@ -1,9 +1,11 @@
 /*
- * kafka_in.h -- records from Kafka: by hand-made assignment (documents, `ask`) or as a member of a group
- * (questions). Nobody outside net/ sees librdkafka.
+ * kafka_in.h -- records from Kafka: by hand-made assignment (documents, `ask`) or as a member of a
+ * group (questions). Nobody outside net/ sees librdkafka.
  *
- * THREADS    A consumer belongs to the thread that polls it. sl_kafka_in_cluster_id(), _partitions(),
- *            _query() and _watermarks() may be called from any thread beside it: they block, or look.
+ * THREADS    A consumer belongs to the thread that polls it. sl_kafka_in_cluster_id(),
+ * _partitions(),
+ *            _query() and _watermarks() may be called from any thread beside it: they block, or
+ *            look.
  */
 #ifndef SLUICE_KAFKA_IN_H
 #define SLUICE_KAFKA_IN_H
@@ -26,7 +28,8 @@ struct sl_kafka_group_ops {
     /* These partitions are ours from here on; records follow from the group's committed offsets. */
     void (*assigned)(void *context, const struct sl_kafka_partition *list, uint32_t count);
     /* They are not. Commit now, with wait, unless `lost`: then somebody else has them already. */
-    void (*revoked)(void *context, const struct sl_kafka_partition *list, uint32_t count, bool lost);
+    void (*revoked)(void *context, const struct sl_kafka_partition *list, uint32_t count,
+                    bool lost);
     void *context;
 };
 
@@ -38,8 +41,8 @@ struct sl_kafka_in_options {
 };
 
 /*
- * Make a consumer: [kafka] and its credentials, then what sluice decides (no automatic commits, read_committed,
- * checksums, end-of-partition events). Does not connect.
+ * Make a consumer: [kafka] and its credentials, then what sluice decides (no automatic commits,
+ * read_committed, checksums, end-of-partition events). Does not connect.
  *
  * Owns:    caller gets *ret_in; close it with sl_kafka_in_close(). `ops` and `watch` are copied.
  * Thread:  any.
@@ -51,8 +54,8 @@ enum sl_err sl_kafka_in_open(const struct sl_config *config,
                              struct sl_error *err);
 
 /*
- * Leave the group (static members stay in it until the session times out) and free. NULL is fine. Always returns
- * NULL.
+ * Leave the group (static members stay in it until the session times out) and free. NULL is fine.
+ * Always returns NULL.
  *
  * Owns:    consumes `in`; the last event is invalid.
  * Thread:  the consumer's; may call ops->revoked.
@@ -78,8 +81,8 @@ struct sl_kafka_event {
     const char *topic;         /* where there is one, until the next poll; else NULL */
     int32_t partition;
     int64_t offset;
-    int code;                  /* rd_kafka_resp_err_t */
-    const char *code_name;     /* "_FATAL"; "" without an error */
+    int code;              /* rd_kafka_resp_err_t */
+    const char *code_name; /* "_FATAL"; "" without an error */
     char text[256];
 };
 
@@ -105,8 +108,9 @@ enum sl_err sl_kafka_in_subscribe(struct sl_kafka_in *in, char *const *topics, u
                                   struct sl_error *err);
 
 /*
- * Add partitions to the hand-made assignment, each from its offset; or take some away again. To go to another
- * offset, take away and add: a seek right after assigning fails, and a partition stuck out of range stays stuck.
+ * Add partitions to the hand-made assignment, each from its offset; or take some away again. To go
+ * to another offset, take away and add: a seek right after assigning fails, and a partition stuck
+ * out of range stays stuck.
  *
  * Owns:    copied.
  * Thread:  the consumer's.
@@ -142,18 +146,21 @@ enum sl_err sl_kafka_in_resume(struct sl_kafka_in *in, const struct sl_kafka_par
 enum sl_err sl_kafka_in_commit(struct sl_kafka_in *in, const struct sl_kafka_partition *list,
                                uint32_t count, bool wait, struct sl_error *err);
 
-/* Low and high water mark as last seen in a fetch; false when none was seen yet. Any thread, does not block. */
+/* Low and high water mark as last seen in a fetch; false when none was seen yet. Any thread, does
+ * not block. */
 bool sl_kafka_in_watermarks(struct sl_kafka_in *in, const char *topic, int32_t partition,
                             int64_t *ret_low, int64_t *ret_high);
 
 /*
- * Ask the cluster: its id (char[128]), how many partitions a topic has, where a partition begins and ends.
+ * Ask the cluster: its id (char[128]), how many partitions a topic has, where a partition begins
+ * and ends.
  *
  * Owns:    nothing.
  * Thread:  any, beside the consumer's.
  * Blocks:  network, at most timeout_ms.
  * Errors:  SL_AGAIN   kafka: not reachable, no leader just now, or not known yet
- *          SL_REJECT  no_topic: the cluster has no such topic or partition; denied: not allowed to see it
+ *          SL_REJECT  no_topic: the cluster has no such topic or partition; denied: not allowed to
+ *                     see it
  */
 enum sl_err sl_kafka_in_cluster_id(struct sl_kafka_in *in, int timeout_ms, char *ret_id,
                                    struct sl_error *err);

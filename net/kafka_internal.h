@@ -1,4 +1,5 @@
-/* kafka_internal.h -- between the net/kafka_*.c files only: librdkafka's types, and what both clients share. */
+/* kafka_internal.h -- between the net/kafka_*.c files only: librdkafka's types, and what both
+ * clients share. */
 #ifndef SLUICE_KAFKA_INTERNAL_H
 #define SLUICE_KAFKA_INTERNAL_H
 
@@ -11,8 +12,9 @@ struct kafka_property {
     const char *value;
 };
 
-/* [kafka], then its credentials, then `owned` (which wins), as a librdkafka configuration. The caller owns it until
- * rd_kafka_new() has taken it. Properties of the other kind of client are left out: one section serves both. */
+/* [kafka], then its credentials, then `owned` (which wins), as a librdkafka configuration. The
+ * caller owns it until rd_kafka_new() has taken it. Properties of the other kind of client are left
+ * out: one section serves both. */
 enum sl_err kafka_conf_make(const struct sl_config *config, rd_kafka_type_t type,
                             const struct kafka_property *owned, size_t owned_count,
                             const struct sl_kafka_watch *watch, rd_kafka_conf_t **ret_conf,

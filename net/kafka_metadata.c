@@ -1,10 +1,12 @@
 /*
- * kafka_metadata.c -- questions to the cluster: its id, a topic's partitions, where a partition begins and ends.
+ * kafka_metadata.c -- questions to the cluster: its id, a topic's partitions, where a partition
+ * begins and ends.
  *
- * All of it blocks, so it is called from a thread beside the one that polls. A topic that was seen once is asked for by
- * name: the whole list of a big cluster is megabytes. One that was not is looked for in that list, because a broker
- * may create a topic merely because it is asked for by name, with a number of partitions nobody chose (old brokers and
- * librdkafka's mock do, whatever allow.auto.create.topics says).
+ * All of it blocks, so it is called from a thread beside the one that polls. A topic that was seen
+ * once is asked for by name: the whole list of a big cluster is megabytes. One that was not is
+ * looked for in that list, because a broker may create a topic merely because it is asked for by
+ * name, with a number of partitions nobody chose (old brokers and librdkafka's mock do, whatever
+ * allow.auto.create.topics says).
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,15 +1,18 @@
 /*
  * kafka_out.c -- the producer: one record in, one report out.
  *
- * Idempotent with acks=all, so that librdkafka's own repetitions neither lose, double nor reorder a record. What it
- * gives up on is reported with the one question that matters: may the record be in the log all the same? A timeout
- * often means yes; the sender decides, and deterministic ids make sending again harmless.
+ * Idempotent with acks=all, so that librdkafka's own repetitions neither lose, double nor reorder a
+ * record. What it gives up on is reported with the one question that matters: may the record be in
+ * the log all the same? A timeout often means yes; the sender decides, and deterministic ids make
+ * sending again harmless.
  *
- * Unless the configuration names one, the partitioner is murmur2_random, which is Java's: all who write a topic must
- * agree on it, or versions of one document end up in two partitions. (kcat's own default is another one: give it
- * -X partitioner=murmur2_random when both write the same documents.)
+ * Unless the configuration names one, the partitioner is murmur2_random, which is Java's: all who
+ * write a topic must agree on it, or versions of one document end up in two partitions. (kcat's own
+ * default is another one: give it -X partitioner=murmur2_random when both write the same
+ * documents.)
  *
- * Rejected: rd_kafka_produce() per topic handle; producev looks topics up itself and takes headers and timestamps.
+ * Rejected: rd_kafka_produce() per topic handle; producev looks topics up itself and takes headers
+ * and timestamps.
  */
 #include <stdlib.h>
 
@@ -47,7 +50,8 @@ static enum sl_sent sent_of(rd_kafka_resp_err_t code)
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
     struct sl_kafka_watch *watch = opaque;
-    struct sl_kafka_out *out = (struct sl_kafka_out *)((char *)watch - offsetof(struct sl_kafka_out, watch));
+    struct sl_kafka_out *out =
+        (struct sl_kafka_out *)((char *)watch - offsetof(struct sl_kafka_out, watch));
     char text[8];
     struct sl_kafka_report report = {
         .result = sent_of(message->err),
@@ -73,7 +77,8 @@ enum sl_err sl_kafka_out_open(const struct sl_config *config, const struct sl_ka
         {"acks", "all"},
         {"partitioner", "murmur2_random"}, /* last: left out when the configuration names one */
     };
-    size_t count = sizeof(owned) / sizeof(*owned) - (sl_kafka_property(config, "partitioner") ? 1 : 0);
+    size_t count =
+        sizeof(owned) / sizeof(*owned) - (sl_kafka_property(config, "partitioner") ? 1 : 0);
     struct sl_kafka_out *out = calloc(1, sizeof(*out));
     rd_kafka_conf_t *conf = NULL;
     char text[256];
@@ -107,8 +112,9 @@ static rd_kafka_headers_t *headers_of(const struct sl_kafka_send *send)
     rd_kafka_headers_t *headers = rd_kafka_headers_new(send->header_count);
 
     for (uint32_t i = 0; i < send->header_count; i++)
-        rd_kafka_header_add(headers, send->headers[i].name.data, (ssize_t)send->headers[i].name.size,
-                            send->headers[i].value.data, (ssize_t)send->headers[i].value.size);
+        rd_kafka_header_add(headers, send->headers[i].name.data,
+                            (ssize_t)send->headers[i].name.size, send->headers[i].value.data,
+                            (ssize_t)send->headers[i].value.size);
     return headers;
 }
 
@@ -119,8 +125,8 @@ static enum sl_err send_failed(rd_kafka_resp_err_t code, const char *topic, stru
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
         return sl_fail(err, SL_AGAIN, "queue_full", "the producer's queue is full");
     if (sent_of(code) == SL_SENT_FATAL)
-        return sl_stop(err, SL_EXIT_TEMPORARY, code, "kafka_fatal", "the producer is no longer usable: %s",
-                       rd_kafka_err2str(code));
+        return sl_stop(err, SL_EXIT_TEMPORARY, code, "kafka_fatal",
+                       "the producer is no longer usable: %s", rd_kafka_err2str(code));
     r = sl_fail(err, SL_REJECT, sent_of(code) == SL_SENT_TOO_LARGE ? "too_large" : "no_topic",
                 "topic %s: %s", topic, rd_kafka_err2str(code));
     if (err)
@@ -140,7 +146,8 @@ enum sl_err sl_kafka_out_send(struct sl_kafka_out *out, const struct sl_kafka_se
         {.vtype = RD_KAFKA_VTYPE_VALUE,
          .u.mem = {.ptr = (void *)(uintptr_t)send->value.data, .size = send->value.size}},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = send->timestamp_ms > 0 ? send->timestamp_ms : 0},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
+         .u.i64 = send->timestamp_ms > 0 ? send->timestamp_ms : 0},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = send->tag},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
     };

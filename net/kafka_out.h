@@ -1,10 +1,11 @@
 /*
- * kafka_out.h -- records to Kafka: one idempotent producer (acks=all) with a report for every record sent.
+ * kafka_out.h -- records to Kafka: one idempotent producer (acks=all) with a report for every
+ * record sent.
  *
  *     struct sl_kafka_out *out;
  *     sl_kafka_out_open(config, NULL, on_report, context, &out, &err);
  *     sl_kafka_out_send(out, &(struct sl_kafka_send){.topic = "docs", .partition = -1, ...}, &err);
- *     sl_kafka_out_flush(out, 10000, &err);       // on_report runs in here, and in sl_kafka_out_poll()
+ *     sl_kafka_out_flush(out, 10000, &err);       // on_report runs in here, and in _poll()
  *     sl_kafka_out_close(out);
  */
 #ifndef SLUICE_KAFKA_OUT_H
@@ -38,7 +39,7 @@ struct sl_kafka_report {
     enum sl_sent result;
     bool maybe_stored; /* not OK, and yet it may be in the log: a timeout is not a failure */
     int32_t partition;
-    int64_t offset;    /* of SL_SENT_OK; -1 unknown */
+    int64_t offset; /* of SL_SENT_OK; -1 unknown */
     const char *code_name;
     void *tag;
 };
@@ -58,7 +59,8 @@ enum sl_err sl_kafka_out_open(const struct sl_config *config, const struct sl_ka
                               struct sl_kafka_out **ret_out, struct sl_error *err);
 
 /*
- * Hand over one record. Its report comes later, from poll, flush or close; exactly one for each SL_OK here.
+ * Hand over one record. Its report comes later, from poll, flush or close; exactly one for each
+ * SL_OK here.
  *
  * Owns:    copied.
  * Thread:  any.

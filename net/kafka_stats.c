@@ -1,9 +1,9 @@
 /*
- * kafka_stats.c -- the few numbers of librdkafka's statistics that nothing else tells: which brokers are up, how
- * long they take to answer, and how much waits to be polled.
+ * kafka_stats.c -- the few numbers of librdkafka's statistics that nothing else tells: which
+ * brokers are up, how long they take to answer, and how much waits to be polled.
  *
- * The document is librdkafka's own, so it is read with cJSON as it stands. Lag is not taken from it: its figure is
- * of the group's committed offsets, which sluice does not rely on.
+ * The document is librdkafka's own, so it is read with cJSON as it stands. Lag is not taken from
+ * it: its figure is of the group's committed offsets, which sluice does not rely on.
  */
 #include <cjson/cJSON.h>
 #include <string.h>
@@ -39,7 +39,6 @@ void kafka_stats_read(const char *json, size_t size, const struct sl_kafka_watch
     if (root && watch->waiting)
         watch->waiting(watch->context, (int64_t)number_of(root, "replyq"));
     if (watch->broker)
-        cJSON_ArrayForEach(broker, brokers)
-            read_broker(broker, watch);
+        cJSON_ArrayForEach(broker, brokers) read_broker(broker, watch);
     cJSON_Delete(root);
 }

@@ -1,4 +1,5 @@
-/* test_daemon_book.c -- partitions and where they stand: order, caught up, lag, questions that wait for a position. */
+/* test_daemon_book.c -- partitions and where they stand: order, caught up, lag, questions that wait
+ * for a position. */
 #include "daemon/book.h"
 #include "daemon/engine_internal.h"
 #include "test.h"
@@ -25,7 +26,8 @@ TEST(book_finds_what_was_entered_and_keeps_it_sorted)
     CHECK(sl_book_find(&book, SL_VIEW("ab"), 2, false) == a2);
     CHECK(sl_book_find(&book, SL_VIEW("ab"), 3, false) == NULL);
     CHECK(sl_book_find(&book, SL_VIEW("abc"), 2, false) == NULL);
-    CHECK(book.parts[0]->partition == 9 && book.parts[1] == a && book.parts[2] == a2 && book.parts[3] == b1);
+    CHECK(book.parts[0]->partition == 9 && book.parts[1] == a && book.parts[2] == a2 &&
+          book.parts[3] == b1);
     for (int32_t i = 0; i < 100; i++)
         add(&book, "many", (i * 37) % 100);
     CHECK(book.count == 104 && sl_book_find(&book, SL_VIEW("many"), 77, false)->partition == 77);
@@ -71,7 +73,8 @@ TEST(question_waits_for_each_position_and_not_longer)
 {
     static struct sl_engine engine; /* zeroed; only the document book is used */
     struct sl_min_position wanted[] = {{SL_VIEW("docs"), 0, 5}, {SL_VIEW("docs"), 1, 0}};
-    struct asked asked = {.question = {.min_positions = wanted, .min_position_count = 2}, .deadline_us = INT64_MAX};
+    struct asked asked = {.question = {.min_positions = wanted, .min_position_count = 2},
+                          .deadline_us = INT64_MAX};
     struct parking *parking = parking_open();
     struct sl_part *first, *second;
 

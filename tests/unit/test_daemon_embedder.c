@@ -1,7 +1,7 @@
 /*
- * test_daemon_embedder.c -- batches across documents: nobody's vectors get mixed up, a small document does not wait
- * behind a huge one, one text that cannot be embedded costs its own document only, and an encoder that is away is
- * asked again.
+ * test_daemon_embedder.c -- batches across documents: nobody's vectors get mixed up, a small
+ * document does not wait behind a huge one, one text that cannot be embedded costs its own document
+ * only, and an encoder that is away is asked again.
  */
 #include <pthread.h>
 
@@ -11,12 +11,14 @@
 #define DIM   4u
 #define BATCH 8u
 
-/* An encoder whose vector is the text's length and first byte; "!" can never work; the first calls say later. */
+/* An encoder whose vector is the text's length and first byte; "!" can never work; the first calls
+ * say later. */
 static _Atomic uint32_t calls_to_fail;
 static _Atomic uint32_t largest_batch;
 
-static enum sl_err fake_encode(const struct sl_embedder *embedder, enum sl_embed_role role, const struct sl_view *texts,
-                               uint32_t count, float *vectors, struct sl_error *err)
+static enum sl_err fake_encode(const struct sl_embedder *embedder, enum sl_embed_role role,
+                               const struct sl_view *texts, uint32_t count, float *vectors,
+                               struct sl_error *err)
 {
     (void)embedder;
     (void)role;
@@ -83,7 +85,8 @@ static void bench_close(struct bench *bench, int threads)
 /* A document with `count` texts of the letter, each one byte longer than the one before. */
 static struct work *document(struct bench *bench, char letter, uint32_t count)
 {
-    struct sl_message message = {.topic = SL_VIEW("docs"), .key = SL_VIEW("k"), .value = SL_VIEW("v")};
+    struct sl_message message = {
+        .topic = SL_VIEW("docs"), .key = SL_VIEW("k"), .value = SL_VIEW("v")};
     struct work *work = work_make(&bench->engine, &message, NULL);
 
     work->arena = sl_arena_open(16 << 20);
@@ -107,7 +110,8 @@ static void check_vectors(const struct work *work)
         struct sl_view text = work->ingest->texts[i];
         float expected = (float)text.size * 1000.0f + (float)text.data[0];
 
-        CHECK(work->ingest->vectors[i][0] >= expected && work->ingest->vectors[i][DIM - 1] <= expected);
+        CHECK(work->ingest->vectors[i][0] >= expected &&
+              work->ingest->vectors[i][DIM - 1] <= expected);
     }
 }
 
@@ -122,7 +126,8 @@ TEST(embedder_small_documents_do_not_wait_behind_a_huge_one)
     bench_run(bench, 1);
     while (sl_queue_count(bench->engine.to_workers) < 4)
         ;
-    done = sl_queue_pop(bench->engine.to_workers, 1000); /* finished work goes to the head: the last comes first */
+    done = sl_queue_pop(bench->engine.to_workers,
+                        1000); /* finished work goes to the head: the last comes first */
     CHECK(done == huge);
     check_vectors(huge);
     work_free(&bench->engine, huge);
@@ -143,7 +148,8 @@ TEST(embedder_two_threads_mix_nothing_up)
 
     bench_run(bench, 2);
     for (uint32_t i = 0; i < 60; i++)
-        embedder_submit(bench->engine.embedding, document(bench, (char)('a' + i % 26), i * 7 % 40 + 1));
+        embedder_submit(bench->engine.embedding,
+                        document(bench, (char)('a' + i % 26), i * 7 % 40 + 1));
     for (uint32_t i = 0; i < 60; i++) {
         struct work *work = sl_queue_pop(bench->engine.to_workers, 10000);
 
@@ -153,7 +159,8 @@ TEST(embedder_two_threads_mix_nothing_up)
         work_free(&bench->engine, work);
     }
     CHECK(total > 60);
-    CHECK(sl_budget_documents(&bench->engine.budget) == 0 && sl_budget_bytes(&bench->engine.budget) == 0);
+    CHECK(sl_budget_documents(&bench->engine.budget) == 0 &&
+          sl_budget_bytes(&bench->engine.budget) == 0);
     bench_close(bench, 2);
 }
 

@@ -1,6 +1,6 @@
 /*
- * test_daemon_lanes.c -- per-key order: random schedules of many keys, finished in any order, must start and finish each
- * key's items in the order they came, with one at a time.
+ * test_daemon_lanes.c -- per-key order: random schedules of many keys, finished in any order, must
+ * start and finish each key's items in the order they came, with one at a time.
  */
 #include "daemon/lanes.h"
 #include "test.h"
@@ -94,5 +94,6 @@ TEST(lanes_random_schedules_keep_each_keys_order)
 
         CHECK_THAT(wrong == 0, "seed %llu: %u out of order", seed, wrong);
     }
-    CHECK_THAT(side_by_side > 20, "%u ran side by side at most", side_by_side); /* else nothing was shown */
+    CHECK_THAT(side_by_side > 20, "%u ran side by side at most",
+               side_by_side); /* else nothing was shown */
 }

@@ -1,9 +1,11 @@
 /*
- * test_daemon_ledger.c -- the ledger against a model, over random schedules with holes, failed batches and crashes.
+ * test_daemon_ledger.c -- the ledger against a model, over random schedules with holes, failed
+ * batches and crashes.
  *
- * The model is a log with holes and a flag per offset: was it applied? A run delivers from the stored position, finishes
- * records in random order in batches that sometimes fail, stores the position with each batch that does not, and crashes
- * at a random moment. At the end every record must have been applied exactly once (L1, L2).
+ * The model is a log with holes and a flag per offset: was it applied? A run delivers from the
+ * stored position, finishes records in random order in batches that sometimes fail, stores the
+ * position with each batch that does not, and crashes at a random moment. At the end every record
+ * must have been applied exactly once (L1, L2).
  */
 #include "daemon/ledger.h"
 #include "test.h"
@@ -46,20 +48,23 @@ TEST(ledger_L5_holes_do_not_hold_up_the_frontier)
 TEST(ledger_L3_restored_completions_are_carried)
 {
     struct sl_offset_range done[] = {{12, 13}, {15, 20}};
-    struct sl_position stored = {.next_offset = 10, .completed = done, .completed_count = 2, .record_offset = 9};
+    struct sl_position stored = {
+        .next_offset = 10, .completed = done, .completed_count = 2, .record_offset = 9};
     struct sl_ledger *ledger = sl_ledger_make(&stored);
     struct sl_position position;
 
     CHECK(deliver(ledger, 10));
     sl_ledger_done(ledger, 10);
-    sl_ledger_position(ledger, &position); /* nothing beyond 10 was delivered: the set must still be there */
+    sl_ledger_position(
+        ledger, &position); /* nothing beyond 10 was delivered: the set must still be there */
     CHECK(position.next_offset == 11 && position.completed_count == 2);
     CHECK(position.completed[0].first == 12 && position.completed[1].last == 20);
     CHECK(deliver(ledger, 11));
     CHECK(!deliver(ledger, 12));
     sl_ledger_position(ledger, &position);
     CHECK(position.next_offset == 11);
-    CHECK_THAT(position.completed_count == 3, "%u", position.completed_count); /* 12, rest of 12..13, 15..20 */
+    CHECK_THAT(position.completed_count == 3, "%u",
+               position.completed_count); /* 12, rest of 12..13, 15..20 */
     CHECK(!deliver(ledger, 13) && deliver(ledger, 14) && !deliver(ledger, 15));
     sl_ledger_done(ledger, 11);
     sl_ledger_done(ledger, 14);
@@ -99,7 +104,8 @@ TEST(ledger_a_failed_batch_opens_its_offsets_again)
 
 TEST(ledger_skips_a_gap)
 {
-    struct sl_ledger *ledger = sl_ledger_make(&(struct sl_position){.next_offset = 5, .record_offset = 4});
+    struct sl_ledger *ledger =
+        sl_ledger_make(&(struct sl_position){.next_offset = 5, .record_offset = 4});
 
     sl_ledger_skip(ledger, 48);
     CHECK(sl_ledger_frontier(ledger) == 48 && sl_ledger_end(ledger) == 48);
@@ -123,7 +129,8 @@ TEST(ledger_says_when_it_is_full)
     CHECK(sl_ledger_is_full(ledger));
     CHECK(sl_ledger_beyond_count(ledger) == SL_LEDGER_ENTRIES_MAX - 1);
     sl_ledger_done(ledger, 0);
-    CHECK(!sl_ledger_is_full(ledger) && sl_ledger_frontier(ledger) == (int64_t)SL_LEDGER_ENTRIES_MAX);
+    CHECK(!sl_ledger_is_full(ledger) &&
+          sl_ledger_frontier(ledger) == (int64_t)SL_LEDGER_ENTRIES_MAX);
     sl_ledger_free(ledger);
 }
 
@@ -151,17 +158,22 @@ static void check_position(const struct model *model, const struct sl_position *
     int64_t before = position->next_offset;
 
     for (int64_t o = 0; o < model->end && o < position->next_offset; o++)
-        CHECK_THAT(!model->exists[o] || model->applied[o] == 1, "L1: %lld below the frontier", (long long)o);
+        CHECK_THAT(!model->exists[o] || model->applied[o] == 1, "L1: %lld below the frontier",
+                   (long long)o);
     for (uint32_t i = 0; i < position->completed_count; i++) {
-        CHECK(position->completed[i].first >= before && position->completed[i].first <= position->completed[i].last);
+        CHECK(position->completed[i].first >= before &&
+              position->completed[i].first <= position->completed[i].last);
         before = position->completed[i].last + 1;
-        for (int64_t o = position->completed[i].first; o <= position->completed[i].last && o < model->end; o++)
-            CHECK_THAT(!model->exists[o] || model->applied[o] == 1, "L4: %lld in the set", (long long)o);
+        for (int64_t o = position->completed[i].first;
+             o <= position->completed[i].last && o < model->end; o++)
+            CHECK_THAT(!model->exists[o] || model->applied[o] == 1, "L4: %lld in the set",
+                       (long long)o);
     }
 }
 
 /* One batch of up to four random open records. */
-static void run_batch(struct model *model, struct sl_ledger *ledger, int64_t *open, uint32_t *open_count)
+static void run_batch(struct model *model, struct sl_ledger *ledger, int64_t *open,
+                      uint32_t *open_count)
 {
     uint32_t count = (uint32_t)(test_random() % 5);
     bool fails = test_random() % 6 == 0;
@@ -185,7 +197,8 @@ static void run_batch(struct model *model, struct sl_ledger *ledger, int64_t *op
     }
     for (uint32_t i = 0; i < n; i++)
         model->applied[batch[i]]++;
-    if (model->forgets_carried && position.completed_count > 0 && sl_ledger_beyond_count(ledger) == 0)
+    if (model->forgets_carried && position.completed_count > 0 &&
+        sl_ledger_beyond_count(ledger) == 0)
         position.completed_count = 0;
     else if (!model->forgets_carried)
         check_position(model, &position);
@@ -219,7 +232,8 @@ static bool run_process(struct model *model)
 
 static uint32_t run_model(unsigned long long seed, bool forgets_carried)
 {
-    struct model model = {.end = 50 + (int64_t)(seed % (LOG_MAX - 50)), .forgets_carried = forgets_carried};
+    struct model model = {.end = 50 + (int64_t)(seed % (LOG_MAX - 50)),
+                          .forgets_carried = forgets_carried};
     uint32_t wrong = 0;
 
     test_seed(seed);

@@ -7,8 +7,10 @@
 #include "daemon/replies.h"
 #include "test.h"
 
-static const struct sl_header some_headers[] = {
-    {{"a", 1}, {"1", 1}}, {{"none", 4}, {NULL, 0}}, {{"empty", 5}, {"", 0}}, {{"a", 1}, {"\0\xff", 2}}};
+static const struct sl_header some_headers[] = {{{"a", 1}, {"1", 1}},
+                                                {{"none", 4}, {NULL, 0}},
+                                                {{"empty", 5}, {"", 0}},
+                                                {{"a", 1}, {"\0\xff", 2}}};
 
 static struct sl_message some_message(void)
 {
@@ -38,7 +40,8 @@ TEST(record_copy_is_whole_and_independent)
     REQUIRE(copy != NULL);
     CHECK(copy->message.value.data == NULL);
     CHECK(copy->message.key.data != NULL && copy->message.key.size == 0);
-    CHECK(copy->message.topic.data != message.topic.data && sl_view_is(copy->message.topic, "docs"));
+    CHECK(copy->message.topic.data != message.topic.data &&
+          sl_view_is(copy->message.topic, "docs"));
     CHECK(copy->message.header_count == 4);
     for (uint32_t i = 0; i < 4; i++) {
         CHECK(same_bytes(copy->message.headers[i].name, some_headers[i].name));
@@ -72,7 +75,8 @@ TEST(outgoing_comes_back_as_it_was)
     struct sl_buffer bytes = {0};
 
     sl_outgoing_encode(&in, &bytes);
-    REQUIRE(sl_outgoing_decode((struct sl_view){bytes.data, bytes.size}, arena, &out, NULL) == SL_OK);
+    REQUIRE(sl_outgoing_decode((struct sl_view){bytes.data, bytes.size}, arena, &out, NULL) ==
+            SL_OK);
     CHECK(strcmp(out.topic, "answers") == 0 && out.partition == 4 && out.timestamp_ms == -1);
     CHECK(same_bytes(out.key, in.key) && same_bytes(out.value, in.value) && out.header_count == 4);
     for (uint32_t i = 0; i < 4; i++)
@@ -80,20 +84,23 @@ TEST(outgoing_comes_back_as_it_was)
     for (size_t size = 0; size < bytes.size; size++) /* cut anywhere: refused */
         CHECK(sl_outgoing_decode((struct sl_view){bytes.data, size}, arena, &out, NULL) == SL_STOP);
     sl_buffer_add(&bytes, "x", 1);
-    CHECK(sl_outgoing_decode((struct sl_view){bytes.data, bytes.size}, arena, &out, NULL) == SL_STOP);
+    CHECK(sl_outgoing_decode((struct sl_view){bytes.data, bytes.size}, arena, &out, NULL) ==
+          SL_STOP);
     sl_buffer_fini(&bytes);
     sl_arena_close(arena);
 }
 
 TEST(reply_row_comes_back_as_it_was)
 {
-    struct sl_reply_row in = {{1, 2, 3}, 99, SL_VIEW("questions"), 2, 1LL << 40, SL_VIEW("answered"), SL_VIEW("rec")};
+    struct sl_reply_row in = {
+        {1, 2, 3}, 99, SL_VIEW("questions"), 2, 1LL << 40, SL_VIEW("answered"), SL_VIEW("rec")};
     struct sl_reply_row out;
     struct sl_buffer bytes = {0};
 
     sl_reply_row_encode(&in, &bytes);
     REQUIRE(sl_reply_row_decode((struct sl_view){bytes.data, bytes.size}, &out, NULL) == SL_OK);
-    CHECK(memcmp(in.question_digest, out.question_digest, 32) == 0 && out.question_timestamp_ms == 99);
+    CHECK(memcmp(in.question_digest, out.question_digest, 32) == 0 &&
+          out.question_timestamp_ms == 99);
     CHECK(sl_view_is(out.topic, "questions") && out.partition == 2 && out.offset == 1LL << 40);
     CHECK(sl_view_is(out.status, "answered") && sl_view_is(out.record, "rec"));
     for (size_t size = 0; size < bytes.size; size++)
@@ -135,7 +142,8 @@ TEST(dead_letter_carries_the_record_and_connects_headers)
     CHECK(sl_view_is(header_of(&out, "__connect.errors.offset"), "17"));
     CHECK(sl_view_is(header_of(&out, "__connect.errors.stage"), "VALUE_CONVERTER"));
     CHECK(sl_view_is(header_of(&out, "__connect.errors.exception.class.name"), "sluice.bad_json"));
-    CHECK(sl_view_is(header_of(&out, "__connect.errors.exception.message"), "byte 9: what is this?"));
+    CHECK(
+        sl_view_is(header_of(&out, "__connect.errors.exception.message"), "byte 9: what is this?"));
     CHECK(sl_view_is(header_of(&out, "__connect.errors.connector.name"), "sluice"));
     CHECK(sl_view_is(header_of(&out, "__connect.errors.task.id"), "a"));
     sl_record_id(NULL, &message, id);
@@ -146,8 +154,12 @@ TEST(dead_letter_carries_the_record_and_connects_headers)
 TEST(dead_letter_without_its_value_says_what_it_was)
 {
     struct sl_message message = some_message();
-    struct sl_dead_letter letter = {.topic = "dlq", .instance = "a", .message = &message, .reason = "null_key",
-                                    .explanation = "", .attempts = 1};
+    struct sl_dead_letter letter = {.topic = "dlq",
+                                    .instance = "a",
+                                    .message = &message,
+                                    .reason = "null_key",
+                                    .explanation = "",
+                                    .attempts = 1};
     struct sl_arena *arena = sl_arena_open(1 << 20);
     struct sl_outgoing whole, shorter;
     uint8_t digest[32];
@@ -190,7 +202,8 @@ static const struct sl_config_list allowed = {list_items, 1};
 static struct sl_reply_target target_of(const char *topic_header, struct sl_view topic,
                                         const char *partition_header, struct sl_view partition)
 {
-    struct sl_header headers[2] = {{sl_view_of(topic_header), topic}, {sl_view_of(partition_header), partition}};
+    struct sl_header headers[2] = {{sl_view_of(topic_header), topic},
+                                   {sl_view_of(partition_header), partition}};
     struct sl_message question = {.headers = headers, .header_count = partition_header ? 2 : 1};
     struct sl_reply_target target;
 
@@ -200,8 +213,8 @@ static struct sl_reply_target target_of(const char *topic_header, struct sl_view
 
 TEST(reply_target_of_both_dialects)
 {
-    struct sl_reply_target target =
-        target_of("kafka_replyTopic", SL_VIEW("replies-a"), "kafka_replyPartition", SL_VIEW("\0\0\1\2"));
+    struct sl_reply_target target = target_of("kafka_replyTopic", SL_VIEW("replies-a"),
+                                              "kafka_replyPartition", SL_VIEW("\0\0\1\2"));
 
     CHECK(strcmp(target.topic, "replies-a") == 0 && target.partition == 258 && !target.not_allowed);
     target = target_of("REPLY_TOPIC", SL_VIEW("answers"), "REPLY_PARTITION", SL_VIEW("\0\0\0\5"));
@@ -214,8 +227,9 @@ TEST(reply_target_of_both_dialects)
 
 TEST(reply_target_outside_the_list_goes_to_the_default)
 {
-    static const struct sl_view bad[] = {{"__consumer_offsets", 18}, {"docs", 4},     {"", 0},
-                                         {"replies-a\0", 10},        {"replies-a\n", 10}, {"replies", 7}};
+    static const struct sl_view bad[] = {
+        {"__consumer_offsets", 18}, {"docs", 4},         {"", 0},
+        {"replies-a\0", 10},        {"replies-a\n", 10}, {"replies", 7}};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct sl_reply_target target =
@@ -227,10 +241,12 @@ TEST(reply_target_outside_the_list_goes_to_the_default)
 
 TEST(reply_target_ignores_what_is_no_partition)
 {
-    static const struct sl_view bad[] = {{"\xff\xff\xff\xff", 4}, {"", 0}, {"\0\0\0", 3}, {"1234567890", 10}, {"x", 1}};
+    static const struct sl_view bad[] = {
+        {"\xff\xff\xff\xff", 4}, {"", 0}, {"\0\0\0", 3}, {"1234567890", 10}, {"x", 1}};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-        CHECK(target_of("kafka_replyTopic", SL_VIEW("answers"), "kafka_replyPartition", bad[i]).partition == -1);
+        CHECK(target_of("kafka_replyTopic", SL_VIEW("answers"), "kafka_replyPartition", bad[i])
+                  .partition == -1);
 }
 
 TEST(reply_headers_echo_bytes_and_cut_long_ones)
@@ -244,7 +260,8 @@ TEST(reply_headers_echo_bytes_and_cut_long_ones)
     struct sl_arena *arena = sl_arena_open(1 << 20);
     struct sl_outgoing out = {0};
 
-    out.headers = sl_reply_headers(&question, SL_VIEW("id-1"), SL_VIEW("answered"), arena, &out.header_count);
+    out.headers =
+        sl_reply_headers(&question, SL_VIEW("id-1"), SL_VIEW("answered"), arena, &out.header_count);
     REQUIRE(out.headers != NULL);
     CHECK(out.header_count == 6);
     CHECK(sl_view_is(header_of(&out, "sluice-answer-id"), "id-1"));
