@@ -126,17 +126,21 @@ class RealBroker(sluice_test.RealBrokerCase):
     def test_killed_again_and_again(self):
         """Records through kill -9 loops: the export equals that of a run without kills."""
         def records():
-            for i in range(300):
-                yield {"topic": self.names["docs"], "key": f"doc-{i % 120}",
+            for i in range(800):
+                yield {"topic": self.names["docs"], "key": f"doc-{i % 320}",
                        "value": None if i % 17 == 3 else f"Entry {i}. " + "The tide turned at noon. " * (5 + i % 60)}
 
-        daemon = self.make(start=False)
+        daemon = self.make({"workers": {"queue_items": 16}}, start=False)
         daemon.client.produce_many(records())
-        for i in range(6):
+        ends = sum(high for _, high in daemon.client.marks(self.names["docs"]))
+        in_the_middle = 0
+        for i in range(8):
             daemon.start(wait=False)
             wait_for(lambda: daemon.check_alive() and daemon.positions(), "its first positions")
-            time.sleep(0.05 * i)
+            time.sleep(0.03 * i)
+            in_the_middle += 0 < sum(daemon.positions().values()) < ends
             daemon.kill()
+        self.assertGreater(in_the_middle, 0, "no kill hit the middle: the test has tested nothing")
         daemon.start()
         self.applied(daemon)
         self.assertIn(daemon.metric("sluice_documents_stale_total"), (None, 0))
