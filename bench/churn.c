@@ -106,10 +106,14 @@ static int run(const struct bench_options *options, struct churn *churn)
 
     churn->live = total - total / 5;
     churn->spare_count = total - churn->live;
+    if (total < 50) {
+        (void)fprintf(stderr, "sluice-bench: %u vectors; churn needs 50 at least\n", total);
+        return SL_EXIT_DATA;
+    }
     churn->vector_of = calloc(churn->live + 1, sizeof *churn->vector_of);
     churn->spare = calloc(churn->spare_count + 1, sizeof *churn->spare);
-    if (churn->vector_of == NULL || churn->spare == NULL || churn->spare_count == 0)
-        return SL_EXIT_DATA;
+    if (churn->vector_of == NULL || churn->spare == NULL)
+        return SL_EXIT_OS;
     for (uint32_t i = 0; i < churn->live; i++)
         churn->vector_of[i] = i;
     for (uint32_t i = 0; i < churn->spare_count; i++)
@@ -136,8 +140,11 @@ int bench_churn(int argc, char **argv)
         code = vectors_read(options.base, &base);
     if (code == 0)
         code = vectors_read(options.query, &queries);
-    if (code == 0 && base.dim != queries.dim)
+    if (code == 0 && base.dim != queries.dim) {
+        (void)fprintf(stderr, "sluice-bench: base has dim %u, queries have %u\n", base.dim,
+                      queries.dim);
         code = SL_EXIT_DATA;
+    }
     if (code == 0)
         code = bench_open(&options, base.dim, &churn.index);
     if (code == 0)

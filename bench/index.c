@@ -176,9 +176,13 @@ static int run(const struct bench_options *options, struct sl_index *index,
                                                           : find_truth(index, queries, &truth);
     measure.found = calloc((size_t)queries->count * 10, sizeof *measure.found);
     measure.seconds = calloc(queries->count, sizeof *measure.seconds);
-    if (code == 0 && (truth.count < queries->count || truth.dim < 10 || measure.found == NULL ||
-                      measure.seconds == NULL))
+    if (code == 0 && (count < 10 || truth.count < queries->count || truth.dim < 10)) {
+        (void)fprintf(stderr, "sluice-bench: recall@10 needs 10 vectors at least, and 10 neighbours of each of "
+                              "the %u queries\n", queries->count);
         code = SL_EXIT_DATA;
+    }
+    if (code == 0 && (measure.found == NULL || measure.seconds == NULL))
+        code = SL_EXIT_OS;
     for (uint32_t i = 0; code == 0 && i < options->ef_count; i++) {
         measure.ef = options->efs[i];
         measure_ef(&measure, options->threads, &truth, count);
