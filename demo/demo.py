@@ -265,11 +265,11 @@ def next_print(stack):
     pids = " ".join(str(process.pid) for _, process, _ in stack.processes)
     print(f"""
 Still running. To go on:
-  {ctl} ask "Who is keeper of the Skerry light?"
+  {ctl} ask "Who tuned the fog signal of the Skerry light?"
   {ctl} status
+  kcat -C -b {stack.servers} -t answers -o end -q -u | jq       (in a second terminal: it listens)
   printf 'k1:The lantern of buoy 5 is green.\\n' | kcat -P -b {stack.servers} -t docs -K:
   echo 'What colour is the lantern of buoy 5?' | kcat -P -b {stack.servers} -t questions
-  kcat -C -b {stack.servers} -t answers -o -1 -c 1 -q | jq
   http://127.0.0.1:{stack.port}/ is the status page
 Stop both:
   kill {pids}; rm -r {shlex.quote(stack.directory)}""")
