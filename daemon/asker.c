@@ -335,7 +335,7 @@ static void set_paused(struct sl_engine *engine)
     asker->paused = pause;
 }
 
-/* Ids of answers hang on the cluster's id: no question is taken before it is known. */
+/* Ids of answers hang on the cluster's id: no question is taken before it is known. Without topics none ever is. */
 static bool is_subscribed(struct sl_engine *engine)
 {
     const struct sl_config_list *topics = &engine->config->queries.topics;
@@ -343,7 +343,7 @@ static bool is_subscribed(struct sl_engine *engine)
 
     if (engine->asker->subscribed)
         return true;
-    if (!engine->cluster_known) {
+    if (!engine->cluster_known || topics->count == 0) {
         engine_sleep(engine, POLL_MS);
         return false;
     }

@@ -43,7 +43,7 @@ static bool documents_ready(struct sl_engine *engine, char *reason, size_t size)
 static bool questions_ready(struct sl_engine *engine)
 {
     struct sl_book *book = &engine->questions;
-    bool any = false;
+    bool any = engine->config->queries.topics.count == 0;
 
     sl_book_lock(book);
     for (uint32_t i = 0; i < book->count; i++)

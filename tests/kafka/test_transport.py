@@ -117,6 +117,13 @@ class Transport(sluice_test.Case):
         self.assertIn(daemon.metric("sluice_documents_applied_total", None), (None, 0))
         self.assertEqual(daemon.export(), before)
 
+    def test_without_question_topics_it_only_indexes(self):
+        daemon = self.daemon(self.mock("docs:1,docs.dlq:1"), {"queries": {"topics": ""}})
+        daemon.client.produce("docs", b"k", "The anchor weighs three tonnes.")
+        daemon.wait_applied()
+        self.assertEqual(list(daemon.export()), ["k"])
+        self.assertEqual(daemon.stop(), 0)
+
     def test_min_position(self):
         """An answer that must know a document waits for it, and says so when it cannot come."""
         daemon = self.daemon(self.mock())
