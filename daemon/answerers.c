@@ -286,6 +286,8 @@ static enum sl_err answer_parsed(struct sl_engine *engine, struct asked *asked, 
     engine->snapshot_since_us[self] = snapshot ? clock_us() : 0;
     if (r == SL_OK)
         r = respond(engine, asked, snapshot, &target, &err);
+    if (r == SL_REJECT && !snapshot) /* an error says, too, where the index stands; unless all readers are taken */
+        (void)sl_snapshot_open(engine->index, &snapshot, NULL);
     if (r == SL_REJECT)
         write_error(engine, asked, snapshot, &err, &target);
     sl_snapshot_close(snapshot);

@@ -13,7 +13,8 @@
 
 #include <sluice/hash.h>
 
-#define OWN_HEADERS_MAX 16u
+#define OWN_HEADERS_MAX    18u
+#define KEY_KEPT_BYTES_MAX (64u << 10) /* in a shortened letter */
 
 struct list {
     struct sl_header *headers;
@@ -55,15 +56,21 @@ void sl_record_id(const uint8_t *space, const struct sl_message *message, char *
     sl_uuid5(space, (struct sl_view){name, (size_t)size}, ret_text);
 }
 
-static void add_value_facts(struct list *list, struct sl_view value)
+static void add_facts(struct list *list, const char *size_name, const char *digest_name,
+                      struct sl_view bytes)
 {
     uint8_t digest[32];
     char hex[65];
 
-    sl_sha256(value, digest);
+    sl_sha256(bytes, digest);
     sl_hex(digest, sizeof(digest), hex);
-    add_number(list, "sluice-value-bytes", (int64_t)value.size);
-    add(list, "sluice-value-sha256", hex);
+    add_number(list, size_name, (int64_t)bytes.size);
+    add(list, digest_name, hex);
+}
+
+static void add_value_facts(struct list *list, struct sl_view value)
+{
+    add_facts(list, "sluice-value-bytes", "sluice-value-sha256", value);
 }
 
 static bool begin_list(struct list *list, const struct sl_header *headers, uint32_t count,
@@ -124,16 +131,21 @@ enum sl_err sl_dead_letter_make(const struct sl_dead_letter *letter, struct sl_a
 enum sl_err sl_dead_letter_shorten(const struct sl_outgoing *outgoing, struct sl_arena *arena,
                                    struct sl_outgoing *ret_outgoing, struct sl_error *err)
 {
+    bool key_goes = outgoing->key.size > KEY_KEPT_BYTES_MAX;
     struct list list;
 
     if (!begin_list(&list, outgoing->headers, outgoing->header_count, arena))
         return no_memory(err);
     if (outgoing->value.data)
         add_value_facts(&list, outgoing->value);
+    if (key_goes)
+        add_facts(&list, "sluice-key-bytes", "sluice-key-sha256", outgoing->key);
     if (list.failed)
         return no_memory(err);
     *ret_outgoing = *outgoing;
     ret_outgoing->value = SL_VIEW_NULL;
+    if (key_goes)
+        ret_outgoing->key = SL_VIEW_NULL;
     ret_outgoing->headers = list.headers;
     ret_outgoing->header_count = list.count;
     return SL_OK;

@@ -35,8 +35,8 @@ enum sl_err sl_dead_letter_make(const struct sl_dead_letter *letter, struct sl_a
                                 struct sl_outgoing *ret_outgoing, struct sl_error *err);
 
 /*
- * The same record without its value, once the broker has called it too large. The headers say how
- * large it was and its SHA-256.
+ * The same record without its value, once the broker has called it too large; without its key, too, when that is
+ * beyond 64 KiB. The headers say how large each was and its SHA-256.
  *
  * Owns:    *ret_outgoing refers to `outgoing` and to `arena`.
  * Thread:  any.

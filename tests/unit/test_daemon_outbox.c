@@ -178,6 +178,32 @@ TEST(dead_letter_without_its_value_says_what_it_was)
     sl_arena_close(arena);
 }
 
+TEST(a_shortened_letter_keeps_no_huge_key)
+{
+    static char key[(64 << 10) + 1];
+    struct sl_message message = some_message();
+    struct sl_dead_letter letter = {.topic = "dlq",
+                                    .instance = "a",
+                                    .message = &message,
+                                    .reason = "key_too_long",
+                                    .explanation = "",
+                                    .attempts = 1};
+    struct sl_arena *arena = sl_arena_open(1 << 20);
+    struct sl_outgoing whole, shorter;
+
+    memset(key, 'k', sizeof(key));
+    message.key = (struct sl_view){key, sizeof(key) - 1};
+    REQUIRE(sl_dead_letter_make(&letter, arena, &whole, NULL) == SL_OK);
+    REQUIRE(sl_dead_letter_shorten(&whole, arena, &shorter, NULL) == SL_OK);
+    CHECK(shorter.key.size == sizeof(key) - 1);
+    message.key.size++;
+    REQUIRE(sl_dead_letter_make(&letter, arena, &whole, NULL) == SL_OK);
+    REQUIRE(sl_dead_letter_shorten(&whole, arena, &shorter, NULL) == SL_OK);
+    CHECK(shorter.key.data == NULL && sl_view_is(header_of(&shorter, "sluice-key-bytes"), "65537"));
+    CHECK(header_of(&shorter, "sluice-key-sha256").size == 64);
+    sl_arena_close(arena);
+}
+
 TEST(record_id_is_a_uuid_of_the_place_in_the_cluster)
 {
     struct sl_message message = some_message();
