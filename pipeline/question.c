@@ -155,6 +155,15 @@ static enum sl_err read_session(struct reader *r, const cJSON *item)
     return copy_string(r, item->valuestring, &r->question->session);
 }
 
+static enum sl_err read_stream(struct reader *r, const cJSON *item)
+{
+    enum sl_err e = read_flag(r, item, &r->question->stream);
+
+    if (e != SL_OK || !r->question->stream)
+        return e;
+    return add_warning(r, "stream is not in this version: the answer comes whole");
+}
+
 static enum sl_err read_deadline(struct reader *r, const cJSON *item)
 {
     static const char clamped[] = "deadline_ms clamped to 600000";
@@ -237,7 +246,7 @@ static enum sl_err read_member(struct reader *r, const cJSON *item)
     if (strcmp(name, "return_hits") == 0)
         return read_flag(r, item, &r->question->return_hits);
     if (strcmp(name, "stream") == 0)
-        return read_flag(r, item, &r->question->stream);
+        return read_stream(r, item);
     if (strcmp(name, "session") == 0)
         return read_session(r, item);
     if (strcmp(name, "deadline_ms") == 0)

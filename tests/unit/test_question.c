@@ -79,6 +79,18 @@ TEST(json_fills_every_member)
     done(&asked);
 }
 
+TEST(what_this_version_has_not_is_warned_of)
+{
+    struct asked asked = ask("{\"query\": \"x\", \"stream\": true, \"k\": 101, \"deadline_ms\": 99999999}");
+
+    REQUIRE(asked.e == SL_OK && asked.question.warning_count == 3 && asked.question.stream);
+    CHECK(sl_view_is(asked.question.warnings[0], "stream is not in this version: the answer comes whole"));
+    done(&asked);
+    asked = ask("{\"query\": \"x\", \"stream\": false}");
+    CHECK(asked.e == SL_OK && asked.question.warning_count == 0);
+    done(&asked);
+}
+
 TEST(too_much_is_clamped_with_a_warning)
 {
     struct asked asked = ask("{\"query\": \"x\", \"k\": 101, \"deadline_ms\": 99999999}");
