@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/config_pipeline.h"
 #include "daemon/engine_internal.h"
 #include "daemon/log.h"
 
@@ -195,11 +196,11 @@ static struct sl_engine *make_engine(const struct sl_config *config)
 
 static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
 {
-    enum sl_err r = setup_embedder(engine->config, &engine->embedder, err);
+    enum sl_err r = sl_config_embedder(engine->config, &engine->embedder, err);
 
     if (r != SL_OK)
         return r;
-    setup_ingest(engine->config, engine->embedder, &engine->ingest);
+    sl_config_ingest(engine->config, engine->embedder, &engine->ingest);
     r = setup_index(engine, err);
     if (r == SL_OK)
         r = setup_generator(engine->config, &engine->generator, err);

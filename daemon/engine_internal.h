@@ -19,11 +19,7 @@
 #include "daemon/clock.h"
 #include "daemon/engine.h"
 #include "daemon/lanes.h"
-/* index.h has an `enum sl_metric` too (the vectors' metric); only the tags clash, no enumerator
- * does. */
-#define sl_metric sl_metric_series_
 #include "daemon/metrics.h"
-#undef sl_metric
 #include "daemon/notify.h"
 #include "daemon/queue.h"
 #include "daemon/records.h"
@@ -195,11 +191,7 @@ void engine_sleep(struct sl_engine *engine, uint32_t ms);
 void engine_settings(struct sl_engine *engine, struct settings *ret);
 
 /* engine_setup.c: from configuration to options. */
-void setup_ingest(const struct sl_config *config, const struct sl_embedder *embedder,
-                  struct sl_ingest_options *ret);
 void setup_settings(const struct sl_config *config, struct settings *ret);
-enum sl_err setup_embedder(const struct sl_config *config, struct sl_embedder **ret,
-                           struct sl_error *err);
 enum sl_err setup_index(struct sl_engine *engine, struct sl_error *err);
 enum sl_err setup_generator(const struct sl_config *config, struct sl_generator **ret,
                             struct sl_error *err);

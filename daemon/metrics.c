@@ -98,7 +98,7 @@ static void series_fini(struct series *series)
     free(series->buckets);
 }
 
-static struct series *add_series(enum sl_metric metric, const char *label1, const char *label2)
+static struct series *add_series(enum sl_metric_family metric, const char *label1, const char *label2)
 {
     struct family *family = &families[metric];
     struct series made = {0};
@@ -119,7 +119,7 @@ static struct series *add_series(enum sl_metric metric, const char *label1, cons
 }
 
 /* The series, made on first use; NULL (and counted) when the family is full. Under the lock. */
-static struct series *get(enum sl_metric metric, const char *label1, const char *label2)
+static struct series *get(enum sl_metric_family metric, const char *label1, const char *label2)
 {
     struct series *found;
 
@@ -142,7 +142,7 @@ static const char *text_of(const char *label)
     return label == NULL ? "" : label;
 }
 
-void sl_metric_add_labels(enum sl_metric metric, const char *label1, const char *label2,
+void sl_metric_add_labels(enum sl_metric_family metric, const char *label1, const char *label2,
                           uint64_t value)
 {
     struct series *series;
@@ -155,17 +155,17 @@ void sl_metric_add_labels(enum sl_metric metric, const char *label1, const char 
     pthread_mutex_unlock(&lock);
 }
 
-void sl_metric_add(enum sl_metric metric, uint64_t value)
+void sl_metric_add(enum sl_metric_family metric, uint64_t value)
 {
     sl_metric_add_labels(metric, NULL, NULL, value);
 }
 
-void sl_metric_add_label(enum sl_metric metric, const char *label, uint64_t value)
+void sl_metric_add_label(enum sl_metric_family metric, const char *label, uint64_t value)
 {
     sl_metric_add_labels(metric, label, NULL, value);
 }
 
-void sl_metric_set_labels(enum sl_metric metric, const char *label1, const char *label2,
+void sl_metric_set_labels(enum sl_metric_family metric, const char *label1, const char *label2,
                           double value)
 {
     struct series *series;
@@ -178,17 +178,17 @@ void sl_metric_set_labels(enum sl_metric metric, const char *label1, const char 
     pthread_mutex_unlock(&lock);
 }
 
-void sl_metric_set(enum sl_metric metric, double value)
+void sl_metric_set(enum sl_metric_family metric, double value)
 {
     sl_metric_set_labels(metric, NULL, NULL, value);
 }
 
-void sl_metric_set_label(enum sl_metric metric, const char *label, double value)
+void sl_metric_set_label(enum sl_metric_family metric, const char *label, double value)
 {
     sl_metric_set_labels(metric, label, NULL, value);
 }
 
-void sl_metric_set_partition(enum sl_metric metric, const char *topic, int32_t partition,
+void sl_metric_set_partition(enum sl_metric_family metric, const char *topic, int32_t partition,
                              double value)
 {
     char number[16];
@@ -197,7 +197,7 @@ void sl_metric_set_partition(enum sl_metric metric, const char *topic, int32_t p
     sl_metric_set_labels(metric, topic, number, value);
 }
 
-void sl_metric_move(enum sl_metric metric, const char *label, double difference)
+void sl_metric_move(enum sl_metric_family metric, const char *label, double difference)
 {
     struct series *series;
 
@@ -209,7 +209,7 @@ void sl_metric_move(enum sl_metric metric, const char *label, double difference)
     pthread_mutex_unlock(&lock);
 }
 
-void sl_metric_observe(enum sl_metric metric, double value)
+void sl_metric_observe(enum sl_metric_family metric, double value)
 {
     const double *bounds;
     struct series *series;
@@ -229,7 +229,7 @@ void sl_metric_observe(enum sl_metric metric, double value)
     pthread_mutex_unlock(&lock);
 }
 
-void sl_metric_forget(enum sl_metric metric, const char *label1, const char *label2)
+void sl_metric_forget(enum sl_metric_family metric, const char *label1, const char *label2)
 {
     struct family *family;
     struct series *found;
@@ -245,7 +245,7 @@ void sl_metric_forget(enum sl_metric metric, const char *label1, const char *lab
     pthread_mutex_unlock(&lock);
 }
 
-double sl_metric_value(enum sl_metric metric, const char *label1, const char *label2)
+double sl_metric_value(enum sl_metric_family metric, const char *label1, const char *label2)
 {
     const struct series *found;
     double value = 0;
@@ -259,7 +259,7 @@ double sl_metric_value(enum sl_metric metric, const char *label1, const char *la
     return value;
 }
 
-const char *sl_metric_name(enum sl_metric metric)
+const char *sl_metric_name(enum sl_metric_family metric)
 {
     SL_PRE(metric < SL_METRIC_COUNT);
     return table[metric].name;
@@ -331,7 +331,7 @@ static void render_histogram(struct sl_buffer *out, const struct description *d,
     sl_buffer_format(out, "\n%s_count %llu\n", d->name, (unsigned long long)series->count);
 }
 
-static void render_family(struct sl_buffer *out, enum sl_metric metric)
+static void render_family(struct sl_buffer *out, enum sl_metric_family metric)
 {
     static const char *const types[] = {"counter", "gauge", "histogram"};
     const struct description *d = &table[metric];
@@ -368,7 +368,7 @@ void sl_metrics_render(struct sl_buffer *out)
 {
     pthread_mutex_lock(&lock);
     render_build(out);
-    for (enum sl_metric metric = 0; metric < SL_METRIC_COUNT; metric++)
+    for (enum sl_metric_family metric = 0; metric < SL_METRIC_COUNT; metric++)
         render_family(out, metric);
     pthread_mutex_unlock(&lock);
     sl_process_render(out);
@@ -379,7 +379,7 @@ void sl_metrics_markdown(struct sl_buffer *out)
     static const char *const types[] = {"counter", "gauge", "histogram"};
 
     sl_buffer_format(out, "| metric | type | labels | what |\n| --- | --- | --- | --- |\n");
-    for (enum sl_metric metric = 0; metric < SL_METRIC_COUNT; metric++) {
+    for (enum sl_metric_family metric = 0; metric < SL_METRIC_COUNT; metric++) {
         const struct description *d = &table[metric];
         sl_buffer_format(out, "| `%s` | %s | %s%s%s | %s |\n", d->name, types[d->type], d->label1,
                          d->label2[0] != '\0' ? ", " : "", d->label2, d->help);

@@ -139,7 +139,7 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
     X(METRICS_DROPPED_SERIES, COUNTER, "sluice_metrics_dropped_series_total", "", "", 0,           \
       "Updates dropped because a family had too many label combinations.")
 
-enum sl_metric {
+enum sl_metric_family {
 #define SL_METRIC_ENUM_(word, type, name, label1, label2, buckets, help) SL_METRIC_##word,
     SL_METRICS(SL_METRIC_ENUM_)
 #undef SL_METRIC_ENUM_
@@ -157,28 +157,28 @@ enum sl_metric {
  * Blocks:  no (a short lock).
  * Errors:  none.
  */
-void sl_metric_add(enum sl_metric metric, uint64_t value);
-void sl_metric_add_label(enum sl_metric metric, const char *label, uint64_t value);
-void sl_metric_add_labels(enum sl_metric metric, const char *label1, const char *label2,
+void sl_metric_add(enum sl_metric_family metric, uint64_t value);
+void sl_metric_add_label(enum sl_metric_family metric, const char *label, uint64_t value);
+void sl_metric_add_labels(enum sl_metric_family metric, const char *label1, const char *label2,
                           uint64_t value);
-void sl_metric_set(enum sl_metric metric, double value);
-void sl_metric_set_label(enum sl_metric metric, const char *label, double value);
-void sl_metric_set_labels(enum sl_metric metric, const char *label1, const char *label2,
+void sl_metric_set(enum sl_metric_family metric, double value);
+void sl_metric_set_label(enum sl_metric_family metric, const char *label, double value);
+void sl_metric_set_labels(enum sl_metric_family metric, const char *label1, const char *label2,
                           double value);
-void sl_metric_set_partition(enum sl_metric metric, const char *topic, int32_t partition,
+void sl_metric_set_partition(enum sl_metric_family metric, const char *topic, int32_t partition,
                              double value);
-void sl_metric_move(enum sl_metric metric, const char *label, double difference); /* label or NULL */
-void sl_metric_observe(enum sl_metric metric, double value);
+void sl_metric_move(enum sl_metric_family metric, const char *label, double difference); /* label or NULL */
+void sl_metric_observe(enum sl_metric_family metric, double value);
 
 /* Take a labelled gauge out again (a partition that is no longer ours). Unknown is fine. */
-void sl_metric_forget(enum sl_metric metric, const char *label1, const char *label2);
+void sl_metric_forget(enum sl_metric_family metric, const char *label1, const char *label2);
 
 /* What a series stands at, a histogram's count; 0 when it does not exist. Labels may be NULL. For tests and the
  * status object. */
-double sl_metric_value(enum sl_metric metric, const char *label1, const char *label2);
+double sl_metric_value(enum sl_metric_family metric, const char *label1, const char *label2);
 
 /* The table, for tests and documents. */
-const char *sl_metric_name(enum sl_metric metric);
+const char *sl_metric_name(enum sl_metric_family metric);
 
 /*
  * sluice_build_info: set once, before the first render. NULL members are shown as "".

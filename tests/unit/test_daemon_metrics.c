@@ -32,12 +32,12 @@ static bool has_line(const struct sl_buffer *text, const char *line)
 /* The table's rule per type: counters end in _total, nothing else does, all are sluice_. */
 TEST(names_follow_the_conventions)
 {
-    for (enum sl_metric a = 0; a < SL_METRIC_COUNT; a++) {
+    for (enum sl_metric_family a = 0; a < SL_METRIC_COUNT; a++) {
         const char *name = sl_metric_name(a);
         CHECK_THAT(strncmp(name, "sluice_", 7) == 0, "%s", name);
         for (const char *c = name; *c != '\0'; c++)
             CHECK_THAT(islower(*c) || isdigit(*c) || *c == '_', "%s", name);
-        for (enum sl_metric b = 0; b < a; b++)
+        for (enum sl_metric_family b = 0; b < a; b++)
             CHECK_THAT(strcmp(name, sl_metric_name(b)) != 0, "%s twice", name);
     }
 }
@@ -55,7 +55,7 @@ TEST(every_family_is_rendered_with_type_and_help)
 
     sl_metrics_reset();
     text = rendered();
-    for (enum sl_metric metric = 0; metric < SL_METRIC_COUNT; metric++) {
+    for (enum sl_metric_family metric = 0; metric < SL_METRIC_COUNT; metric++) {
         const char *name = sl_metric_name(metric), *type;
         char heading[160];
         (void)snprintf(heading, sizeof heading, "# TYPE %s ", name);

@@ -146,7 +146,7 @@ int cmd_chunk(struct ctl *ctl, int argc, char **argv)
     if (exit_code == SL_EXIT_OK && windows)
         exit_code = ctl_embedder(ctl, &embedder);
     if (exit_code == SL_EXIT_OK) {
-        ctl_ingest_options(ctl->config, embedder, &cutting.ingest);
+        sl_config_ingest(ctl->config, embedder, &cutting.ingest);
         if (words != 0)
             cutting.ingest.chunk.words = words;
         if (overlap != UINT32_MAX)

@@ -20,7 +20,7 @@
 #include <sluice/respond.h>
 #include <sluice/view.h>
 
-#include "daemon/config.h"
+#include "daemon/config_pipeline.h"
 
 #define CTL_LISTS_MAX      4
 #define CTL_CONFIG_DEFAULT "/etc/sluiced/sluiced.conf"
@@ -184,10 +184,6 @@ void ctl_close(struct ctl_opened *opened);
 
 /* Load the configured encoder; NULL in *ret_embedder when the backend is none. */
 int ctl_embedder(struct ctl *ctl, struct sl_embedder **ret_embedder);
-
-/* How documents become chunks, after the configuration. */
-void ctl_ingest_options(const struct sl_config *config, const struct sl_embedder *embedder,
-                        struct sl_ingest_options *ret_options);
 
 /* How questions are searched, after the configuration; `mode` and the counts override when not 0.
  */

@@ -122,34 +122,12 @@ int ctl_documents_topic(const struct ctl *ctl, const char **topic)
 
 int ctl_embedder(struct ctl *ctl, struct sl_embedder **ret_embedder)
 {
-    const struct sl_config *config = ctl->config;
-    struct sl_bert_options options = {.directory = config->embed.model,
-                                      .precision = config->embed.precision,
-                                      .batch_max = config->embed.batch};
     struct sl_error err = {0};
 
     *ret_embedder = NULL;
-    if (config->embed.backend == SL_EMBED_BACKEND_NONE)
-        return SL_EXIT_OK;
-    if (sl_bert_open(&options, ret_embedder, &err) != SL_OK)
+    if (sl_config_embedder(ctl->config, ret_embedder, &err) != SL_OK)
         return ctl_fail_error(ctl, &err, SL_EXIT_CONFIG);
     return SL_EXIT_OK;
-}
-
-void ctl_ingest_options(const struct sl_config *config, const struct sl_embedder *embedder,
-                        struct sl_ingest_options *ret_options)
-{
-    const char *tenant = config->queries.tenant;
-    const char *tenant_header = config->queries.tenant_header;
-
-    *ret_options = (struct sl_ingest_options){
-        .decode = {.tenant = tenant[0] != '\0' ? sl_view_of(tenant) : SL_VIEW_NULL,
-                   .tenant_header = tenant_header[0] != '\0' ? tenant_header : NULL},
-        .chunk = {.words = config->chunk.words,
-                  .overlap_words = config->chunk.overlap_words,
-                  .boilerplate = config->clean.boilerplate},
-        .embedder = embedder,
-    };
 }
 
 int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
@@ -168,7 +146,7 @@ int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
         if (exit_code != SL_EXIT_OK)
             return exit_code;
     }
-    ctl_ingest_options(config, ret_opened->embedder, &ret_opened->ingest);
+    sl_config_ingest(config, ret_opened->embedder, &ret_opened->ingest);
     sl_ingest_fingerprint(&ret_opened->ingest, ret_opened->fingerprint);
     if (access == CTL_ACCESS_WRITE || (access == CTL_ACCESS_SEARCH && embedder_wanted))
         options.fingerprint = ret_opened->fingerprint;
@@ -193,23 +171,13 @@ void ctl_close(struct ctl_opened *opened)
 void ctl_retrieve_options(const struct sl_config *config, enum sl_mode mode, uint32_t k,
                           uint32_t ef, struct sl_retrieve_options *ret_options)
 {
-    if (mode == SL_MODE_DEFAULT) {
-        mode = SL_MODE_HYBRID;
-        if (strcmp(config->retrieve.mode, "vector") == 0)
-            mode = SL_MODE_VECTOR;
-        else if (strcmp(config->retrieve.mode, "lexical") == 0)
-            mode = SL_MODE_LEXICAL;
-    }
-    *ret_options = (struct sl_retrieve_options){
-        .mode = mode,
-        .k = k != 0 ? k : config->retrieve.k,
-        .ef = ef != 0 ? ef : config->index.ef_search,
-        .fusion = strcmp(config->retrieve.fusion, "rrf") == 0 ? SL_FUSION_RRF : SL_FUSION_MINMAX,
-        .weight_lexical = config->retrieve.weight_lexical,
-        .weight_vector = config->retrieve.weight_vector,
-        .coverage_min = 0.5,
-        .half_life_days = config->retrieve.half_life_days,
-    };
+    sl_config_retrieve(config, ret_options);
+    if (mode != SL_MODE_DEFAULT)
+        ret_options->mode = mode;
+    if (k != 0)
+        ret_options->k = k;
+    if (ef != 0)
+        ret_options->ef = ef;
 }
 
 static const char *const mode_names[] = {"", "hybrid", "vector", "lexical"};

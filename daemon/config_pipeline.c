@@ -1,0 +1,69 @@
+/*
+ * config_pipeline.c -- the one place where configuration words become the pipeline's options.
+ *
+ * It stands apart from config.c because that knows nothing of the pipeline. The pipeline's
+ * fingerprint, stored with the index, notices when two programs would still treat a document
+ * differently.
+ */
+#include "daemon/config_pipeline.h"
+
+#include <string.h>
+
+#define COVERAGE_MIN 0.5 /* below it a question's language is not the encoder's */
+
+static struct sl_view text_or_null(const char *text)
+{
+    return text[0] != '\0' ? sl_view_of(text) : SL_VIEW_NULL;
+}
+
+void sl_config_ingest(const struct sl_config *config, const struct sl_embedder *embedder,
+                      struct sl_ingest_options *ret_options)
+{
+    const char *header = config->queries.tenant_header;
+
+    *ret_options = (struct sl_ingest_options){
+        .decode = {.tenant = text_or_null(config->queries.tenant),
+                   .tenant_header = header[0] != '\0' ? header : NULL},
+        .chunk = {.words = config->chunk.words,
+                  .overlap_words = config->chunk.overlap_words,
+                  .boilerplate = config->clean.boilerplate},
+        .embedder = embedder,
+    };
+}
+
+static enum sl_mode mode_of(const char *name)
+{
+    if (strcmp(name, "vector") == 0)
+        return SL_MODE_VECTOR;
+    return strcmp(name, "lexical") == 0 ? SL_MODE_LEXICAL : SL_MODE_HYBRID;
+}
+
+void sl_config_retrieve(const struct sl_config *config, struct sl_retrieve_options *ret_options)
+{
+    bool ranks = strcmp(config->retrieve.fusion, "rrf") == 0;
+
+    *ret_options = (struct sl_retrieve_options){
+        .mode = mode_of(config->retrieve.mode),
+        .k = config->retrieve.k,
+        .ef = config->index.ef_search,
+        .fusion = ranks ? SL_FUSION_RRF : SL_FUSION_MINMAX,
+        .weight_lexical = config->retrieve.weight_lexical,
+        .weight_vector = config->retrieve.weight_vector,
+        .coverage_min = COVERAGE_MIN,
+        .half_life_days = config->retrieve.half_life_days,
+    };
+}
+
+enum sl_err sl_config_embedder(const struct sl_config *config, struct sl_embedder **ret_embedder,
+                               struct sl_error *err)
+{
+    struct sl_bert_options options = {.directory = config->embed.model,
+                                      .precision = config->embed.precision,
+                                      .batch_max = config->embed.batch};
+
+    if (config->embed.backend == SL_EMBED_BACKEND_NONE) {
+        *ret_embedder = NULL;
+        return SL_OK;
+    }
+    return sl_bert_open(&options, ret_embedder, err);
+}
