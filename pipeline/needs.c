@@ -25,15 +25,15 @@ static enum sl_err no_memory(struct sl_error *err)
 
 /* Sorted: found by bsearch. */
 static const char *const ENGLISH_WORDS[] = {
-    "a",     "about", "all",   "am",     "an",    "and",   "any",   "are",  "as",     "at",
-    "be",    "been",  "by",    "can",    "could", "did",   "do",    "does", "during", "for",
-    "from",  "get",   "give",  "had",    "has",   "have",  "he",    "her",  "his",    "how",
-    "i",     "if",    "in",    "into",   "is",    "it",    "its",   "many", "may",    "me",
-    "might", "much",  "must",  "my",     "name",  "of",    "on",    "or",   "please", "say",
-    "says",  "shall", "she",   "should", "so",    "some",  "tell",  "than", "that",   "the",
-    "their", "them",  "there", "these",  "they",  "this",  "those", "to",   "us",     "was",
-    "we",    "were",  "what",  "when",   "where", "which", "who",   "whom", "whose",  "why",
-    "will",  "with",  "would", "you",    "your"};
+    "a",     "about", "all",   "am",    "an",     "and",   "any",   "are",   "as",     "at",
+    "be",    "been",  "by",    "can",   "could",  "did",   "do",    "does",  "during", "for",
+    "from",  "get",   "give",  "had",   "has",    "have",  "he",    "her",   "his",    "how",
+    "i",     "if",    "in",    "into",  "is",     "it",    "its",   "many",  "may",    "me",
+    "might", "much",  "must",  "my",    "name",   "of",    "on",    "one",   "or",     "please",
+    "say",   "says",  "shall", "she",   "should", "so",    "some",  "tell",  "than",   "that",
+    "the",   "their", "them",  "there", "these",  "they",  "this",  "those", "to",     "us",
+    "was",   "we",    "were",  "what",  "when",   "where", "which", "who",   "whom",   "whose",
+    "why",   "will",  "with",  "would", "you",    "your"};
 
 /* What "how" asks the measure of; the answer names the measure, not the word. */
 static const char *const MEASURES[] = {"big",  "deep",  "far", "fast", "high", "large",
