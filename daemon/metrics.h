@@ -85,8 +85,6 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
       "Tokens the encoder read.")                                                                  \
     X(HTTP_INFLIGHT, GAUGE, "sluice_http_inflight", "", "", 0,                                     \
       "Requests to the language model under way.")                                                 \
-    X(BUDGET_REJECTIONS, COUNTER, "sluice_budget_rejections_total", "scope", "", 0,                \
-      "Questions refused because a queue or the memory budget was full.")                          \
     X(INDEX_DOCUMENTS, GAUGE, "sluice_index_documents", "", "", 0, "Documents in the index.")      \
     X(INDEX_CHUNKS, GAUGE, "sluice_index_chunks", "", "", 0, "Chunks in the index.")               \
     X(INDEX_TOMBSTONES, GAUGE, "sluice_index_tombstones", "", "", 0,                               \
@@ -102,8 +100,6 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
     X(LMDB_FREE_PAGES, GAUGE, "sluice_lmdb_free_pages", "", "", 0,                                 \
       "Pages inside the index file that can be reused.")                                           \
     X(LMDB_READERS, GAUGE, "sluice_lmdb_readers", "", "", 0, "Open snapshots.")                    \
-    X(LMDB_STALE_READERS_CLEARED, COUNTER, "sluice_lmdb_stale_readers_cleared_total", "", "", 0,   \
-      "Snapshots of dead processes that were cleared.")                                            \
     X(LMDB_OLDEST_READER, GAUGE, "sluice_lmdb_oldest_reader_seconds", "", "", 0,                   \
       "Age of the oldest open snapshot of this daemon.")                                           \
     X(LMDB_COMMIT_DURATION, HISTOGRAM, "sluice_lmdb_commit_duration_seconds", "", "", 1,           \
