@@ -164,6 +164,17 @@ static char *endpoint_of(const char *url, bool path_empty)
     return whole.data;
 }
 
+/* It becomes part of a header line: a line break in it would begin another one. */
+static enum sl_err check_key(const char *api_key, struct sl_error *err)
+{
+    for (const char *c = api_key; c != NULL && *c != '\0'; c++)
+        if (*c <= ' ' || *c > '~')
+            return sl_stop(err, SL_EXIT_CONFIG, 0, "credential",
+                           "chat: the key has a line break, a space or another character that no "
+                           "header may hold; allowed: visible ASCII");
+    return SL_OK;
+}
+
 enum sl_err sl_llm_open(const struct sl_llm_options *options, struct sl_generator **ret_generator,
                         struct sl_error *err)
 {
@@ -171,7 +182,7 @@ enum sl_err sl_llm_open(const struct sl_llm_options *options, struct sl_generato
     struct llm *llm;
     enum sl_err e = sl_http_check_url(options->url, options->allow_plain_http, &path_empty, err);
 
-    if (e)
+    if (e || (e = check_key(options->api_key, err)))
         return e;
     if (options->model == NULL || options->model[0] == '\0' ||
         strlen(options->model) >= sizeof llm->generator.model)

@@ -26,7 +26,7 @@ struct sl_llm_options {
  * Thread:  any; generate() may then be called by several threads at once.
  * Blocks:  no.
  * Errors:  SL_STOP  exit 78: not a URL, another scheme than http(s), plain http to another machine, a
- *                   name or password in the URL, no model; memory
+ *                   name or password in the URL, no model, a key that fits no header; memory
  *
  * generate(): SL_AGAIN llm_unavailable (no connection, too late, 408, 429, 5xx); SL_REJECT llm_rejected
  * (any other status but 200; redirects are never followed), llm_broken (not the JSON expected, too large).

@@ -117,6 +117,14 @@ static enum sl_err retrieve(struct answering *a)
                        &a->answer->retrieved, a->err);
 }
 
+/* Nobody should take what was said in another year for what was asked. */
+static enum sl_err warn_if_widened(struct answering *a)
+{
+    static const char *const WIDENED = "widened: no document is of the dates asked for; searched without";
+
+    return a->answer->retrieved->widened ? add_warning(a, sl_view_of(WIDENED)) : SL_OK;
+}
+
 static enum sl_err list_hits(struct answering *a)
 {
     struct sl_retrieved *retrieved = a->answer->retrieved;
@@ -171,13 +179,16 @@ static enum sl_err extract(struct answering *a, const struct sl_needs *needs,
     return e;
 }
 
+/* Of a question's own time the last eighth is kept back, so that the extracted answer is still in time. */
 static int64_t generate_deadline_us(const struct answering *a, int64_t now)
 {
-    int64_t own = a->responder->generate_deadline_ms
-                      ? now + (int64_t)a->responder->generate_deadline_ms * 1000
-                      : INT64_MAX;
+    int64_t configured = a->responder->generate_deadline_ms
+                             ? now + (int64_t)a->responder->generate_deadline_ms * 1000
+                             : INT64_MAX;
+    int64_t own = a->deadline_us == INT64_MAX ? INT64_MAX
+                                              : a->deadline_us - (a->deadline_us - now) / 8;
 
-    return own < a->deadline_us ? own : a->deadline_us;
+    return configured < own ? configured : own;
 }
 
 /* Let the chat model write; whatever goes wrong leaves the extracted answer, with the reason as warning. */
@@ -228,7 +239,8 @@ static enum sl_err answer_question(struct answering *a)
     uint32_t passage_count = 0;
     enum sl_err e;
 
-    if ((e = check_deadline(a)) || (e = retrieve(a)) || (e = check_deadline(a)))
+    if ((e = check_deadline(a)) || (e = retrieve(a)) || (e = warn_if_widened(a)) ||
+        (e = check_deadline(a)))
         return e;
     answer->embed_ms = answer->retrieved->embed_ms;
     answer->search_ms = answer->retrieved->search_ms;

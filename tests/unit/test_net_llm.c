@@ -329,3 +329,20 @@ TEST(only_safe_addresses_are_taken)
     struct sl_generator *generator = NULL;
     CHECK(sl_llm_open(&options, &generator, NULL) == SL_STOP);
 }
+
+TEST(a_key_that_would_begin_another_header_is_refused)
+{
+    static const char *const bad[] = {"key\r\nX-Other: 1", "key\n", "two words", "\xC3\xA9"};
+    struct sl_llm_options options = {.url = "https://example.org", .model = "m", .clock = &CLOCK};
+    struct sl_generator *generator = NULL;
+    struct sl_error err = {0};
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        options.api_key = bad[i];
+        CHECK(sl_llm_open(&options, &generator, &err) == SL_STOP && err.exit_code == SL_EXIT_CONFIG);
+        CHECK(strstr(err.message, "Other") == NULL && strstr(err.message, "words") == NULL);
+    }
+    options.api_key = "sk-Aa0_-.~+/=";
+    REQUIRE(sl_llm_open(&options, &generator, &err) == SL_OK);
+    (void)sl_llm_close(generator);
+}

@@ -95,6 +95,18 @@ TEST(what_the_documents_do_not_say_is_not_found)
     }
 }
 
+TEST(an_answer_from_other_dates_says_so)
+{
+    struct small_index *small = harbour_open(false);
+    struct sl_answer a = ask(small, "How often does the ferry to Skarne leave?");
+
+    CHECK(a.status == SL_STATUS_ANSWERED && a.warning_count == 0);
+    a = ask(small, "How often did the ferry to Skarne leave in March 1931?");
+    CHECK(a.retrieved->widened && a.warning_count == 1);
+    CHECK(a.warning_count == 1 && strncmp(a.warnings[0].data, "widened", 7) == 0);
+    small_close(small);
+}
+
 TEST(hits_are_listed_when_asked_for)
 {
     struct small_index *small = harbour_open(true);
@@ -215,6 +227,27 @@ TEST(a_true_chat_answer_goes_out_and_a_lie_does_not)
     a = ask_teller(small, &teller, question);
     REQUIRE(a.status == SL_STATUS_ANSWERED && a.warning_count == 1);
     CHECK(strncmp(a.warnings[0].data, "llm_unavailable", 15) == 0);
+    small_close(small);
+}
+
+TEST(a_chat_model_leaves_time_for_the_extracted_answer)
+{
+    struct small_index *small = harbour_open(true);
+    struct teller teller = {.e = SL_AGAIN};
+    struct sl_responder responder = responder_of(small);
+    struct sl_generator generator = {.generate = tell, .model = "small-chat", .context = &teller};
+    struct sl_question question = {.text = SL_VIEW("Who is the keeper of the east lamp?"),
+                                   .deadline_ms = 800, .asked_ms = -1};
+    int64_t start_us = small->clock_us;
+
+    responder.generator = &generator;
+    (void)respond(small, &responder, &question);
+    CHECK(teller.calls == 1 && teller.deadline_us > start_us);
+    CHECK(teller.deadline_us < start_us + 710000);
+    question.deadline_ms = 60000;
+    start_us = small->clock_us;
+    (void)respond(small, &responder, &question);
+    CHECK(teller.deadline_us > start_us + 999000 && teller.deadline_us < start_us + 1100000);
     small_close(small);
 }
 
