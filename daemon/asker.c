@@ -93,6 +93,7 @@ static void on_assigned(void *context, const struct sl_kafka_partition *list, ui
 
     sl_metric_add_label(SL_METRIC_KAFKA_REBALANCES, "assign", 1);
     engine->asker->paused = false;
+    engine->group_joined = true;
     sl_book_lock(&engine->questions);
     for (uint32_t i = 0; i < count; i++) {
         struct sl_part *part =

@@ -155,6 +155,7 @@ struct sl_engine {
     atomic_bool stopping; /* take no more records */
     atomic_bool ending;   /* finish now, drained or not */
     atomic_bool kafka_down;
+    atomic_bool group_joined;     /* the question group gave an assignment, if an empty one */
     atomic_bool topics_known;     /* every configured topic was there once */
     char topics_missing[256];     /* the mutex's */
     _Atomic(const char *) paused; /* a word, while the index cannot be written; else NULL */

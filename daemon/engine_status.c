@@ -40,18 +40,6 @@ static bool documents_ready(struct sl_engine *engine, char *reason, size_t size)
     return ready;
 }
 
-static bool questions_ready(struct sl_engine *engine)
-{
-    struct sl_book *book = &engine->questions;
-    bool any = engine->config->queries.topics.count == 0;
-
-    sl_book_lock(book);
-    for (uint32_t i = 0; i < book->count; i++)
-        any |= book->parts[i]->epoch > 0; /* another replica may hold all of them by now */
-    sl_book_unlock(book);
-    return any;
-}
-
 bool sl_engine_ready(struct sl_engine *engine, char *reason, size_t size)
 {
     char missing[256];
@@ -69,8 +57,8 @@ bool sl_engine_ready(struct sl_engine *engine, char *reason, size_t size)
     }
     if (!documents_ready(engine, reason, size))
         return false;
-    if (!questions_ready(engine)) {
-        snprintf(reason, size, "waiting for question partitions");
+    if (engine->config->queries.topics.count > 0 && !engine->group_joined) {
+        snprintf(reason, size, "waiting to join the question group");
         return false;
     }
     snprintf(reason, size, "caught up");

@@ -19,7 +19,7 @@
 #define CONTEXT_WEIGHT 0.25
 #define CUE_WEIGHT     0.08
 #define RANK_WEIGHT    0.10
-#define ASKING_LOSS    0.20 /* of a sentence that is a question itself */
+#define ASKING_LOSS    0.45 /* of a sentence that is a question itself */
 #define FURTHER_MIN    0.55 /* of the best sentence's score, to be cited beside it ... */
 #define FURTHER_OTHER  0.75 /* ... and from another document */
 #define FURTHER_NEW    0.10 /* share of the needs it must add */
