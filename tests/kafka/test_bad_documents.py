@@ -154,8 +154,9 @@ class BadDocuments(sluice_test.Case):
         daemon.wait_applied()
         self.assertEqual(self.dead_letters(daemon, 0), [])
         self.assertEqual(sorted(daemon.export()), sorted(k.decode() for k in [*fine, b"t-max", b"t-1"]))
-        for animal in ("lynx", "badger", "otter", "beaver", "marten"):
-            self.assertIn(animal, daemon.answer(f"Which one speaks of the {animal}?")["answer"], animal)
+        for words, animal in (("bom document", "lynx"), ("paired one", "badger"), ("escaped one", "otter"),
+                              ("nested one", "beaver"), ("not json", "marten")):
+            self.assertIn(animal, daemon.answer(f"Which {words} speaks of a {animal}?")["answer"], animal)
 
     def test_content_types(self):
         daemon = self.daemon(self.mock())
