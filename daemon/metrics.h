@@ -89,6 +89,8 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
     X(INDEX_CHUNKS, GAUGE, "sluice_index_chunks", "", "", 0, "Chunks in the index.")               \
     X(INDEX_TOMBSTONES, GAUGE, "sluice_index_tombstones", "", "", 0,                               \
       "Graph nodes of deleted chunks whose place is not yet reused.")                              \
+    X(INDEX_UNREACHABLE_NODES, GAUGE, "sluice_index_unreachable_nodes", "", "", 0,                 \
+      "Live vectors the graph has no path to: must be 0.")                                         \
     X(INDEX_SEARCH_DURATION, HISTOGRAM, "sluice_index_search_duration_seconds", "", "", 1,         \
       "Time of one question's search, both legs.")                                                 \
     X(INDEX_VISITED_NODES, HISTOGRAM, "sluice_index_visited_nodes", "", "", 2,                     \

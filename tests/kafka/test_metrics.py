@@ -29,7 +29,7 @@ process_resident_memory_bytes process_open_fds process_cpu_seconds_total
 
 # Names that exist and are zero while all goes well, or depend on the moment.
 AT_REST = """
-sluice_documents_stale_total sluice_partition_lag_records sluice_partition_lag_seconds
+sluice_documents_stale_total sluice_index_unreachable_nodes sluice_partition_lag_records sluice_partition_lag_seconds
 sluice_inflight_records sluice_inflight_bytes sluice_completed_beyond_frontier
 sluice_outbox_records sluice_producer_queue_messages sluice_loop_stall_seconds
 """.split()
@@ -68,6 +68,7 @@ class Metrics(sluice_test.Case):
             self.fail(f"did not move: {missing}")
         found = daemon.metrics()
         self.assertEqual(found["sluice_documents_stale_total"], {"": 0})
+        self.assertEqual(found["sluice_index_unreachable_nodes"], {"": 0})
         self.assertEqual(daemon.metric("sluice_documents_applied_total", 'op="upsert"'), 20)
         self.assertEqual(daemon.metric("sluice_documents_applied_total", 'op="delete"'), 1)
         self.assertEqual(daemon.metric("sluice_dlq_records_total", 'reason="empty_value"'), 1)
