@@ -300,24 +300,6 @@ static void handle(struct sl_engine *engine, const struct sl_kafka_event *event)
         complain(engine, event);
 }
 
-static uint32_t assigned_list(struct sl_engine *engine, struct sl_kafka_partition **ret)
-{
-    struct sl_book *book = &engine->questions;
-    struct sl_kafka_partition *list;
-    uint32_t count = 0;
-
-    sl_book_lock(book);
-    list = calloc(book->count + 1u, sizeof(*list));
-    SL_INVARIANT(list != NULL);
-    for (uint32_t i = 0; i < book->count; i++)
-        if (book->parts[i]->assigned)
-            list[count++] =
-                (struct sl_kafka_partition){book->parts[i]->topic, book->parts[i]->partition, 0};
-    sl_book_unlock(book);
-    *ret = list;
-    return count;
-}
-
 static void set_paused(struct sl_engine *engine)
 {
     struct asker *asker = engine->asker;
@@ -327,7 +309,7 @@ static void set_paused(struct sl_engine *engine)
 
     if (pause == asker->paused)
         return;
-    count = assigned_list(engine, &list);
+    count = sl_book_assigned(&engine->questions, &list);
     if (pause)
         sl_kafka_in_pause(asker->in, list, count, NULL);
     else

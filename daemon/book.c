@@ -95,6 +95,23 @@ struct sl_part *sl_book_find(struct sl_book *book, struct sl_view topic, int32_t
     return make ? enter(book, low, make_part(topic, partition)) : NULL;
 }
 
+uint32_t sl_book_assigned(struct sl_book *book, struct sl_kafka_partition **ret_list)
+{
+    struct sl_kafka_partition *list;
+    uint32_t count = 0;
+
+    sl_book_lock(book);
+    list = calloc(book->count + 1u, sizeof(*list));
+    SL_INVARIANT(list != NULL);
+    for (uint32_t i = 0; i < book->count; i++)
+        if (book->parts[i]->assigned)
+            list[count++] = (struct sl_kafka_partition){
+                book->parts[i]->topic, book->parts[i]->partition, book->parts[i]->committed};
+    sl_book_unlock(book);
+    *ret_list = list;
+    return count;
+}
+
 bool sl_part_settle(struct sl_part *part)
 {
     if (!part->caught_up && part->target >= 0)

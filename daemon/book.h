@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/ledger.h"
+#include "net/kafka_in.h"
 
 /* Fields are the lock's, but for topic and partition, which never change. */
 struct sl_part {
@@ -67,6 +68,17 @@ static inline void sl_book_unlock(struct sl_book *book)
  */
 struct sl_part *sl_book_find(struct sl_book *book, struct sl_view topic, int32_t partition,
                              bool make);
+
+/*
+ * The partitions this daemon reads now, each with the offset last committed.
+ *
+ * Pre:     the book is not locked by the caller.
+ * Owns:    caller frees *ret_list; topics are the book's.
+ * Thread:  any.
+ * Blocks:  on the book's lock.
+ * Errors:  none; out of memory aborts.
+ */
+uint32_t sl_book_assigned(struct sl_book *book, struct sl_kafka_partition **ret_list);
 
 /* Is everything up to where the log ended at the start stored? Settles part->caught_up. The book is
  * locked. */

@@ -254,24 +254,6 @@ static void handle(struct sl_engine *engine, const struct sl_kafka_event *event)
 
 /* ------------------------------------------------------------------------------ pausing */
 
-static uint32_t assigned_list(struct sl_engine *engine, struct sl_kafka_partition **ret)
-{
-    struct sl_book *book = &engine->documents;
-    struct sl_kafka_partition *list;
-    uint32_t count = 0;
-
-    sl_book_lock(book);
-    list = calloc(book->count + 1u, sizeof(*list));
-    SL_INVARIANT(list != NULL);
-    for (uint32_t i = 0; i < book->count; i++)
-        if (book->parts[i]->assigned)
-            list[count++] = (struct sl_kafka_partition){
-                book->parts[i]->topic, book->parts[i]->partition, book->parts[i]->committed};
-    sl_book_unlock(book);
-    *ret = list;
-    return count;
-}
-
 static bool a_ledger_is_full(struct sl_engine *engine)
 {
     struct sl_book *book = &engine->documents;
@@ -304,7 +286,7 @@ static void set_paused(struct sl_engine *engine, const char *reason)
 
     if ((reason != NULL) == feed->paused && reason == feed->paused_reason)
         return;
-    count = assigned_list(engine, &list);
+    count = sl_book_assigned(&engine->documents, &list);
     if (reason && !feed->paused)
         sl_kafka_in_pause(feed->in, list, count, NULL);
     else if (!reason)
@@ -387,7 +369,7 @@ static void tick(struct sl_engine *engine)
     feed->lag_commit_us = now;
     sl_metric_set(SL_METRIC_KAFKA_POLL_INTERVAL, (double)feed->poll_max_us / 1e6);
     feed->poll_max_us = 0;
-    count = assigned_list(engine, &list);
+    count = sl_book_assigned(&engine->documents, &list);
     if (count > 0 && !engine->kafka_down)
         sl_kafka_in_commit(feed->in, list, count, false,
                            NULL); /* for lag tools only; never read back */
