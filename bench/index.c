@@ -201,14 +201,7 @@ int bench_index(int argc, char **argv)
     int code = bench_options_read(argc, argv, &options);
 
     if (code == 0)
-        code = vectors_read(options.base, &base);
-    if (code == 0)
-        code = vectors_read(options.query, &queries);
-    if (code == 0 && base.dim != queries.dim) {
-        (void)fprintf(stderr, "sluice-bench: base has dim %u, queries have %u\n", base.dim,
-                      queries.dim);
-        code = SL_EXIT_DATA;
-    }
+        code = vectors_read_both(&options, &base, &queries);
     if (code == 0)
         code = bench_open(&options, base.dim, &index);
     if (code == 0)

@@ -55,6 +55,21 @@ out:
     return 0;
 }
 
+int vectors_read_both(const struct bench_options *options, struct vectors *ret_base,
+                      struct vectors *ret_queries)
+{
+    int code = vectors_read(options->base, ret_base);
+
+    if (code == 0)
+        code = vectors_read(options->query, ret_queries);
+    if (code == 0 && ret_base->dim != ret_queries->dim) {
+        (void)fprintf(stderr, "sluice-bench: base has dim %u, queries have %u\n", ret_base->dim,
+                      ret_queries->dim);
+        code = SL_EXIT_DATA;
+    }
+    return code;
+}
+
 static bool read_efs(char *text, struct bench_options *options)
 {
     options->ef_count = 0;

@@ -25,6 +25,9 @@ struct bench_options {
 
 /* 0, or an exit code; the message has gone to standard error. */
 int vectors_read(const char *path, struct vectors *ret_vectors);
+/* The base and the queries, of one dimension. */
+int vectors_read_both(const struct bench_options *options, struct vectors *ret_base,
+                      struct vectors *ret_queries);
 int bench_options_read(int argc, char **argv, struct bench_options *ret_options);
 int bench_open(const struct bench_options *options, uint32_t dim, struct sl_index **ret_index);
 

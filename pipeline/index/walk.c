@@ -148,6 +148,55 @@ static uint32_t collect(struct sl_graph *graph, struct sl_walk *walk, uint32_t s
     return count;
 }
 
+/* A walk under a filter. */
+struct passage {
+    struct sl_graph *graph;
+    struct sl_walk *walk;
+    uint32_t ef;
+    uint32_t pool_max;
+    bool through; /* compare only what passes, and look behind what does not */
+    sl_walk_test test;
+    const void *context;
+};
+
+static void admit(const struct passage *passage, struct sl_near item)
+{
+    struct sl_walk *walk = passage->walk;
+
+    if (walk->result_count == passage->ef &&
+        item.distance >= walk->results[passage->ef - 1].distance)
+        return;
+    if (passage->test(passage->context, item.slot))
+        (void)insert_sorted(walk->results, &walk->result_count, passage->ef, item);
+}
+
+/*
+ * Compare a batch, and put it into the pool; with a passage, what passes goes into the results too. Returns
+ * the lowest place taken in the pool.
+ */
+static inline uint32_t compare_batch(struct sl_graph *graph, struct sl_walk *walk,
+                                     const uint32_t *batch, uint32_t count, uint32_t pool_max,
+                                     uint32_t lowest, const struct passage *passage)
+{
+    for (uint32_t i = 0; i < count && i < AHEAD; i++)
+        prefetch(sl_graph_vector(graph, batch[i]), graph->floats);
+    for (uint32_t i = 0; i < count; i++) {
+        struct sl_near item = {.slot = batch[i]};
+        uint32_t place;
+        if (i + AHEAD < count)
+            prefetch(sl_graph_vector(graph, batch[i + AHEAD]), graph->floats);
+        item.distance =
+            graph->distance(walk->query, sl_graph_vector(graph, batch[i]), graph->floats);
+        place = insert_sorted(walk->pool, &walk->pool_size, pool_max, item);
+        if (place < lowest)
+            lowest = place;
+        if (passage != NULL)
+            admit(passage, item);
+    }
+    walk->distances += count;
+    return lowest;
+}
+
 /* Follow the pool's nearest entry not followed yet, until there is none. */
 static void expand(struct sl_graph *graph, struct sl_walk *walk, uint32_t level, uint32_t ef)
 {
@@ -155,7 +204,7 @@ static void expand(struct sl_graph *graph, struct sl_walk *walk, uint32_t level,
     uint32_t at = 0;
 
     while (at < walk->pool_size) {
-        uint32_t slot = walk->pool[at].slot, count, lowest = at + 1;
+        uint32_t slot = walk->pool[at].slot, count;
 
         if (slot & FOLLOWED) {
             at++;
@@ -163,21 +212,7 @@ static void expand(struct sl_graph *graph, struct sl_walk *walk, uint32_t level,
         }
         walk->pool[at].slot |= FOLLOWED;
         count = collect(graph, walk, slot, level, batch);
-        for (uint32_t i = 0; i < count && i < AHEAD; i++)
-            prefetch(sl_graph_vector(graph, batch[i]), graph->floats);
-        for (uint32_t i = 0; i < count; i++) {
-            struct sl_near item = {.slot = batch[i]};
-            uint32_t place;
-            if (i + AHEAD < count)
-                prefetch(sl_graph_vector(graph, batch[i + AHEAD]), graph->floats);
-            item.distance =
-                graph->distance(walk->query, sl_graph_vector(graph, batch[i]), graph->floats);
-            place = insert_sorted(walk->pool, &walk->pool_size, ef, item);
-            if (place < lowest)
-                lowest = place;
-        }
-        walk->distances += count;
-        at = lowest;
+        at = compare_batch(graph, walk, batch, count, ef, at + 1, NULL);
     }
     for (uint32_t i = 0; i < walk->pool_size; i++)
         walk->pool[i].slot &= ~FOLLOWED;
@@ -222,51 +257,11 @@ bool sl_walk_search(struct sl_graph *graph, struct sl_walk *walk, uint32_t level
 
 /* --------------------------------------------------------------------------- under a filter */
 
-struct passage {
-    struct sl_graph *graph;
-    struct sl_walk *walk;
-    uint32_t ef;
-    uint32_t pool_max;
-    bool through; /* compare only what passes, and look behind what does not */
-    sl_walk_test test;
-    const void *context;
-};
-
-static void admit(const struct passage *passage, struct sl_near item)
+static uint32_t compare_passing(const struct passage *passage, const uint32_t *batch,
+                                uint32_t count, uint32_t lowest)
 {
-    struct sl_walk *walk = passage->walk;
-
-    if (walk->result_count == passage->ef &&
-        item.distance >= walk->results[passage->ef - 1].distance)
-        return;
-    if (passage->test(passage->context, item.slot))
-        (void)insert_sorted(walk->results, &walk->result_count, passage->ef, item);
-}
-
-/* Compare a batch; into the pool with all of it, into the results with what passes. Returns the lowest
- * place taken in the pool. */
-static uint32_t compare_batch(const struct passage *passage, const uint32_t *batch, uint32_t count,
-                              uint32_t lowest)
-{
-    struct sl_graph *graph = passage->graph;
-    struct sl_walk *walk = passage->walk;
-
-    for (uint32_t i = 0; i < count && i < AHEAD; i++)
-        prefetch(sl_graph_vector(graph, batch[i]), graph->floats);
-    for (uint32_t i = 0; i < count; i++) {
-        struct sl_near item = {.slot = batch[i]};
-        uint32_t place;
-        if (i + AHEAD < count)
-            prefetch(sl_graph_vector(graph, batch[i + AHEAD]), graph->floats);
-        item.distance =
-            graph->distance(walk->query, sl_graph_vector(graph, batch[i]), graph->floats);
-        place = insert_sorted(walk->pool, &walk->pool_size, passage->pool_max, item);
-        if (place < lowest)
-            lowest = place;
-        admit(passage, item);
-    }
-    walk->distances += count;
-    return lowest;
+    return compare_batch(passage->graph, passage->walk, batch, count, passage->pool_max, lowest,
+                         passage);
 }
 
 /* What passes among `count` slots stays in front; returns how many that are. */
@@ -289,12 +284,12 @@ static uint32_t follow(const struct passage *passage, uint32_t slot, uint32_t lo
     uint32_t count = collect(passage->graph, passage->walk, slot, 0, batch), kept;
 
     if (!passage->through)
-        return compare_batch(passage, batch, count, lowest);
+        return compare_passing(passage, batch, count, lowest);
     kept = keep_passing(passage, batch, count);
-    lowest = compare_batch(passage, batch, kept, lowest);
+    lowest = compare_passing(passage, batch, kept, lowest);
     for (uint32_t i = kept; i < count; i++) {
         uint32_t more = collect(passage->graph, passage->walk, batch[i], 0, behind);
-        lowest = compare_batch(passage, behind, keep_passing(passage, behind, more), lowest);
+        lowest = compare_passing(passage, behind, keep_passing(passage, behind, more), lowest);
     }
     return lowest;
 }
