@@ -68,11 +68,18 @@ struct sl_selection;
 
 enum sl_metric { SL_METRIC_IP = 1, SL_METRIC_COSINE, SL_METRIC_L2 };
 
+/*
+ * What of a vector is kept, and what the graph is walked on. i8 and bit walk on small codes that lie beside
+ * the full vectors, and compare the best of what they found again on those; f16 and bf16 keep nothing else.
+ */
+enum sl_storage { SL_STORAGE_F32 = 1, SL_STORAGE_F16, SL_STORAGE_BF16, SL_STORAGE_I8, SL_STORAGE_BIT };
+
 struct sl_index_options {
     const char *path;         /* directory; created (0700) unless read_only  */
     uint64_t map_size_bytes;  /* ceiling of the file, mapped once; 0 = 64 GiB */
     uint32_t dim;             /* 0 = no vectors                               */
     enum sl_metric metric;    /* 0 = cosine                                   */
+    enum sl_storage storage;  /* 0 = f32                                      */
     uint32_t m;               /* 0 = 16; layer 0 holds 2 m links              */
     uint32_t ef_construction; /* 0 = 200                                      */
     const char *fingerprint;  /* how texts became chunks, terms and vectors; stored at creation, and a
