@@ -28,16 +28,23 @@ float sl_graph_between(struct sl_graph *graph, uint32_t a, uint32_t b)
 {
     const float *first = sl_graph_vector(graph, a);
 
-    graph->visits++;
     return graph->distance(first, sl_graph_vector(graph, b), graph->floats);
+}
+
+/* The same, by the writer, who keeps count. */
+static float measure(struct sl_graph *graph, uint32_t a, uint32_t b)
+{
+    graph->visits++;
+    return sl_graph_between(graph, a, b);
 }
 
 /* Is `item` hidden behind one of the chosen? */
 static bool hidden(struct sl_graph *graph, const struct sl_near *chosen, uint32_t count,
-                   struct sl_near item)
+                   struct sl_near item, uint64_t *visits)
 {
     for (uint32_t i = 0; i < count; i++) {
         float apart = sl_graph_between(graph, chosen[i].slot, item.slot);
+        ++*visits;
         if ((apart > 0 ? apart * SL_ALPHA : apart / SL_ALPHA) <= item.distance)
             return true;
     }
@@ -45,12 +52,12 @@ static bool hidden(struct sl_graph *graph, const struct sl_near *chosen, uint32_
 }
 
 uint32_t sl_connect_choose(struct sl_graph *graph, struct sl_near *near, uint32_t count,
-                           uint32_t max)
+                           uint32_t max, uint64_t *visits)
 {
     uint32_t chosen = 0;
 
     for (uint32_t i = 0; i < count && chosen < max; i++)
-        if (!hidden(graph, near, chosen, near[i])) {
+        if (!hidden(graph, near, chosen, near[i], visits)) {
             struct sl_near item = near[i];
             near[i] = near[chosen];
             near[chosen++] = item;
@@ -86,10 +93,10 @@ static bool choose_again(struct sl_graph *graph, uint32_t b, uint32_t a, uint32_
     bool wanted = false;
 
     for (uint32_t i = 0; i < count; i++)
-        near[i] = (struct sl_near){sl_graph_between(graph, b, list.links[i]), list.links[i]};
-    near[count++] = (struct sl_near){sl_graph_between(graph, b, a), a};
+        near[i] = (struct sl_near){measure(graph, b, list.links[i]), list.links[i]};
+    near[count++] = (struct sl_near){measure(graph, b, a), a};
     qsort(near, count, sizeof *near, compare_near);
-    chosen = sl_connect_choose(graph, near, count, sl_graph_cap(graph, level));
+    chosen = sl_connect_choose(graph, near, count, sl_graph_cap(graph, level), &graph->visits);
     for (uint32_t i = 0; i < chosen; i++)
         wanted = wanted || near[i].slot == a;
     if (!wanted)
@@ -122,7 +129,7 @@ static bool drop_one(struct sl_graph *graph, uint32_t b)
     float most = 0;
 
     for (uint32_t i = 0; i < list.count; i++) {
-        float distance = sl_graph_between(graph, b, list.links[i]);
+        float distance = measure(graph, b, list.links[i]);
         if (!sl_edit_in_tree(graph, b, list.links[i]) &&
             (farthest == SL_SLOT_NONE || distance > most)) {
             farthest = list.links[i];

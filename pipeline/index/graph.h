@@ -218,9 +218,10 @@ bool sl_edit_publish(struct sl_graph *graph);
 
 /* connect.c: which links a node should have */
 float sl_graph_between(struct sl_graph *graph, uint32_t a, uint32_t b);
-/* Choose at most `max` of `near` (sorted) that look in different directions; returns how many, in front. */
+/* Choose at most `max` of `near` (sorted) that look in different directions; returns how many, in front. Adds
+ * the vectors compared to *visits. Any thread that may read the graph. */
 uint32_t sl_connect_choose(struct sl_graph *graph, struct sl_near *near, uint32_t count,
-                           uint32_t max);
+                           uint32_t max, uint64_t *visits);
 /* Link a and b, making room at b when it is full. false: b keeps what it has. */
 bool sl_connect(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
 /* The same, but one way or another: for a's place in the tree. false: b is full of tree edges. */

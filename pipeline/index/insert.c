@@ -148,7 +148,7 @@ static bool link_level(struct sl_graph *graph, uint32_t slot, uint32_t level,
     if (near == NULL)
         return false;
     count = refresh(graph, candidates, level, slot, near);
-    chosen = sl_connect_choose(graph, near, count, graph->m);
+    chosen = sl_connect_choose(graph, near, count, graph->m, &graph->visits);
     for (uint32_t i = 0; i < chosen; i++)
         (void)sl_connect(graph, slot, near[i].slot, level);
     free(near);

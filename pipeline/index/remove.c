@@ -45,6 +45,7 @@ static void pair_up(struct sl_graph *graph, const uint32_t *nodes, uint32_t coun
             if (!sl_edit_linked(graph, nodes[a], nodes[b], level))
                 pairs[pair_count++] =
                     (struct pair){sl_graph_between(graph, nodes[a], nodes[b]), a, b};
+    graph->visits += pair_count;
     qsort(pairs, pair_count, sizeof *pairs, compare_pairs);
     for (uint32_t i = 0; i < pair_count; i++) {
         uint32_t a = pairs[i].a, b = pairs[i].b;
@@ -73,7 +74,7 @@ static bool refill(struct sl_graph *graph, uint32_t slot, uint32_t without)
         for (uint32_t i = 0; i < walk->pool_size; i++)
             if (walk->pool[i].slot != slot && walk->pool[i].slot != without)
                 walk->pool[kept++] = walk->pool[i];
-        chosen = sl_connect_choose(graph, walk->pool, kept, graph->m);
+        chosen = sl_connect_choose(graph, walk->pool, kept, graph->m, &graph->visits);
         for (uint32_t i = 0; i < chosen; i++)
             (void)sl_connect(graph, slot, walk->pool[i].slot, 0);
     }
