@@ -35,7 +35,7 @@ struct sl_codec {
     enum sl_metric metric;
     uint32_t dim;
     uint32_t stride; /* bytes of one code, padding and what i8 keeps beside its values included */
-    uint32_t units;  /* what distance() counts in: padded dimensions */
+    uint32_t units;  /* what distance() counts in; differs with the code */
     sl_distance_fn distance;
     const char *kernel; /* "avx512vnni", "avx2", "neon", "scalar", ... */
 };
@@ -49,7 +49,12 @@ bool sl_codec_named(enum sl_code code, enum sl_metric metric, uint32_t dim, cons
 /* Names of all kernels there can be, slowest ("scalar") first; ends with NULL. */
 const char *const *sl_codec_kernels(void);
 
-/* Writes all `stride` bytes. Pre: `vector` is float[dim], finite; `code` aligned to SL_LINE_BYTES. */
+/*
+ * Writes all `stride` bytes. What is too large for f16 or bf16 becomes the largest they hold; a zero vector is
+ * a code like any other.
+ *
+ * Pre: `vector` is float[dim], finite, as is its squared norm; `code` aligned to SL_LINE_BYTES.
+ */
 void sl_codec_encode(const struct sl_codec *codec, const float *vector, void *code);
 /* float[dim] back: f32 exactly, the others as far as they hold it. */
 void sl_codec_decode(const struct sl_codec *codec, const void *code, float *ret_vector);
