@@ -8,6 +8,7 @@ As a program:  kafka_broker.py fetch          get the jars
                kafka_broker.py run [DIR]      start one, print its bootstrap servers, stop at end of input
 """
 
+import ctypes
 import glob
 import os
 import shutil
@@ -23,23 +24,19 @@ LIBS = os.path.join(SOURCE, "build", "kafka", "libs")
 POM = os.path.join(SOURCE, "tests", "support", "kafka", "pom.xml")
 START_SECONDS = 90
 
-PROPERTIES = """\
+# Of every node; what follows depends on how many there are.
+COMMON = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+node.id={node}
+controller.quorum.voters={voters}
+listener.security.protocol.map={protocols}
+listeners={listeners},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners={listeners}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={directory}/log
 num.partitions=1
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 message.max.bytes=33554432
 replica.fetch.max.bytes=33554432
@@ -49,6 +46,14 @@ log.cleaner.dedupe.buffer.size=16777216
 num.network.threads=2
 num.io.threads=2
 """
+ALONE = """\
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+"""
+CLUSTER_ID = "sluiceTestsCluster0000"
 
 
 def free_port():
@@ -84,6 +89,85 @@ def fetch():
         f.write(wanted)
 
 
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Node:
+    """One Kafka process, combined controller and broker, with a directory of its own. Not running until start()."""
+
+    heap = "512m"
+
+    def __init__(self, directory, number=1):
+        self.directory = directory
+        self.number = number
+        self.port, self.controller_port = free_port(), free_port()
+        self.listeners = {"PLAINTEXT": self.port}
+        self.process = None
+        os.makedirs(directory, exist_ok=True)
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def configure(self, nodes, more):
+        """Write server.properties; `nodes` are all of the cluster, `more` is appended."""
+        listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.listeners.items())
+        protocols = ",".join(f"{name}:{name}" for name in self.listeners) + ",CONTROLLER:PLAINTEXT"
+        voters = ",".join(f"{n.number}@127.0.0.1:{n.controller_port}" for n in nodes)
+        with open(self.path("server.properties"), "w", encoding="utf-8") as f:
+            f.write(COMMON.format(node=self.number, voters=voters, listeners=listeners, protocols=protocols,
+                                  controller_port=self.controller_port, directory=self.directory) + more)
+
+    def java(self, *arguments):
+        with open(self.path("broker.log"), "ab") as log:
+            return subprocess.Popen(
+                ["java", "-Xms64m", "-Xmx" + self.heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                 "-cp", os.path.join(LIBS, "*"), *arguments],
+                stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.directory,
+                preexec_fn=die_with_parent)
+
+    def format(self, *more):
+        """Make its log directory, before the first start."""
+        code = self.java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID,
+                         "-c", self.path("server.properties"), *more).wait(START_SECONDS)
+        if code != 0:
+            raise RuntimeError("the log directory could not be made:\n" + self.log_tail())
+
+    def launch(self):
+        self.process = self.java("kafka.Kafka", self.path("server.properties"))
+
+    def wait(self):
+        """Until it listens."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        tail = self.log_tail()
+        self.halt()
+        raise RuntimeError("the Kafka broker did not start:\n" + tail)
+
+    def log_tail(self):
+        with open(self.path("broker.log"), errors="replace", encoding="utf-8") as f:
+            return f.read()[-3000:]
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def halt(self):
+        """Kill the process and keep its log: the broker is down, not gone. Also a frozen one."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+
 class RealBroker:
     """Runs from the constructor to stop(). Its topics are made through a client (sluice_test.Client)."""
 
@@ -92,50 +176,23 @@ class RealBroker:
     def __init__(self, directory=None):
         self.own = directory is None
         self.directory = directory or tempfile.mkdtemp(prefix="sluice-kafka-")
-        self.port = free_port()
-        self.bootstrap = f"127.0.0.1:{self.port}"
-        self.process = None
-        with open(self._path("server.properties"), "w", encoding="utf-8") as f:
-            f.write(PROPERTIES.format(port=self.port, controller_port=free_port(),
-                                      directory=self.directory))
-        self._java("kafka.tools.StorageTool", "format", "-t", "sluiceTestsCluster0000",
-                   "-c", self._path("server.properties")).wait(START_SECONDS)
+        self.node = Node(self.directory)
+        self.node.configure([self.node], ALONE)
+        self.bootstrap = self.node.address
+        self.node.format()
         self.start()
 
-    def _path(self, name):
-        return os.path.join(self.directory, name)
-
-    def _java(self, *arguments):
-        log = open(self._path("broker.log"), "ab")
-        with log:
-            return subprocess.Popen(
-                ["java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-                 "-cp", os.path.join(LIBS, "*"), *arguments],
-                stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.directory)
+    @property
+    def process(self):
+        return self.node.process
 
     def start(self):
         """Start it, also again after halt(), on the same port and log."""
-        self.process = self._java("kafka.Kafka", self._path("server.properties"))
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        with open(self._path("broker.log"), errors="replace", encoding="utf-8") as f:
-            tail = f.read()[-3000:]
-        self.stop()
-        raise RuntimeError("the Kafka broker did not start:\n" + tail)
+        self.node.launch()
+        self.node.wait()
 
     def halt(self):
-        """Stop the process and keep its log: the broker is down, not gone."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
+        self.node.halt()
 
     def stop(self):
         self.halt()

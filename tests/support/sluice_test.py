@@ -12,12 +12,10 @@ directories stay, and their names are printed.
 """
 
 import base64
-import ctypes
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -42,12 +40,8 @@ def in_ci():
     return bool(os.environ.get("CI"))
 
 
-def _die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def spawn(arguments, **more):
-    return subprocess.Popen(arguments, preexec_fn=_die_with_parent, **more)
+    return subprocess.Popen(arguments, preexec_fn=kafka_broker.die_with_parent, **more)
 
 
 def wait_for(condition, what, seconds=None):
@@ -123,10 +117,11 @@ class Client:
             raise AssertionError("tool_kafka: " + reply["error"])
         return reply
 
-    def produce_many(self, records, transaction=None):
+    def produce_many(self, records, transaction=None, seconds=30):
         """Records as dicts: topic, key, value, headers, partition, timestamp. Returns (partition, offset)s.
 
-        `transaction`: "commit" or "abort", all of them in one; on a real broker only.
+        `transaction`: "commit" or "abort", all of them in one; on a real broker only. What was not acknowledged
+        after `seconds` is an error, and may be in the log.
         """
         orders = []
         for record in records:
@@ -137,7 +132,7 @@ class Client:
                 if record.get(name) is not None:
                     order[name] = record[name]
             orders.append(order)
-        order = {"do": "produce", "records": orders}
+        order = {"do": "produce", "records": orders, "timeout_ms": int(seconds * 1000)}
         if transaction is not None:
             order["transaction"] = transaction
         placed = self._do(order)["placed"]
@@ -157,8 +152,12 @@ class Client:
         """[[low, high], ...] of each partition."""
         return self._do({"do": "marks", "topic": topic})["marks"]
 
-    def create(self, topic, partitions=1):
-        self._do({"do": "create", "topic": topic, "partitions": partitions})
+    def leaders(self, topic):
+        """The number of the node that leads each partition; -1: none just now."""
+        return self._do({"do": "leaders", "topic": topic})["leaders"]
+
+    def create(self, topic, partitions=1, config=None):
+        self._do({"do": "create", "topic": topic, "partitions": partitions, "config": config or {}})
         wait_for(lambda: self._exists(topic, partitions), f"topic {topic}")
 
     def grow(self, topic, partitions):

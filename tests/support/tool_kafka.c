@@ -8,8 +8,10 @@
  *   {"do":"produce","records":[{"topic","partition"?,"key"?,"value"?,"timestamp"?,"headers":[[name,value]]}],
  *                  "transaction":"commit"|"abort"?}
  *   {"do":"consume","topic","from":[offset of each partition],"count":n,"timeout_ms":t}
- *   {"do":"create"|"grow","topic","partitions":n}   {"do":"delete","topic"}   {"do":"marks","topic"}
+ *   {"do":"create"|"grow","topic","partitions":n,"copies":n?,"config":{name:value}?}   {"do":"delete","topic"}
+ *   {"do":"marks","topic"}   {"do":"leaders","topic"}
  *
+ * Whatever was not acknowledged within `timeout_ms` of a produce order is dropped, and may be in the log.
  * A consume order ends with `count` records, or at the time limit; count 0 reads to the present end.
  */
 #include <stdbool.h>
@@ -182,8 +184,12 @@ static void records_produce(rd_kafka_t *to, const cJSON *order)
         record_produce(to, record, one);
         rd_kafka_poll(to, 0);
     }
-    if (rd_kafka_flush(to, 2 * WAIT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (rd_kafka_flush(to, (int)number_of(order, "timeout_ms", 2 * WAIT_MS)) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
         fail("produce", "not acknowledged in time");
+        rd_kafka_purge(to, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_flush(to, WAIT_MS); /* no report may come after the reply it writes to is gone */
+    }
 }
 
 static void step(rd_kafka_error_t *error)
@@ -212,6 +218,26 @@ static void do_produce(const cJSON *order)
         records_produce(producer, order);
     else
         transaction_produce(order, strcmp(transaction, "commit") == 0);
+}
+
+/* The leader of each partition; -1: none just now. */
+static void do_leaders(const char *topic)
+{
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(producer, topic, NULL);
+    const struct rd_kafka_metadata *metadata = NULL;
+    cJSON *leaders = cJSON_AddArrayToObject(reply, "leaders");
+    rd_kafka_resp_err_t code = rd_kafka_metadata(producer, 0, handle, &metadata, WAIT_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        fail("leaders", rd_kafka_err2str(code));
+    } else {
+        for (int i = 0; metadata->topic_cnt == 1 && i < metadata->topics[0].partition_cnt; i++)
+            for (int j = 0; j < metadata->topics[0].partition_cnt; j++)
+                if (metadata->topics[0].partitions[j].id == i)
+                    cJSON_AddItemToArray(
+                        leaders, cJSON_CreateNumber(metadata->topics[0].partitions[j].leader));
+        rd_kafka_metadata_destroy(metadata);
+    }
+    rd_kafka_topic_destroy(handle);
 }
 
 static int partitions_count(const char *topic)
@@ -356,7 +382,11 @@ static void do_admin(const cJSON *order, const char *what)
     int partitions = (int)number_of(order, "partitions", 1);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(producer);
     if (strcmp(what, "create") == 0) {
-        rd_kafka_NewTopic_t *one = rd_kafka_NewTopic_new(topic, partitions, 1, why, sizeof why);
+        const cJSON *setting;
+        rd_kafka_NewTopic_t *one = rd_kafka_NewTopic_new(
+            topic, partitions, (int)number_of(order, "copies", -1), why, sizeof why);
+        cJSON_ArrayForEach(setting, cJSON_GetObjectItemCaseSensitive(order, "config"))
+            rd_kafka_NewTopic_set_config(one, setting->string, setting->valuestring);
         rd_kafka_CreateTopics(producer, &one, 1, NULL, queue);
         rd_kafka_NewTopic_destroy(one);
     } else if (strcmp(what, "grow") == 0) {
@@ -384,6 +414,8 @@ static void order_obey(const cJSON *order)
         do_consume(order);
     else if (strcmp(what, "marks") == 0)
         do_marks(order);
+    else if (strcmp(what, "leaders") == 0 && text_of(order, "topic") != NULL)
+        do_leaders(text_of(order, "topic"));
     else if (text_of(order, "topic") != NULL)
         do_admin(order, what);
     else
