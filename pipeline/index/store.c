@@ -6,8 +6,8 @@
  * it was given. LMDB gives all but the last; it has no page checksums, so each record carries its own.
  *
  * The idea: one directory holds `lock` (flock: one writer), `CURRENT` (a name) and that environment. A
- * rewrite of the whole (compaction, a new format) builds the next one beside it and swaps CURRENT by
- * rename. The map is as large as it may ever become and never moves, so pointers into it stay good for as
+ * rewrite of the whole builds the next one beside it and swaps CURRENT by rename (directory.c); transactions
+ * own the environment they read, so those begun before go on, and the last of them removes it. The map is as large as it may ever become and never moves, so pointers into it stay good for as
  * long as LMDB keeps the pages.
  *
  * Rejected: NOSYNC, NOMETASYNC and WRITEMAP (they lose or tear commits), DUPSORT (0.9.24 has bugs there),
@@ -19,23 +19,23 @@
 #include "index/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <sluice/hash.h>
 #include <sluice/limits.h>
 
+#include "index/directory.h"
+
 #define MAP_BYTES_DEFAULT (64ull << 30)
 #define READERS_MAX       (SL_SNAPSHOTS_MAX + 130u)
 #define CRC_BYTES         4u
+#define FOLLOW_TRIES      5
 
 static const char *const table_names[SL_STORE_TABLES] = {
     "meta",    "pos",  "key",  "doc",  "chunk",  "term", "post",   "segment",
@@ -44,10 +44,10 @@ static const char *const table_names[SL_STORE_TABLES] = {
 struct sl_store {
     MDB_env *env;
     MDB_dbi tables[SL_STORE_TABLES];
-    char path[PATH_MAX - 32];
-    char name[32]; /* "env.0" */
-    int lock_fd;   /* -1: read only */
+    struct sl_directory directory;
+    atomic_uint owners;
     bool read_only;
+    bool retired; /* another has taken its place: its files go with its last owner */
 };
 
 struct sl_txn {
@@ -66,7 +66,7 @@ static bool disk_is_full(const struct sl_store *store)
 {
     struct statvfs room;
 
-    return statvfs(store->path, &room) == 0 && room.f_bavail < (1u << 20) / (room.f_frsize | 1);
+    return statvfs(store->directory.path, &room) == 0 && room.f_bavail < (1u << 20) / (room.f_frsize | 1);
 }
 
 static enum sl_err fail(const struct sl_store *store, int rc, const char *doing,
@@ -82,24 +82,24 @@ static enum sl_err fail(const struct sl_store *store, int rc, const char *doing,
     case MDB_MAP_FULL:
     case MDB_TXN_FULL:
         return sl_stop(err, SL_EXIT_IO, rc, "map_full",
-                       "index %s: %s: the map is full; raise [index] map_size_max", store->path,
+                       "index %s: %s: the map is full; raise [index] map_size_max", store->directory.path,
                        doing);
     case ENOMEM:
         return sl_stop(err, SL_EXIT_OS, rc, "memory", "index: %s %s: out of memory", doing, name);
     case ENOSPC:
     case EDQUOT:
         return sl_stop(err, SL_EXIT_IO, rc, "disk_full", "index %s: %s: no space left on the disk",
-                       store->path, doing);
+                       store->directory.path, doing);
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_BAD_TXN:
-        return sl_stop(err, SL_EXIT_DATA, rc, "corrupt", "index %s: %s %s: %s", store->path, doing,
+        return sl_stop(err, SL_EXIT_DATA, rc, "corrupt", "index %s: %s %s: %s", store->directory.path, doing,
                        name, mdb_strerror(rc));
     default:
         if (rc == EIO && disk_is_full(store))
             return sl_stop(err, SL_EXIT_IO, rc, "disk_full",
-                           "index %s: %s: no space left on the disk", store->path, doing);
-        return sl_stop(err, SL_EXIT_IO, rc, "io", "index %s: %s %s: %s", store->path, doing, name,
+                           "index %s: %s: no space left on the disk", store->directory.path, doing);
+        return sl_stop(err, SL_EXIT_IO, rc, "io", "index %s: %s %s: %s", store->directory.path, doing, name,
                        mdb_strerror(rc));
     }
 }
@@ -128,104 +128,7 @@ static enum sl_err damaged(const struct sl_store *store, enum sl_store_table tab
 
     describe_key(key, text, sizeof text);
     return sl_stop(err, SL_EXIT_DATA, 0, "corrupt", "index %s: table %s, key %s: wrong checksum",
-                   store->path, table_names[table], text);
-}
-
-/* --------------------------------------------------------------------------------- directory */
-
-static enum sl_err path_error(const char *path, const char *doing, struct sl_error *err)
-{
-    int code = errno;
-    bool denied = code == EACCES || code == EPERM || code == EROFS;
-
-    if (code == ENOENT)
-        return sl_stop(err, SL_EXIT_NOINPUT, code, "not_found", "%s: no index there", path);
-    return sl_stop(err, denied ? SL_EXIT_PERMISSION : SL_EXIT_IO, code,
-                   denied ? "permission" : "io", "%s: %s: %s", path, doing, strerror(code));
-}
-
-/* LMDB needs a coherent map: file systems over the network are refused. */
-static enum sl_err check_file_system(const char *path, struct sl_error *err)
-{
-    static const unsigned long remote[] = {0x6969, 0x517B, 0xFF534D42, 0xFE534D42, 0x01021997};
-    struct statfs kind;
-
-    if (statfs(path, &kind) != 0)
-        return path_error(path, "statfs", err);
-    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
-        if (((unsigned long)kind.f_type & 0xFFFFFFFFul) == remote[i])
-            return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_format",
-                           "%s: on a network file system; the index must lie on a local one", path);
-    return SL_OK;
-}
-
-static enum sl_err take_lock(struct sl_store *store, struct sl_error *err)
-{
-    char path[PATH_MAX];
-
-    (void)snprintf(path, sizeof path, "%s/lock", store->path);
-    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (store->lock_fd < 0)
-        return path_error(path, "open", err);
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return SL_OK;
-    if (errno == EWOULDBLOCK)
-        return sl_stop(err, SL_EXIT_LOCKED, errno, "locked",
-                       "%s: another process writes to this index (is sluiced running?)",
-                       store->path);
-    return path_error(path, "flock", err);
-}
-
-/* Read the name in CURRENT; an empty name when there is no such file. */
-static enum sl_err read_current(struct sl_store *store, struct sl_error *err)
-{
-    char path[PATH_MAX];
-    char text[32] = "";
-    unsigned number;
-    int used = 0;
-    FILE *file;
-
-    (void)snprintf(path, sizeof path, "%s/CURRENT", store->path);
-    file = fopen(path, "re");
-    if (file == NULL)
-        return errno == ENOENT ? SL_OK : path_error(path, "open", err);
-    if (fgets(text, sizeof text, file) == NULL)
-        text[0] = '\0';
-    (void)fclose(file);
-    if (sscanf(text, "env.%u%n", &number, &used) != 1 || strcmp(text + used, "\n") != 0)
-        return sl_stop(err, SL_EXIT_DATA, 0, "corrupt", "%s: must hold one line, env.<number>",
-                       path);
-    text[used] = '\0';
-    memcpy(store->name, text, sizeof text);
-    return SL_OK;
-}
-
-static int sync_directory(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 ? -1 : fsync(fd);
-
-    if (fd >= 0)
-        (void)close(fd);
-    return rc;
-}
-
-static enum sl_err write_current(const struct sl_store *store, struct sl_error *err)
-{
-    char path[PATH_MAX], fresh[PATH_MAX];
-    FILE *file;
-    bool good;
-
-    (void)snprintf(path, sizeof path, "%s/CURRENT", store->path);
-    (void)snprintf(fresh, sizeof fresh, "%s/CURRENT.new", store->path);
-    file = fopen(fresh, "we");
-    if (file == NULL)
-        return path_error(fresh, "create", err);
-    good = fprintf(file, "%s\n", store->name) > 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
-    good = fclose(file) == 0 && good;
-    if (!good || rename(fresh, path) != 0 || sync_directory(store->path) != 0)
-        return path_error(path, "write", err);
-    return SL_OK;
+                   store->directory.path, table_names[table], text);
 }
 
 /* ------------------------------------------------------------------------------- environment */
@@ -237,9 +140,9 @@ static enum sl_err open_environment(struct sl_store *store, uint64_t map_size_by
     unsigned flags = MDB_NOTLS | (store->read_only ? MDB_RDONLY : 0u);
     int dead, rc;
 
-    (void)snprintf(path, sizeof path, "%s/%s", store->path, store->name);
+    sl_directory_environment(&store->directory, store->directory.name, NULL, path);
     if (!store->read_only && mkdir(path, 0700) != 0 && errno != EEXIST)
-        return path_error(path, "mkdir", err);
+        return sl_path_error(path, "mkdir", err);
     rc = mdb_env_create(&store->env);
     if (rc == 0)
         rc = mdb_env_set_userctx(store->env, store);
@@ -257,7 +160,7 @@ static enum sl_err open_environment(struct sl_store *store, uint64_t map_size_by
                        mdb_strerror(rc));
     if (rc == EACCES || rc == EPERM || rc == EROFS || rc == ENOENT) {
         errno = rc;
-        return path_error(path, "open", err);
+        return sl_path_error(path, "open", err);
     }
     if (rc == 0)
         rc = mdb_reader_check(store->env, &dead);
@@ -267,14 +170,14 @@ static enum sl_err open_environment(struct sl_store *store, uint64_t map_size_by
 /* CURRENT is written last, so what it names was whole once: a new one in its place would hide the loss. */
 static enum sl_err check_environment(const struct sl_store *store, struct sl_error *err)
 {
-    char path[PATH_MAX + sizeof store->name + sizeof "//data.mdb"];
+    char path[PATH_MAX];
 
-    (void)snprintf(path, sizeof path, "%s/%s/data.mdb", store->path, store->name);
+    sl_directory_environment(&store->directory, store->directory.name, "data.mdb", path);
     if (access(path, F_OK) == 0)
         return SL_OK;
     return sl_stop(err, SL_EXIT_DATA, errno, "corrupt",
                    "%s: CURRENT names it, but it is not there; bring it back, or empty the directory "
-                   "%s to begin anew", path, store->path);
+                   "%s to begin anew", path, store->directory.path);
 }
 
 /* Open every table, making them in a new environment. Nothing is written to one that has them. */
@@ -294,8 +197,8 @@ static enum sl_err open_tables(struct sl_store *store, struct sl_error *err)
         rc = mdb_env_stat(store->env, &stat);
         if (rc == 0 && stat.ms_entries != 0)
             return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_format",
-                           "%s/%s: holds other tables than an index of this version", store->path,
-                           store->name);
+                           "%s/%s: holds other tables than an index of this version", store->directory.path,
+                           store->directory.name);
         if (rc == 0)
             rc = mdb_txn_begin(store->env, NULL, 0, &txn);
         for (int i = 0; rc == 0 && i < SL_STORE_TABLES; i++)
@@ -309,48 +212,76 @@ static enum sl_err open_tables(struct sl_store *store, struct sl_error *err)
         mdb_txn_abort(txn);
     if (rc == MDB_NOTFOUND)
         return sl_stop(err, SL_EXIT_CONFIG, rc, "bad_format",
-                       "%s/%s: lacks tables of an index of this version", store->path, store->name);
+                       "%s/%s: lacks tables of an index of this version", store->directory.path, store->directory.name);
     return rc == 0 ? SL_OK : fail(store, rc, "opening", SL_STORE_TABLES, err);
+}
+
+static struct sl_store *store_new(bool read_only, struct sl_error *err)
+{
+    struct sl_store *store = calloc(1, sizeof *store);
+
+    if (store == NULL) {
+        (void)sl_stop(err, SL_EXIT_OS, ENOMEM, "memory", "index: out of memory");
+        return NULL;
+    }
+    atomic_init(&store->owners, 1);
+    store->directory.lock_fd = -1;
+    store->read_only = read_only;
+    return store;
+}
+
+static enum sl_err open_current(struct sl_store *store, uint64_t map_size_bytes,
+                                struct sl_error *err)
+{
+    enum sl_err rc = check_environment(store, err);
+
+    if (rc == SL_OK)
+        rc = open_environment(store, map_size_bytes, err);
+    return rc == SL_OK ? open_tables(store, err) : rc;
+}
+
+/* A reader may find that the writer replaced the environment since CURRENT was read. */
+static enum sl_err open_following(struct sl_store *store, uint64_t map_size_bytes,
+                                  struct sl_error *err)
+{
+    enum sl_err rc = SL_OK;
+
+    for (int tries = 0; tries < FOLLOW_TRIES; tries++) {
+        char before[SL_ENVIRONMENT_NAME_BYTES];
+        memcpy(before, store->directory.name, sizeof before);
+        rc = open_current(store, map_size_bytes, err);
+        if (rc == SL_OK || !store->read_only ||
+            sl_directory_read_current(&store->directory, err) != SL_OK ||
+            strcmp(before, store->directory.name) == 0)
+            break;
+        if (store->env != NULL)
+            mdb_env_close(store->env);
+        store->env = NULL;
+    }
+    return rc;
 }
 
 enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_only,
                           struct sl_store **ret_store, struct sl_error *err)
 {
-    struct sl_store *store = calloc(1, sizeof *store);
-    enum sl_err rc = SL_OK;
+    struct sl_store *store = store_new(read_only, err);
+    enum sl_err rc;
 
     if (store == NULL)
-        return sl_stop(err, SL_EXIT_OS, ENOMEM, "memory", "index: out of memory");
-    store->lock_fd = -1;
-    store->read_only = read_only;
-    if ((size_t)snprintf(store->path, sizeof store->path, "%s", path) >= sizeof store->path) {
-        errno = ENAMETOOLONG;
-        rc = path_error(path, "open", err);
-    }
-    if (rc == SL_OK && !read_only && mkdir(path, 0700) != 0 && errno != EEXIST)
-        rc = path_error(path, "mkdir", err);
-    if (rc == SL_OK)
-        rc = check_file_system(path, err);
-    if (rc == SL_OK && !read_only)
-        rc = take_lock(store, err);
-    if (rc == SL_OK)
-        rc = read_current(store, err);
-    if (rc == SL_OK && store->name[0] == '\0') {
-        (void)strcpy(store->name, "env.0");
+        return SL_STOP;
+    rc = sl_directory_open(path, read_only, &store->directory, err);
+    if (rc == SL_OK && store->directory.name[0] == '\0') {
+        (void)strcpy(store->directory.name, "env.0");
         errno = ENOENT;
-        rc = read_only ? path_error(path, "open", err) : SL_OK;
+        rc = read_only ? sl_path_error(path, "open", err) : SL_OK;
         if (rc == SL_OK)
             rc = open_environment(store, map_size_bytes, err);
         if (rc == SL_OK)
             rc = open_tables(store, err);
         if (rc == SL_OK)
-            rc = write_current(store, err);
+            rc = sl_directory_write_current(&store->directory, err);
     } else if (rc == SL_OK) {
-        rc = check_environment(store, err);
-        if (rc == SL_OK)
-            rc = open_environment(store, map_size_bytes, err);
-        if (rc == SL_OK)
-            rc = open_tables(store, err);
+        rc = open_following(store, map_size_bytes, err);
     }
     if (rc == SL_OK)
         *ret_store = SL_TAKE(store);
@@ -358,16 +289,117 @@ enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_o
     return rc;
 }
 
+struct sl_store *sl_store_take(struct sl_store *store)
+{
+    atomic_fetch_add(&store->owners, 1);
+    return store;
+}
+
 struct sl_store *sl_store_close(struct sl_store *store)
 {
-    if (store == NULL)
+    if (store == NULL || atomic_fetch_sub(&store->owners, 1) > 1)
         return NULL;
     if (store->env != NULL)
         mdb_env_close(store->env);
-    if (store->lock_fd >= 0)
-        (void)close(store->lock_fd);
+    if (store->retired)
+        sl_directory_remove(&store->directory, store->directory.name);
+    sl_directory_fini(&store->directory);
     free(store);
     return NULL;
+}
+
+/* ---------------------------------------------------------------------------------- replacing */
+
+/* env.new in the store's directory, with all tables and nothing in them. */
+static enum sl_err make_new(struct sl_store *store, uint64_t map_size_bytes, struct sl_error *err)
+{
+    enum sl_err rc;
+
+    sl_directory_remove(&store->directory, SL_ENVIRONMENT_NEW);
+    (void)strcpy(store->directory.name, SL_ENVIRONMENT_NEW);
+    rc = open_environment(store, map_size_bytes, err);
+    return rc == SL_OK ? open_tables(store, err) : rc;
+}
+
+enum sl_err sl_store_beside(const struct sl_store *store, uint64_t map_size_bytes,
+                            uint64_t needed_bytes, struct sl_store **ret_fresh,
+                            struct sl_error *err)
+{
+    struct sl_store *fresh = store_new(false, err);
+    enum sl_err rc;
+
+    if (fresh == NULL)
+        return SL_STOP;
+    fresh->directory = store->directory;
+    fresh->directory.lock_fd = -1;
+    rc = sl_directory_room(&fresh->directory, needed_bytes, err);
+    if (rc == SL_OK)
+        rc = make_new(fresh, map_size_bytes, err);
+    if (rc == SL_OK)
+        *ret_fresh = fresh;
+    else
+        (void)sl_store_discard(fresh);
+    return rc;
+}
+
+enum sl_err sl_store_elsewhere(const char *path, uint64_t map_size_bytes, uint64_t needed_bytes,
+                               struct sl_store **ret_fresh, struct sl_error *err)
+{
+    struct sl_store *fresh = store_new(false, err);
+    bool ours = false;
+    enum sl_err rc;
+
+    if (fresh == NULL)
+        return SL_STOP;
+    rc = sl_directory_open(path, false, &fresh->directory, err);
+    if (rc == SL_OK)
+        rc = sl_directory_empty(&fresh->directory, err);
+    ours = rc == SL_OK;
+    if (rc == SL_OK)
+        rc = sl_directory_room(&fresh->directory, needed_bytes, err);
+    if (rc == SL_OK)
+        rc = make_new(fresh, map_size_bytes, err);
+    if (rc == SL_OK)
+        *ret_fresh = fresh;
+    else if (ours)
+        (void)sl_store_discard(fresh);
+    else
+        (void)sl_store_close(fresh);
+    return rc;
+}
+
+struct sl_store *sl_store_discard(struct sl_store *fresh)
+{
+    if (fresh != NULL) {
+        (void)strcpy(fresh->directory.name, SL_ENVIRONMENT_NEW);
+        fresh->retired = true;
+    }
+    return sl_store_close(fresh);
+}
+
+enum sl_err sl_store_adopt(struct sl_store *fresh, struct sl_store *old, bool *ret_unsure,
+                           struct sl_error *err)
+{
+    struct sl_directory directory = old != NULL ? old->directory : fresh->directory;
+    enum sl_err rc;
+
+    if (old == NULL)
+        directory.name[0] = '\0';
+    rc = sl_directory_adopt(&directory, ret_unsure, err);
+    if (rc != SL_OK)
+        return rc;
+    fresh->directory = directory; /* the lock goes with it */
+    if (old != NULL) {
+        old->directory.lock_fd = -1;
+        old->retired = true;
+    }
+    return SL_OK;
+}
+
+void sl_store_clean(const struct sl_store *store)
+{
+    SL_PRE(!store->read_only);
+    sl_directory_clean(&store->directory);
 }
 
 /* ------------------------------------------------------------------------------ transactions */
@@ -381,10 +413,11 @@ enum sl_err sl_txn_begin(struct sl_store *store, bool write, struct sl_txn **ret
     SL_PRE(!write || !store->read_only);
     if (txn == NULL)
         return fail(store, ENOMEM, "transaction", SL_STORE_TABLES, err);
-    txn->store = store;
+    txn->store = sl_store_take(store);
     rc = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
     if (rc != 0) {
         free(txn);
+        (void)sl_store_close(store);
         return fail(store, rc, "beginning a transaction", SL_STORE_TABLES, err);
     }
     *ret_txn = txn;
@@ -396,21 +429,33 @@ uint64_t sl_txn_id(const struct sl_txn *txn)
     return mdb_txn_id(txn->txn);
 }
 
+struct sl_store *sl_txn_store(const struct sl_txn *txn)
+{
+    return txn->store;
+}
+
 enum sl_err sl_txn_commit(struct sl_txn *txn, struct sl_error *err)
 {
     struct sl_store *store = txn->store;
-    int rc = mdb_txn_commit(txn->txn);
+    int failure = mdb_txn_commit(txn->txn);
+    enum sl_err rc =
+        failure == 0 ? SL_OK : fail(store, failure, "committing", SL_STORE_TABLES, err);
 
     free(txn);
-    return rc == 0 ? SL_OK : fail(store, rc, "committing", SL_STORE_TABLES, err);
+    (void)sl_store_close(store);
+    return rc;
 }
 
 struct sl_txn *sl_txn_abort(struct sl_txn *txn)
 {
-    if (txn != NULL) {
-        mdb_txn_abort(txn->txn);
-        free(txn);
-    }
+    struct sl_store *store;
+
+    if (txn == NULL)
+        return NULL;
+    store = txn->store;
+    mdb_txn_abort(txn->txn);
+    free(txn);
+    (void)sl_store_close(store);
     return NULL;
 }
 
@@ -492,6 +537,20 @@ enum sl_err sl_txn_put(struct sl_txn *txn, enum sl_store_table table, struct sl_
     if (payload.size > 0)
         memcpy(room, payload.data, payload.size);
     sl_record_seal(key, room, payload.size);
+    return SL_OK;
+}
+
+enum sl_err sl_txn_append(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                          struct sl_view payload, struct sl_error *err)
+{
+    MDB_val k = val_of(key), v = {payload.size + CRC_BYTES, NULL};
+    int rc = mdb_put(txn->txn, txn->store->tables[table], &k, &v, MDB_RESERVE | MDB_APPEND);
+
+    if (rc != 0)
+        return fail(txn->store, rc, "writing", table, err);
+    if (payload.size > 0)
+        memcpy((char *)v.mv_data + CRC_BYTES, payload.data, payload.size);
+    sl_record_seal(key, (char *)v.mv_data + CRC_BYTES, payload.size);
     return SL_OK;
 }
 

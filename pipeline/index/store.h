@@ -60,7 +60,37 @@ struct sl_store_stats {
  */
 enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_only,
                           struct sl_store **ret_store, struct sl_error *err);
+/* One more owner; one less: the last closes it. Each transaction is an owner. */
+struct sl_store *sl_store_take(struct sl_store *store);
 struct sl_store *sl_store_close(struct sl_store *store);
+
+/*
+ * An empty environment to take another's place: beside the one in use, or in a directory of its own (absent or
+ * empty; its lock is taken).
+ *
+ * Owns:    caller gets *ret_fresh; sl_store_adopt() puts it into use, sl_store_discard() removes it.
+ * Errors:  SL_STOP  disk_full naming the bytes needed and free; not_empty (64); locked, permission, io, memory
+ */
+enum sl_err sl_store_beside(const struct sl_store *store, uint64_t map_size_bytes,
+                            uint64_t needed_bytes, struct sl_store **ret_fresh,
+                            struct sl_error *err);
+enum sl_err sl_store_elsewhere(const char *path, uint64_t map_size_bytes, uint64_t needed_bytes,
+                               struct sl_store **ret_fresh, struct sl_error *err);
+struct sl_store *sl_store_discard(struct sl_store *fresh);
+
+/*
+ * CURRENT names `fresh` from now on. `old` (NULL: there is none) gives up the lock, goes on for those who hold
+ * it, and its files go with its last owner.
+ *
+ * Pre:     all of fresh is committed, no transaction of it is open.
+ * Errors:  SL_STOP  io, disk_full, permission: old is still in use; with *ret_unsure nobody knows which of the
+ *                   two (both are whole), and the directory must be opened anew
+ */
+enum sl_err sl_store_adopt(struct sl_store *fresh, struct sl_store *old, bool *ret_unsure,
+                           struct sl_error *err);
+
+/* Remove what earlier rewrites left behind. Pre: not read only. */
+void sl_store_clean(const struct sl_store *store);
 
 /* The table's name in messages and in the file. */
 const char *sl_store_table_name(enum sl_store_table table);
@@ -76,6 +106,7 @@ enum sl_err sl_txn_begin(struct sl_store *store, bool write, struct sl_txn **ret
 
 /* The number of the commit this transaction sees; for a writer the number it will become. */
 uint64_t sl_txn_id(const struct sl_txn *txn);
+struct sl_store *sl_txn_store(const struct sl_txn *txn);
 
 /* Consumes txn. Errors: SL_STOP map_full, disk_full (nothing happened, the store still works), io. */
 enum sl_err sl_txn_commit(struct sl_txn *txn, struct sl_error *err);
@@ -98,6 +129,9 @@ bool sl_record_intact(struct sl_view key, struct sl_view payload);
 
 enum sl_err sl_txn_put(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
                        struct sl_view payload, struct sl_error *err);
+/* The same behind the last key of the table, leaving no gaps. */
+enum sl_err sl_txn_append(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
+                          struct sl_view payload, struct sl_error *err);
 /* Room for a payload, to be filled and then sealed before the next write. */
 enum sl_err sl_txn_reserve(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
                            size_t payload_bytes, void **ret_payload, struct sl_error *err);
