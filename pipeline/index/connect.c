@@ -38,12 +38,20 @@ static float measure(struct sl_graph *graph, uint32_t a, uint32_t b)
     return sl_graph_between(graph, a, b);
 }
 
+static const float *vector_of(struct sl_graph *graph, uint32_t slot, const void *newcomer)
+{
+    return slot != SL_SLOT_NONE ? sl_graph_vector(graph, slot) : newcomer;
+}
+
 /* Is `item` hidden behind one of the chosen? */
 static bool hidden(struct sl_graph *graph, const struct sl_near *chosen, uint32_t count,
-                   struct sl_near item, uint64_t *visits)
+                   struct sl_near item, const void *newcomer, uint64_t *visits)
 {
+    const float *vector = vector_of(graph, item.slot, newcomer);
+
     for (uint32_t i = 0; i < count; i++) {
-        float apart = sl_graph_between(graph, chosen[i].slot, item.slot);
+        float apart = graph->distance(vector, vector_of(graph, chosen[i].slot, newcomer),
+                                      graph->floats);
         ++*visits;
         if ((apart > 0 ? apart * SL_ALPHA : apart / SL_ALPHA) <= item.distance)
             return true;
@@ -52,12 +60,12 @@ static bool hidden(struct sl_graph *graph, const struct sl_near *chosen, uint32_
 }
 
 uint32_t sl_connect_choose(struct sl_graph *graph, struct sl_near *near, uint32_t count,
-                           uint32_t max, uint64_t *visits)
+                           uint32_t max, const void *newcomer, uint64_t *visits)
 {
     uint32_t chosen = 0;
 
     for (uint32_t i = 0; i < count && chosen < max; i++)
-        if (!hidden(graph, near, chosen, near[i], visits)) {
+        if (!hidden(graph, near, chosen, near[i], newcomer, visits)) {
             struct sl_near item = near[i];
             near[i] = near[chosen];
             near[chosen++] = item;
@@ -83,31 +91,57 @@ static bool droppable(struct sl_graph *graph, uint32_t b, uint32_t other, uint32
            sl_edit_list(graph, other, 0).count > degree_floor(graph);
 }
 
-/* Choose anew among b's links and `a`; drop what is not chosen and may go. true: a was chosen, and there
- * is room for it. */
-static bool choose_again(struct sl_graph *graph, uint32_t b, uint32_t a, uint32_t level)
+void sl_connect_plan(struct sl_graph *graph, uint32_t b, struct sl_list links, float distance,
+                     const void *newcomer, uint32_t level, uint64_t *visits,
+                     struct sl_plan *ret_plan)
 {
     struct sl_near near[2 * SL_M_MAX + 1];
-    struct sl_list list = sl_edit_list(graph, b, level);
-    uint32_t count = list.count, chosen;
-    bool wanted = false;
+    struct sl_plan plan = {.wanted = false};
+    const float *vector = sl_graph_vector(graph, b);
+    uint32_t count = links.count, chosen;
 
     for (uint32_t i = 0; i < count; i++)
-        near[i] = (struct sl_near){measure(graph, b, list.links[i]), list.links[i]};
-    near[count++] = (struct sl_near){measure(graph, b, a), a};
+        near[i] = (struct sl_near){graph->distance(vector, sl_graph_vector(graph, links.links[i]),
+                                                   graph->floats),
+                                   links.links[i]};
+    *visits += count;
+    near[count++] = (struct sl_near){distance, SL_SLOT_NONE};
     qsort(near, count, sizeof *near, compare_near);
-    chosen = sl_connect_choose(graph, near, count, sl_graph_cap(graph, level), &graph->visits);
+    chosen =
+        sl_connect_choose(graph, near, count, sl_graph_cap(graph, level), newcomer, visits);
     for (uint32_t i = 0; i < chosen; i++)
-        wanted = wanted || near[i].slot == a;
-    if (!wanted)
-        return false;
+        plan.wanted = plan.wanted || near[i].slot == SL_SLOT_NONE;
     for (uint32_t i = chosen; i < count; i++)
-        if (droppable(graph, b, near[i].slot, level))
-            sl_edit_unlink(graph, b, near[i].slot, level);
+        for (uint32_t at = 0; at < links.count; at++)
+            if (links.links[at] == near[i].slot)
+                plan.drop[at / 64] |= (uint64_t)1 << at % 64;
+    *ret_plan = plan;
+}
+
+/* Drop what is to be dropped and may go. true: there is room for `a` now. */
+static bool make_room(struct sl_graph *graph, uint32_t b, uint32_t a, uint32_t level,
+                      const struct sl_plan *plan)
+{
+    struct sl_list list = sl_edit_list(graph, b, level);
+    uint32_t links[2 * SL_M_MAX], count = list.count;
+    struct sl_plan made;
+
+    if (plan == NULL) {
+        sl_connect_plan(graph, b, list, measure(graph, b, a), sl_graph_vector(graph, a), level,
+                        &graph->visits, &made);
+        plan = &made;
+    }
+    if (!plan->wanted)
+        return false;
+    memcpy(links, list.links, count * sizeof *links);
+    for (uint32_t i = 0; i < count; i++)
+        if ((plan->drop[i / 64] >> i % 64 & 1) != 0 && droppable(graph, b, links[i], level))
+            sl_edit_unlink(graph, b, links[i], level);
     return sl_edit_list(graph, b, level).count < sl_graph_cap(graph, level);
 }
 
-bool sl_connect(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level)
+bool sl_connect(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level,
+                const struct sl_plan *plan)
 {
     uint32_t cap = sl_graph_cap(graph, level);
 
@@ -115,7 +149,7 @@ bool sl_connect(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level)
         return false;
     if (sl_edit_linked(graph, a, b, level))
         return true;
-    if (sl_edit_list(graph, b, level).count >= cap && !choose_again(graph, b, a, level))
+    if (sl_edit_list(graph, b, level).count >= cap && !make_room(graph, b, a, level, plan))
         return false;
     sl_edit_link(graph, a, b, level);
     return !graph->edits.failed;

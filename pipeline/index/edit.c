@@ -121,6 +121,11 @@ void sl_edit_parent_set(struct sl_graph *graph, uint32_t slot, uint32_t parent)
         edit->parent = parent;
 }
 
+bool sl_edit_pending(const struct sl_graph *graph, uint32_t slot, uint32_t level)
+{
+    return find(&graph->edits, slot, level) != NULL;
+}
+
 bool sl_edit_linked(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level)
 {
     struct sl_list list = sl_edit_list(graph, a, level);
@@ -187,6 +192,7 @@ bool sl_edit_publish(struct sl_graph *graph)
         uint32_t *list = sl_graph_list(graph, edit->slot, edit->level);
         memcpy(list + 1, edit->links, edit->count * sizeof *list);
         list[0] = edit->count;
+        graph->slots[edit->slot].version++;
         if (edit->level == 0)
             set_parent(graph, edit->slot, edit->parent);
         good = sl_graph_mark(graph, edit->slot) && good;
@@ -195,5 +201,6 @@ bool sl_edit_publish(struct sl_graph *graph)
         memset(edits->table, 0, edits->table_size * sizeof *edits->table);
     edits->count = 0;
     edits->failed = false;
+    graph->changes++;
     return good;
 }

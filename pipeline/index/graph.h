@@ -36,6 +36,7 @@ struct sl_slot {
     uint32_t birth;  /* commits since the graph was loaded */
     uint32_t death;
     uint16_t generation; /* grows when the slot is used again */
+    uint16_t version;    /* grows when one of its lists changes */
     uint16_t depth;      /* about how far from the root: a hint only */
     uint8_t level;
     uint8_t state;
@@ -146,7 +147,8 @@ struct sl_graph {
     uint32_t leaving;   /* the slot being removed, else SL_SLOT_NONE */
     uint32_t *arrivals; /* ring of the slots inserted last */
     uint64_t arrival_count;
-    uint64_t visits; /* lists read and vectors compared by changes: how local they are */
+    uint64_t changes; /* insertions and removals so far */
+    uint64_t visits;  /* lists read and vectors compared by changes: how local they are */
 };
 
 #define SL_ARRIVALS 512u
@@ -209,6 +211,8 @@ struct sl_list {
 struct sl_list sl_edit_list(struct sl_graph *graph, uint32_t slot, uint32_t level);
 uint32_t sl_edit_parent(struct sl_graph *graph, uint32_t slot);
 void sl_edit_parent_set(struct sl_graph *graph, uint32_t slot, uint32_t parent);
+/* Is there an unpublished change to this list? */
+bool sl_edit_pending(const struct sl_graph *graph, uint32_t slot, uint32_t level);
 bool sl_edit_linked(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
 void sl_edit_link(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
 void sl_edit_unlink(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
@@ -218,12 +222,27 @@ bool sl_edit_publish(struct sl_graph *graph);
 
 /* connect.c: which links a node should have */
 float sl_graph_between(struct sl_graph *graph, uint32_t a, uint32_t b);
-/* Choose at most `max` of `near` (sorted) that look in different directions; returns how many, in front. Adds
- * the vectors compared to *visits. Any thread that may read the graph. */
+/*
+ * Choose at most `max` of `near` (sorted) that look in different directions; returns how many, in front.
+ * `newcomer` is the vector of the one item without a slot (SL_SLOT_NONE), if any. Adds the vectors compared to
+ * *visits. Any thread that may read the graph.
+ */
 uint32_t sl_connect_choose(struct sl_graph *graph, struct sl_near *near, uint32_t count,
-                           uint32_t max, uint64_t *visits);
-/* Link a and b, making room at b when it is full. false: b keeps what it has. */
-bool sl_connect(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
+                           uint32_t max, const void *newcomer, uint64_t *visits);
+
+/* What a full node would do to make room for a newcomer; one bit for each place of its list. */
+struct sl_plan {
+    uint64_t drop[2 * SL_M_MAX / 64];
+    bool wanted; /* false: it keeps what it has */
+};
+/* Any thread that may read the graph. `links` are those of `b`, `distance` its distance to the newcomer. */
+void sl_connect_plan(struct sl_graph *graph, uint32_t b, struct sl_list links, float distance,
+                     const void *newcomer, uint32_t level, uint64_t *visits,
+                     struct sl_plan *ret_plan);
+/* Link a and b, making room at b when it is full, as planned (NULL: decided now). false: b keeps what it
+ * has. */
+bool sl_connect(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level,
+                const struct sl_plan *plan);
 /* The same, but one way or another: for a's place in the tree. false: b is full of tree edges. */
 bool sl_connect_firmly(struct sl_graph *graph, uint32_t a, uint32_t b);
 /* Give each orphan a parent that does not hang on it. Pre: their parents are SL_SLOT_NONE, none is the
@@ -253,12 +272,23 @@ bool sl_walk_filtered(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef,
                       bool *ret_gave_up);
 
 /* insert.c, remove.c */
-struct sl_candidates { /* nearest nodes on each level, from prepare */
-    struct sl_near *near;   /* level after level from 0 */
-    uint16_t *generations;
+
+/* A neighbour that a new vector is to have, chosen beforehand. */
+struct sl_choice {
+    float distance;
+    uint32_t slot;
+    uint16_t generation;
+    uint16_t version; /* of its lists when it was planned what to drop */
+    bool planned;     /* it was full then */
+    struct sl_plan plan;
+};
+
+struct sl_candidates {
+    struct sl_choice *choices; /* level after level, from the highest down */
     uint32_t counts[SL_LEVEL_MAX + 1];
-    uint32_t level;         /* of the new node */
-    uint64_t arrivals;      /* arrival_count when they were found */
+    uint32_t level;    /* of the new node */
+    uint64_t arrivals; /* arrival_count when they were chosen */
+    uint64_t changes;  /* likewise */
     const struct sl_graph *graph;
 };
 uint32_t sl_graph_level(const struct sl_graph *graph, const uint8_t hash[SL_HASH_BYTES]);

@@ -1,10 +1,16 @@
 /*
  * insert.c -- a new vector into the graph.
  *
- * Finding its neighbours is the long part and only reads, so it is done beforehand, by any thread
- * (sl_candidates_find). What was inserted between then and now is not among them: the last arrivals are
- * compared one by one, and when there were too many the search is done again. Candidates that were removed
- * meanwhile are known by their generation.
+ * Finding its neighbours, choosing among them, and deciding what each full one drops to make room is all
+ * but a tenth of the work, and only reads: it is done beforehand, by any thread (sl_candidates_find). The
+ * writer compares: a choice that was removed since is known by its generation, a list that changed by its
+ * version, and its plan is then made anew; what was inserted since is compared one by one, or found by a
+ * short walk from the choices when it is much. So the one writer is no bottleneck, no lock is held over
+ * two nodes, and a batch stays one consistent cut.
+ *
+ * Rejected: locks striped over nodes, taken by many inserting threads. Half the edges of a new node go to
+ * nodes that other threads want, trees and symmetry would need locks over many nodes at once, and which
+ * edges belong to which commit would have to be settled by stopping all of them.
  *
  * The level of a node comes from the hash of its text, so that the same documents give the same levels on
  * every machine.
@@ -13,6 +19,9 @@
 
 #include <math.h>
 #include <stdlib.h>
+
+/* Versions have 16 bits, and a change adds at most one per level to a slot's. */
+#define PLAN_CHANGES_MAX (65536u / (SL_LEVEL_MAX + 1))
 
 uint32_t sl_graph_level(const struct sl_graph *graph, const uint8_t hash[SL_HASH_BYTES])
 {
@@ -29,10 +38,8 @@ uint32_t sl_graph_level(const struct sl_graph *graph, const uint8_t hash[SL_HASH
 
 void sl_candidates_fini(struct sl_candidates *candidates)
 {
-    free(candidates->near);
-    free(candidates->generations);
-    candidates->near = NULL;
-    candidates->generations = NULL;
+    free(candidates->choices);
+    candidates->choices = NULL;
 }
 
 static uint32_t total(const struct sl_candidates *candidates)
@@ -44,34 +51,50 @@ static uint32_t total(const struct sl_candidates *candidates)
     return count;
 }
 
-/* Append a walk's pool as the candidates of one level (the lowest so far comes last). */
-static bool keep_pool(struct sl_graph *graph, const struct sl_walk *walk, uint32_t level,
-                      struct sl_candidates *candidates)
+/* What `near` is as a choice: with a plan when it is full. */
+static struct sl_choice choice_of(struct sl_graph *graph, struct sl_walk *walk,
+                                  struct sl_near near, uint32_t level)
 {
-    uint32_t had = total(candidates), count = had + walk->pool_size;
-    struct sl_near *near = realloc(candidates->near, (count + 1) * sizeof *near);
-    uint16_t *generations;
+    const struct sl_slot *node = &graph->slots[near.slot];
+    const uint32_t *list = sl_graph_list(graph, near.slot, level);
+    struct sl_choice choice = {.distance = near.distance,
+                               .slot = near.slot,
+                               .generation = node->generation,
+                               .version = node->version,
+                               .planned = list[0] >= sl_graph_cap(graph, level)};
 
-    if (near == NULL)
+    if (choice.planned)
+        sl_connect_plan(graph, near.slot, (struct sl_list){list + 1, list[0]}, near.distance,
+                        walk->query, level, &walk->distances, &choice.plan);
+    return choice;
+}
+
+/* Choose from a walk's pool for one level; the choices go behind those of the levels above. */
+static bool choose_level(struct sl_graph *graph, struct sl_walk *walk, uint32_t level,
+                         struct sl_candidates *candidates)
+{
+    uint32_t had = total(candidates), chosen;
+    struct sl_near *near = walk->results; /* the pool is needed for the level below */
+    struct sl_choice *choices = realloc(candidates->choices, (had + graph->m) * sizeof *choices);
+
+    if (choices == NULL)
         return false;
-    candidates->near = near;
-    generations = realloc(candidates->generations, (count + 1) * sizeof *generations);
-    if (generations == NULL)
-        return false;
-    candidates->generations = generations;
-    for (uint32_t i = 0; i < walk->pool_size; i++) {
-        near[had + i] = walk->pool[i];
-        generations[had + i] = graph->slots[walk->pool[i].slot].generation;
-    }
-    candidates->counts[level] = walk->pool_size;
+    candidates->choices = choices;
+    memcpy(near, walk->pool, walk->pool_size * sizeof *near);
+    chosen = sl_connect_choose(graph, near, walk->pool_size, graph->m, NULL, &walk->distances);
+    for (uint32_t i = 0; i < chosen; i++)
+        choices[had + i] = choice_of(graph, walk, near[i], level);
+    candidates->counts[level] = chosen;
     return true;
 }
 
 bool sl_candidates_find(struct sl_graph *graph, const float *vector, uint32_t level,
                         struct sl_candidates *ret_candidates)
 {
-    struct sl_candidates found = {
-        .level = level, .arrivals = graph->arrival_count, .graph = graph};
+    struct sl_candidates found = {.level = level,
+                                  .arrivals = graph->arrival_count,
+                                  .changes = graph->changes,
+                                  .graph = graph};
     struct sl_walk *walk;
     uint32_t at;
     bool good;
@@ -86,10 +109,10 @@ bool sl_candidates_find(struct sl_graph *graph, const float *vector, uint32_t le
     at = graph->slots[graph->entry].level;
     at = level < at ? level : at;
     good = sl_walk_search(graph, walk, at, graph->ef_construction) &&
-           keep_pool(graph, walk, at, &found);
+           choose_level(graph, walk, at, &found);
     while (good && at-- > 0)
         good = sl_walk_descend(graph, walk, at, graph->ef_construction) &&
-               keep_pool(graph, walk, at, &found);
+               choose_level(graph, walk, at, &found);
     sl_walk_end(graph, walk);
     if (good)
         *ret_candidates = found;
@@ -97,6 +120,8 @@ bool sl_candidates_find(struct sl_graph *graph, const float *vector, uint32_t le
         sl_candidates_fini(&found);
     return good;
 }
+
+/* ---------------------------------------------------------------------------------- applying */
 
 static int compare_near(const void *a, const void *b)
 {
@@ -107,50 +132,109 @@ static int compare_near(const void *a, const void *b)
     return (x->slot > y->slot) - (x->slot < y->slot);
 }
 
-/* Candidates of one level that are still what they were, and what arrived since; sorted, unique. */
-static uint32_t refresh(struct sl_graph *graph, const struct sl_candidates *candidates,
-                        uint32_t level, uint32_t slot, struct sl_near *ret_near)
+/* The choices of one level. */
+static const struct sl_choice *choices_of(const struct sl_candidates *candidates, uint32_t level)
 {
-    const struct sl_near *near = candidates->near;
-    const uint16_t *generations = candidates->generations;
-    uint32_t count = 0, skip = 0, kept = 0;
+    const struct sl_choice *choices = candidates->choices;
 
     for (uint32_t above = SL_LEVEL_MAX; above > level; above--)
-        skip += candidates->counts[above];
-    for (uint32_t i = skip; i < skip + candidates->counts[level]; i++) {
-        const struct sl_slot *node = &graph->slots[near[i].slot];
-        if (near[i].slot != slot && node->state == SL_SLOT_LIVE &&
-            node->generation == generations[i])
-            ret_near[count++] = near[i];
+        choices += candidates->counts[above];
+    return choices;
+}
+
+/* Those that are still what they were. */
+static uint32_t surviving(const struct sl_graph *graph, const struct sl_candidates *candidates,
+                          uint32_t level, struct sl_near *ret_near)
+{
+    const struct sl_choice *choices = choices_of(candidates, level);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < candidates->counts[level]; i++) {
+        const struct sl_slot *node = &graph->slots[choices[i].slot];
+        if (node->state == SL_SLOT_LIVE && node->generation == choices[i].generation)
+            ret_near[count++] = (struct sl_near){choices[i].distance, choices[i].slot};
     }
+    return count;
+}
+
+/* What was inserted since, behind the `count` in `near`; all sorted. */
+static uint32_t add_arrivals(struct sl_graph *graph, const struct sl_candidates *candidates,
+                             uint32_t level, uint32_t slot, struct sl_near *near, uint32_t count)
+{
     for (uint64_t i = candidates->arrivals; i < graph->arrival_count; i++) {
         uint32_t arrived = graph->arrivals[i % SL_ARRIVALS];
-        if (graph->slots[arrived].state == SL_SLOT_LIVE && arrived != slot &&
-            graph->slots[arrived].level >= level)
-            ret_near[count++] =
-                (struct sl_near){sl_graph_between(graph, slot, arrived), arrived};
+        const struct sl_slot *node = &graph->slots[arrived];
+        if (node->state != SL_SLOT_LIVE || arrived == slot || node->level < level)
+            continue;
+        near[count++] = (struct sl_near){sl_graph_between(graph, slot, arrived), arrived};
+        graph->visits++;
     }
-    qsort(ret_near, count, sizeof *ret_near, compare_near);
-    for (uint32_t i = 0; i < count; i++)
-        if (kept == 0 || ret_near[kept - 1].slot != ret_near[i].slot)
-            ret_near[kept++] = ret_near[i];
-    return kept;
+    qsort(near, count, sizeof *near, compare_near);
+    return count;
+}
+
+/* The nodes around the `count` in `near`, nearest first: a short walk from them, or from the entry. */
+static uint32_t look_around(struct sl_graph *graph, uint32_t level, uint32_t slot,
+                            struct sl_near *near, uint32_t count)
+{
+    struct sl_walk *walk = sl_walk_begin(graph, sl_graph_vector(graph, slot));
+    uint32_t ef = 4 * graph->m, found = 0;
+    bool good = walk != NULL && sl_walk_room(walk, ef);
+
+    if (good && count > 0) {
+        qsort(near, count, sizeof *near, compare_near);
+        memcpy(walk->pool, near, count * sizeof *near);
+        walk->pool_size = count;
+        good = sl_walk_descend(graph, walk, level, ef);
+    } else if (good) {
+        good = sl_walk_search(graph, walk, level, ef);
+    }
+    for (uint32_t i = 0; good && i < walk->pool_size; i++)
+        if (walk->pool[i].slot != slot && graph->slots[walk->pool[i].slot].state == SL_SLOT_LIVE)
+            near[found++] = walk->pool[i];
+    if (walk != NULL)
+        graph->visits += walk->distances;
+    sl_walk_end(graph, walk);
+    return good ? found : count;
+}
+
+/* The plan made for this neighbour, if nothing has happened to its list since. */
+static const struct sl_plan *plan_of(const struct sl_graph *graph,
+                                     const struct sl_candidates *candidates, uint32_t level,
+                                     uint32_t slot)
+{
+    const struct sl_choice *choices = choices_of(candidates, level);
+
+    for (uint32_t i = 0; i < candidates->counts[level]; i++)
+        if (choices[i].slot == slot)
+            return choices[i].planned && choices[i].version == graph->slots[slot].version &&
+                           graph->changes - candidates->changes < PLAN_CHANGES_MAX &&
+                           !sl_edit_pending(graph, slot, level)
+                       ? &choices[i].plan
+                       : NULL;
+    return NULL;
 }
 
 /* Link `slot` on one level to the best of its candidates. */
 static bool link_level(struct sl_graph *graph, uint32_t slot, uint32_t level,
                        const struct sl_candidates *candidates)
 {
-    struct sl_near *near =
-        malloc((candidates->counts[level] + SL_ARRIVALS + 1) * sizeof *near);
-    uint32_t count, chosen;
+    uint64_t arrivals = graph->arrival_count - candidates->arrivals;
+    struct sl_near *near = malloc((5 * graph->m + SL_ARRIVALS) * sizeof *near);
+    uint32_t chosen = candidates->counts[level], count;
 
     if (near == NULL)
         return false;
-    count = refresh(graph, candidates, level, slot, near);
-    chosen = sl_connect_choose(graph, near, count, graph->m, &graph->visits);
+    count = surviving(graph, candidates, level, near);
+    if (arrivals > SL_ARRIVALS || 2 * count < chosen)
+        chosen = look_around(graph, level, slot, near, count);
+    else
+        chosen = add_arrivals(graph, candidates, level, slot, near, count);
+    if (chosen != count || arrivals > SL_ARRIVALS)
+        chosen = sl_connect_choose(graph, near, chosen, graph->m, NULL, &graph->visits);
     for (uint32_t i = 0; i < chosen; i++)
-        (void)sl_connect(graph, slot, near[i].slot, level);
+        (void)sl_connect(graph, slot, near[i].slot, level,
+                         plan_of(graph, candidates, level, near[i].slot));
     free(near);
     return !graph->edits.failed;
 }
@@ -200,7 +284,7 @@ uint32_t sl_graph_insert(struct sl_graph *graph, const float *vector, uint32_t c
     uint32_t slot, top;
     bool good = true;
 
-    if (candidates->graph != graph || graph->arrival_count - candidates->arrivals > SL_ARRIVALS) {
+    if (candidates->graph != graph) {
         uint32_t level = candidates->level;
         sl_candidates_fini(candidates);
         if (!sl_candidates_find(graph, vector, level, candidates))

@@ -254,14 +254,13 @@ enum sl_err sl_index_prepare(struct sl_index *index, const struct sl_document *d
 
 size_t sl_prepared_bytes(const struct sl_prepared *prepared)
 {
-    size_t candidates = 0;
+    size_t choices = 0;
 
     for (uint32_t i = 0; i < prepared->head.chunk_count; i++)
         for (uint32_t w = 0; w < prepared->chunks[i].head.window_count; w++)
             for (uint32_t level = 0; level <= SL_LEVEL_MAX; level++)
-                candidates += prepared->chunks[i].windows[w].candidates.counts[level];
-    return sl_arena_bytes(prepared->arena) +
-           candidates * (sizeof(struct sl_near) + sizeof(uint16_t));
+                choices += prepared->chunks[i].windows[w].candidates.counts[level];
+    return sl_arena_bytes(prepared->arena) + choices * sizeof(struct sl_choice);
 }
 
 struct sl_prepared *sl_prepared_free(struct sl_prepared *prepared)
