@@ -6,7 +6,7 @@
  * is the frontier of the partition's ledger, so none is lost whatever order answers come in.
  * Commits are by hand: every second without waiting, and waiting when partitions are taken away and
  * at the end. Nothing is committed for partitions that were lost: somebody else answers there
- * already.
+ * already. With transactions (transactor.c) offsets travel with the answers instead.
  *
  * A partition's epoch tells one assignment from the next: an answer that comes in from an earlier
  * one moves nothing.
@@ -56,8 +56,13 @@ static uint32_t due_list(struct sl_engine *engine, struct sl_kafka_partition **r
     return count;
 }
 
-static void note_committed(struct sl_engine *engine, const struct sl_kafka_partition *list,
-                           uint32_t count)
+struct sl_kafka_in *asker_consumer(struct sl_engine *engine)
+{
+    return engine->asker->in;
+}
+
+void asker_committed(struct sl_engine *engine, const struct sl_kafka_partition *list,
+                     uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct sl_part *part;
@@ -70,15 +75,16 @@ static void note_committed(struct sl_engine *engine, const struct sl_kafka_parti
     }
 }
 
+/* With transactions offsets are committed together with the answers, and nowhere else. */
 static void commit(struct sl_engine *engine, bool wait)
 {
     struct sl_kafka_partition *list = NULL;
     struct sl_error err = {0};
-    uint32_t count = due_list(engine, &list);
+    uint32_t count = engine->transactor ? 0 : due_list(engine, &list);
 
     if (count > 0) {
         if (sl_kafka_in_commit(engine->asker->in, list, count, wait, &err) == SL_OK)
-            note_committed(engine, list, count);
+            asker_committed(engine, list, count);
         else
             sl_log_error(SL_LOG_WARNING, "commit_failed", &err);
     }
@@ -147,6 +153,7 @@ static void on_revoked(void *context, const struct sl_kafka_partition *list, uin
         part->assigned = false;
     }
     sl_book_unlock(&engine->questions);
+    transactor_end_generation(engine, lost);
     sl_log(SL_LOG_INFO, "questions_revoked", "%u question partitions %s", count,
            lost ? "were lost" : "went to others");
 }
@@ -326,7 +333,7 @@ static bool is_subscribed(struct sl_engine *engine)
 
     if (engine->asker->subscribed)
         return true;
-    if (!engine->cluster_known || topics->count == 0) {
+    if (!engine->cluster_known || topics->count == 0 || !transactor_is_ready(engine)) {
         engine_sleep(engine, POLL_MS);
         return false;
     }

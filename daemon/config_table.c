@@ -24,7 +24,7 @@ static const struct option_choice gap_words[] = {{"halt", SL_ON_GAP_HALT, false}
                                                  {0}};
 static const struct option_choice delivery_words[] = {
     {"at_least_once", SL_DELIVERY_AT_LEAST_ONCE, false},
-    {"exactly_once", SL_DELIVERY_EXACTLY_ONCE, true},
+    {"exactly_once", SL_DELIVERY_EXACTLY_ONCE, false},
     {0}};
 static const struct option_choice embed_words[] = {{"bert", SL_EMBED_BACKEND_BERT, false},
                                                    {"static", 0, true},
@@ -124,7 +124,9 @@ const struct option option_table[] = {
     {.section = "queries", .key = "delivery", .kind = OPTION_CHOICE, .at = AT(queries.delivery),
      .fallback = "at_least_once", .choices = delivery_words,
      .help = "at_least_once: no answer is lost, one may come twice after a crash, with the same "
-             "sluice-answer-id."},
+             "sluice-answer-id. exactly_once: answers and the offsets of their questions are committed in one "
+             "Kafka transaction; who reads the answers with isolation.level=read_committed sees each once. Needs "
+             "a cluster with transactions, and an instance name that no other daemon of the group has."},
     {.section = "queries", .key = "tenant", .kind = OPTION_TEXT, .at = AT(queries.tenant),
      .fallback = "", .may_be_empty = true, .most = SL_FIELD_BYTES_MAX,
      .help = "The tenant of everything on this daemon's topics: questions see only its documents. Not together "

@@ -149,6 +149,8 @@ static enum sl_err start_threads(struct sl_engine *engine, struct sl_error *err)
 
     if (r == SL_OK)
         r = start_crew(engine, &engine->publisher_thread, "publisher", 1, publisher_run, err);
+    if (r == SL_OK && engine->transactor)
+        r = start_crew(engine, &engine->transactor_thread, "transactor", 1, transactor_run, err);
     if (r == SL_OK)
         r = start_crew(engine, &engine->encoders, "encoder", encoders, embedder_run, err);
     if (r == SL_OK)
@@ -213,6 +215,8 @@ static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
     if (engine->embedder)
         engine->embedding = embedder_open(engine);
     r = publisher_open(engine, err);
+    if (r == SL_OK && engine->config->queries.delivery == SL_DELIVERY_EXACTLY_ONCE)
+        r = transactor_open(engine, err);
     if (r == SL_OK)
         r = asker_open(engine, err);
     if (r == SL_OK)
@@ -275,6 +279,9 @@ static void end_stages(struct sl_engine *engine)
     join_crew(&engine->answerers);
     sl_queue_close(engine->to_publisher);
     join_crew(&engine->publisher_thread);
+    if (engine->to_transactor)
+        sl_queue_close(engine->to_transactor);
+    join_crew(&engine->transactor_thread);
     sl_queue_close(engine->to_indexer);
     join_crew(&engine->indexer_thread);
 }
@@ -293,6 +300,8 @@ static void free_left(struct sl_engine *engine)
         asked_free(engine, asked);
     while ((asked = sl_queue_pop(engine->to_publisher, 0)))
         asked_free(engine, asked);
+    while (engine->to_transactor && (asked = sl_queue_pop(engine->to_transactor, 0)))
+        asked_free(engine, asked);
 }
 
 /* In the order the contents depend on each other; each accepts what was never opened. */
@@ -303,6 +312,7 @@ static void close_parts(struct sl_engine *engine)
     publisher_close(engine);
     free_left(engine);
     asker_close(engine);
+    transactor_close(engine); /* after the consumer, which leaves its partitions */
     feed_close(engine);
     engine->indexer = indexer_close(engine, engine->indexer);
     engine->replies = reply_cache_close(engine->replies);
@@ -318,6 +328,7 @@ static void free_engine(struct sl_engine *engine)
     sl_queue_free(engine->to_indexer);
     sl_queue_free(engine->to_answerers);
     sl_queue_free(engine->to_publisher);
+    sl_queue_free(engine->to_transactor);
     sl_book_fini(&engine->documents);
     sl_book_fini(&engine->questions);
     free_list(&engine->reply_topics);

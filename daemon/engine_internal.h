@@ -97,6 +97,8 @@ struct asked {
     char status[16];
     bool is_fallback; /* already turned into an error answer for the default topic */
     bool republished;
+    bool may_go;       /* its topic is there (transactions only) */
+    enum sl_sent sent; /* its report; 0: none yet (transactions only) */
     struct asked *next; /* while parked */
 };
 
@@ -105,6 +107,7 @@ struct asked {
 struct embedder_stage;
 struct indexer;
 struct publisher;
+struct transactor;
 struct asker;
 struct feed;
 struct reply_cache;
@@ -151,6 +154,7 @@ struct sl_engine {
     struct sl_queue *to_indexer;   /* struct index_job */
     struct sl_queue *to_answerers; /* struct asked */
     struct sl_queue *to_publisher; /* struct asked */
+    struct sl_queue *to_transactor; /* struct asked; NULL: answers go to the publisher */
 
     atomic_bool stopping; /* take no more records */
     atomic_bool ending;   /* finish now, drained or not */
@@ -176,8 +180,10 @@ struct sl_engine {
     struct reply_cache *replies;
     struct parking *parking;
     struct publisher *publisher;
+    struct transactor *transactor; /* NULL: delivery = at_least_once */
 
     struct crew feed_thread, topics_thread, asker_thread, indexer_thread, publisher_thread;
+    struct crew transactor_thread;
     struct crew workers, encoders, answerers;
     _Atomic int64_t snapshot_since_us[ENGINE_WORKERS_MAX]; /* of each answerer; 0: none open */
     _Atomic uint32_t answerers_started;
@@ -244,6 +250,10 @@ void *asker_run(void *engine);
 void asker_close(struct sl_engine *engine); /* commits what is answered */
 void asker_done(struct sl_engine *engine,
                 struct asked *asked); /* its answer is in the log: consumes it */
+/* The group has these offsets now: what the reply cache holds below them goes. */
+void asker_committed(struct sl_engine *engine, const struct sl_kafka_partition *list,
+                     uint32_t count);
+struct sl_kafka_in *asker_consumer(struct sl_engine *engine);
 void asked_free(struct sl_engine *engine, struct asked *asked);
 void asked_move(struct sl_engine *engine, struct asked *asked, enum sl_stage stage);
 
@@ -277,5 +287,17 @@ enum sl_err publisher_open(struct sl_engine *engine, struct sl_error *err);
 void *publisher_run(void *engine);
 void publisher_close(struct sl_engine *engine);
 void publisher_submit(struct sl_engine *engine, struct asked *asked);
+void publisher_answered(struct sl_engine *engine, struct asked *asked); /* counts it; consumes it */
+/* Is this an answer on the default topic, in a partition its key chose? */
+bool publisher_is_default(const struct sl_engine *engine, const struct sl_outgoing *outgoing);
+
+/* transactor.c: answers and the offsets of their questions, exactly once */
+enum sl_err transactor_open(struct sl_engine *engine, struct sl_error *err);
+void *transactor_run(void *engine);
+void transactor_close(struct sl_engine *engine);
+/* Have older transactions of this instance ended? No question is read before. */
+bool transactor_is_ready(struct sl_engine *engine);
+/* Question partitions were taken away (their epochs have changed): waits until no transaction is open. */
+void transactor_end_generation(struct sl_engine *engine, bool lost);
 
 #endif

@@ -122,6 +122,8 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
       "Records waiting to be acknowledged by a broker.")                                           \
     X(DELIVERY_FAILURES, COUNTER, "sluice_delivery_failures_total", "code", "persisted", 0,        \
       "Records a broker did not take, by code and by whether it may have them all the same.")      \
+    X(TRANSACTIONS, COUNTER, "sluice_txn_total", "result", "", 0,                                  \
+      "Transactions with answers: committed or aborted.")                                          \
     X(OUTBOX_RECORDS, GAUGE, "sluice_outbox_records", "", "", 0,                                   \
       "Dead letters in the index that wait for a broker's acknowledgement.")                       \
     X(CONFIG_RELOADS, COUNTER, "sluice_config_reloads_total", "result", "", 0,                     \

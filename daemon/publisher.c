@@ -12,6 +12,8 @@
  *                      wait for it
  *     not allowed      the same
  *
+ * With delivery = exactly_once only dead letters go this way; answers go through transactor.c.
+ *
  * Dead letters are read from the index in the order they were stored, at most LETTERS_MAX on their
  * way at once.
  */
@@ -61,7 +63,7 @@ struct publisher {
 
 /* ------------------------------------------------------------------- done, one way or the other */
 
-static void finish_answer(struct sl_engine *engine, struct asked *asked)
+void publisher_answered(struct sl_engine *engine, struct asked *asked)
 {
     sl_metric_add_label(SL_METRIC_ANSWERS, asked->status, 1);
     sl_metric_observe(SL_METRIC_ANSWER_LATENCY, (double)(clock_us() - asked->received_us) / 1e6);
@@ -83,7 +85,7 @@ static void finish_letter(struct sl_engine *engine, const struct sending *sendin
 static void finish(struct sl_engine *engine, struct sending *sending)
 {
     if (sending->asked)
-        finish_answer(engine, sending->asked);
+        publisher_answered(engine, sending->asked);
     else
         finish_letter(engine, sending);
     sl_buffer_fini(&sending->letter);
@@ -149,7 +151,7 @@ static void too_large(struct sl_engine *engine, struct sending *sending)
     }
 }
 
-static bool goes_to_default(const struct sl_engine *engine, const struct sl_outgoing *outgoing)
+bool publisher_is_default(const struct sl_engine *engine, const struct sl_outgoing *outgoing)
 {
     return strcmp(outgoing->topic, engine->config->queries.answers_topic) == 0 &&
            outgoing->partition < 0;
@@ -165,7 +167,7 @@ static void no_topic(struct sl_engine *engine, struct sending *sending, const ch
     if (asked &&
         sl_outgoing_decode((struct sl_view){asked->encoded.data, asked->encoded.size},
                            engine->publisher->arena, &outgoing, NULL) == SL_OK &&
-        !goes_to_default(engine, &outgoing)) {
+        !publisher_is_default(engine, &outgoing)) {
         answer_fallback(engine, sending->asked, "reply_topic_unavailable",
                         "the reply topic or partition the question names does not exist or may not "
                         "be written to");
@@ -390,8 +392,10 @@ void publisher_close(struct sl_engine *engine)
 
 void publisher_submit(struct sl_engine *engine, struct asked *asked)
 {
-    if (!sl_queue_push(engine->to_publisher, asked)) {
-        SL_INVARIANT(sl_queue_is_closed(engine->to_publisher));
+    struct sl_queue *queue = engine->to_transactor ? engine->to_transactor : engine->to_publisher;
+
+    if (!sl_queue_push(queue, asked)) {
+        SL_INVARIANT(sl_queue_is_closed(queue));
         asked_free(engine, asked);
     }
 }
@@ -414,11 +418,16 @@ static void run_once(struct sl_engine *engine)
         sl_queue_pop(engine->to_publisher, publisher->open ? REPORTS_MS : IDLE_MS);
 
     while (asked) {
-        send_one(engine, make_sending(asked));
+        if (engine->failed) /* perhaps fenced: another daemon answers it */
+            asked_free(engine, asked);
+        else
+            send_one(engine, make_sending(asked));
         asked = sl_queue_pop(engine->to_publisher, 0);
     }
-    read_outbox(engine);
-    send_due(engine);
+    if (!engine->failed) {
+        read_outbox(engine);
+        send_due(engine);
+    }
     sl_kafka_out_poll(publisher->out, 0);
     tick(engine);
 }
@@ -432,7 +441,7 @@ void *publisher_run(void *context)
         sl_heartbeat_beat(heartbeat);
         run_once(engine);
     }
-    if (!engine->kafka_down)
+    if (!engine->kafka_down && !engine->failed)
         sl_kafka_out_flush(engine->publisher->out, FLUSH_MS, NULL);
     sl_heartbeat_close(heartbeat);
     return NULL;

@@ -18,15 +18,8 @@
 
 #include <sluice/limits.h>
 
-#include "net/kafka_internal.h"
-#include "net/kafka_out.h"
-
-struct sl_kafka_out {
-    rd_kafka_t *rk;
-    struct sl_kafka_watch watch;
-    sl_kafka_report_fn report;
-    void *context;
-};
+#include "net/kafka_out_internal.h"
+#include "net/kafka_transaction.h"
 
 static enum sl_sent sent_of(rd_kafka_resp_err_t code)
 {
@@ -68,43 +61,64 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
         out->report(out->context, &report);
 }
 
-enum sl_err sl_kafka_out_open(const struct sl_config *config, const struct sl_kafka_watch *watch,
-                              sl_kafka_report_fn report, void *context,
-                              struct sl_kafka_out **ret_out, struct sl_error *err)
+static enum sl_err make_client(struct sl_kafka_out *out, rd_kafka_conf_t *conf,
+                               struct sl_error *err)
 {
-    static const struct kafka_property owned[] = {
-        {"enable.idempotence", "true"},
-        {"acks", "all"},
-        {"partitioner", "murmur2_random"}, /* last: left out when the configuration names one */
-    };
-    size_t count =
-        sizeof(owned) / sizeof(*owned) - (sl_kafka_property(config, "partitioner") ? 1 : 0);
+    char text[256];
+
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_set_opaque(conf, &out->watch);
+    out->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+    if (out->rk)
+        return SL_OK;
+    rd_kafka_conf_destroy(conf);
+    return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_property", "[kafka]: %s", text);
+}
+
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number)  TEXT_OF_(number)
+
+enum sl_err sl_kafka_out_open_transactional(const struct sl_config *config,
+                                            const char *transactional_id,
+                                            const struct sl_kafka_watch *watch,
+                                            sl_kafka_report_fn report, void *context,
+                                            struct sl_kafka_out **ret_out, struct sl_error *err)
+{
+    struct kafka_property owned[5] = {{"enable.idempotence", "true"}, {"acks", "all"}};
+    size_t count = 2;
     struct sl_kafka_out *out = calloc(1, sizeof(*out));
     rd_kafka_conf_t *conf = NULL;
-    char text[256];
     enum sl_err r;
 
     if (!out)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a producer");
+    if (!sl_kafka_property(config, "partitioner"))
+        owned[count++] = (struct kafka_property){"partitioner", "murmur2_random"};
+    if (transactional_id) {
+        owned[count++] = (struct kafka_property){"transactional.id", transactional_id};
+        owned[count++] = (struct kafka_property){"transaction.timeout.ms",
+                                                 TEXT_OF(SL_KAFKA_TRANSACTION_MS)};
+    }
     out->report = report;
     out->context = context;
     if (watch)
         out->watch = *watch;
     r = kafka_conf_make(config, RD_KAFKA_PRODUCER, owned, count, &out->watch, &conf, err);
+    if (r == SL_OK)
+        r = make_client(out, conf, err);
     if (r != SL_OK) {
         free(out);
         return r;
     }
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-    rd_kafka_conf_set_opaque(conf, &out->watch);
-    out->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-    if (!out->rk) {
-        rd_kafka_conf_destroy(conf);
-        free(out);
-        return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_property", "[kafka]: %s", text);
-    }
     *ret_out = out;
     return SL_OK;
+}
+
+enum sl_err sl_kafka_out_open(const struct sl_config *config, const struct sl_kafka_watch *watch,
+                              sl_kafka_report_fn report, void *context,
+                              struct sl_kafka_out **ret_out, struct sl_error *err)
+{
+    return sl_kafka_out_open_transactional(config, NULL, watch, report, context, ret_out, err);
 }
 
 static rd_kafka_headers_t *headers_of(const struct sl_kafka_send *send)

@@ -58,6 +58,13 @@ enum sl_err sl_kafka_out_open(const struct sl_config *config, const struct sl_ka
                               sl_kafka_report_fn report, void *context,
                               struct sl_kafka_out **ret_out, struct sl_error *err);
 
+/* The same with a transactional id: every record belongs to a transaction (net/kafka_transaction.h). */
+enum sl_err sl_kafka_out_open_transactional(const struct sl_config *config,
+                                            const char *transactional_id,
+                                            const struct sl_kafka_watch *watch,
+                                            sl_kafka_report_fn report, void *context,
+                                            struct sl_kafka_out **ret_out, struct sl_error *err);
+
 /*
  * Hand over one record. Its report comes later, from poll, flush or close; exactly one for each
  * SL_OK here.

@@ -142,15 +142,16 @@ class Client:
         return self.produce_many([{"topic": topic, "key": key, "value": value, "headers": headers,
                                    "partition": partition, "timestamp": timestamp}])[0]
 
-    def consume(self, topic, count=0, start=None, seconds=15):
-        """`count` records (or what came in time) from `start`; with count 0 all there are now."""
+    def consume(self, topic, count=0, start=None, seconds=15, uncommitted=False):
+        """`count` records (or what came in time) from `start`; with count 0 all there are now.
+        `uncommitted`: those of aborted and open transactions, too."""
         reply = self._do({"do": "consume", "topic": topic, "count": count, "from": start or [],
-                          "timeout_ms": int(seconds * 1000)})
+                          "timeout_ms": int(seconds * 1000), "uncommitted": uncommitted})
         return [Record(raw) for raw in reply["records"]]
 
-    def marks(self, topic):
-        """[[low, high], ...] of each partition."""
-        return self._do({"do": "marks", "topic": topic})["marks"]
+    def marks(self, topic, uncommitted=False):
+        """[[low, high], ...] of each partition; without `uncommitted` high stops before an open transaction."""
+        return self._do({"do": "marks", "topic": topic, "uncommitted": uncommitted})["marks"]
 
     def leaders(self, topic):
         """The number of the node that leads each partition; -1: none just now."""
@@ -236,6 +237,7 @@ class Daemon:
         self.log_file = os.path.join(directory, "sluiced.log")
         self.port = kafka_broker.free_port()
         self.process = None
+        self.program = os.path.join(BIN, "sluiced")
         self._client = None
         self.sections = {
             "kafka": {"bootstrap.servers": self.bootstrap, "reconnect.backoff.max.ms": 1000},
@@ -269,7 +271,7 @@ class Daemon:
     def start(self, wait=True):
         log = open(self.log_file, "ab")
         with log:
-            self.process = spawn([os.path.join(BIN, "sluiced"), "-c", self.config_file],
+            self.process = spawn([self.program, "-c", self.config_file],
                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if wait:
             self.wait_ready()

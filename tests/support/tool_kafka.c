@@ -7,7 +7,7 @@
  *
  *   {"do":"produce","records":[{"topic","partition"?,"key"?,"value"?,"timestamp"?,"headers":[[name,value]]}],
  *                  "transaction":"commit"|"abort"?}
- *   {"do":"consume","topic","from":[offset of each partition],"count":n,"timeout_ms":t}
+ *   {"do":"consume","topic","from":[offset of each partition],"count":n,"timeout_ms":t,"uncommitted":true?}
  *   {"do":"create"|"grow","topic","partitions":n,"copies":n?,"config":{name:value}?}   {"do":"delete","topic"}
  *   {"do":"marks","topic"}   {"do":"leaders","topic"}
  *
@@ -29,6 +29,7 @@ enum { WAIT_MS = 15000, TICK_MS = 50 };
 static const char *servers;
 static rd_kafka_t *producer;
 static rd_kafka_t *consumer;
+static rd_kafka_t *uncommitted_consumer; /* reads what was aborted, too; made when first asked for */
 static cJSON *reply;
 
 static void fail(const char *what, const char *why)
@@ -144,16 +145,18 @@ static void record_produce(rd_kafka_t *to, const cJSON *record, cJSON *placed)
     free(value);
 }
 
-/* `transactional_id` NULL: a plain one. */
-static rd_kafka_t *client_new(rd_kafka_type_t type, const char *transactional_id)
+/* `variant`: a producer's transactional id, a consumer's isolation level. NULL: neither. */
+static rd_kafka_t *client_new(rd_kafka_type_t type, const char *variant)
 {
     char why[512];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set(conf, "bootstrap.servers", servers, NULL, 0);
     rd_kafka_conf_set(conf, "message.max.bytes", "100000000", NULL, 0);
     rd_kafka_conf_set_log_cb(conf, NULL);
-    if (transactional_id != NULL)
-        rd_kafka_conf_set(conf, "transactional.id", transactional_id, NULL, 0);
+    if (variant != NULL)
+        rd_kafka_conf_set(conf,
+                          type == RD_KAFKA_CONSUMER ? "isolation.level" : "transactional.id",
+                          variant, NULL, 0);
     if (type == RD_KAFKA_CONSUMER) {
         rd_kafka_conf_set(conf, "group.id", "sluice-test-reader", NULL, 0);
         rd_kafka_conf_set(conf, "enable.auto.commit", "false", NULL, 0);
@@ -255,6 +258,18 @@ static int partitions_count(const char *topic)
     return count;
 }
 
+/* Aborted records are seen only when asked for. */
+static rd_kafka_t *reader_of(const cJSON *order)
+{
+    if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(order, "uncommitted")))
+        return consumer;
+    if (uncommitted_consumer == NULL) {
+        uncommitted_consumer = client_new(RD_KAFKA_CONSUMER, "read_uncommitted");
+        rd_kafka_poll_set_consumer(uncommitted_consumer);
+    }
+    return uncommitted_consumer;
+}
+
 static void do_marks(const cJSON *order)
 {
     const char *topic = text_of(order, "topic");
@@ -266,7 +281,7 @@ static void do_marks(const cJSON *order)
         int64_t low = 0;
         int64_t high = 0;
         rd_kafka_resp_err_t code =
-            rd_kafka_query_watermark_offsets(producer, topic, partition, &low, &high, WAIT_MS);
+            rd_kafka_query_watermark_offsets(reader_of(order), topic, partition, &low, &high, WAIT_MS);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             fail("marks", rd_kafka_err2str(code));
         cJSON *pair = cJSON_CreateArray();
@@ -306,7 +321,7 @@ static cJSON *message_json(rd_kafka_message_t *message)
     return record;
 }
 
-static int consume_from(const char *topic, const cJSON *from)
+static int consume_from(rd_kafka_t *reader, const char *topic, const cJSON *from)
 {
     int count = partitions_count(topic);
     if (count < 0) {
@@ -319,7 +334,7 @@ static int consume_from(const char *topic, const cJSON *from)
         rd_kafka_topic_partition_list_add(list, topic, partition)->offset =
             cJSON_IsNumber(at) ? (int64_t)at->valuedouble : RD_KAFKA_OFFSET_BEGINNING;
     }
-    rd_kafka_assign(consumer, list);
+    rd_kafka_assign(reader, list);
     rd_kafka_topic_partition_list_destroy(list);
     return count;
 }
@@ -334,10 +349,11 @@ static void do_consume(const cJSON *order)
         fail("consume", "which topic?");
         return;
     }
-    int open = consume_from(topic, cJSON_GetObjectItemCaseSensitive(order, "from"));
+    rd_kafka_t *reader = reader_of(order);
+    int open = consume_from(reader, topic, cJSON_GetObjectItemCaseSensitive(order, "from"));
     long long found = 0;
     while (now_ms() < deadline && (count > 0 ? found < count : open > 0)) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, TICK_MS);
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(reader, TICK_MS);
         if (message == NULL)
             continue;
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -348,7 +364,7 @@ static void do_consume(const cJSON *order)
         }
         rd_kafka_message_destroy(message);
     }
-    rd_kafka_assign(consumer, NULL);
+    rd_kafka_assign(reader, NULL);
 }
 
 static void topic_result(rd_kafka_queue_t *queue)
@@ -447,6 +463,8 @@ int main(int argc, char **argv)
         cJSON_Delete(order);
     }
     free(line);
+    if (uncommitted_consumer != NULL)
+        rd_kafka_destroy(uncommitted_consumer);
     rd_kafka_destroy(consumer);
     rd_kafka_destroy(producer);
     return EXIT_SUCCESS;

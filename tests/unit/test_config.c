@@ -174,7 +174,8 @@ TEST(values_of_later_versions_are_refused_by_name)
     check_refused("[clean]\npii = mask\n", "allowed: off");
     check_refused("[clean]\npii = hash\n", "allowed: off");
     check_refused("[documents]\non_gap = resync\n", "allowed: halt, continue");
-    check_refused("[queries]\ndelivery = exactly_once\n", "allowed: at_least_once");
+    check_refused("[queries]\ndelivery = at_most_once\n", "allowed: at_least_once, exactly_once");
+    check_taken("[queries]\ndelivery = exactly_once\n");
     check_taken("[index]\nstorage = f32\n[clean]\npii = off\n[retrieve]\nrerank = none\n"
                 "[embed]\nprecision = f32\ndimensions = 0\nurl =\n[queries]\n"
                 "delivery = at_least_once\n");
