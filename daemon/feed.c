@@ -168,6 +168,8 @@ static void reach_end(struct sl_engine *engine, const struct sl_kafka_event *eve
     if (!part)
         return;
     sl_book_lock(&engine->documents);
+    /* What lies between the last record and the end is control records and aborted data. */
+    part->dirty |= sl_ledger_skip(part->ledger, event->offset);
     part->eof_at = sl_ledger_end(part->ledger);
     if (event->offset > part->high)
         part->high = event->offset;
@@ -201,8 +203,7 @@ static void out_of_range(struct sl_engine *engine, const struct sl_kafka_event *
         !feed_gap(engine, part, &found))
         return;
     sl_book_lock(&engine->documents);
-    if (found.low > found.stored) {
-        sl_ledger_skip(part->ledger, found.low);
+    if (sl_ledger_skip(part->ledger, found.low)) {
         part->low = found.low;
         part->dirty = true;
     }

@@ -259,12 +259,13 @@ int64_t sl_ledger_end(const struct sl_ledger *ledger)
     return ledger->end;
 }
 
-void sl_ledger_skip(struct sl_ledger *ledger, int64_t offset)
+bool sl_ledger_skip(struct sl_ledger *ledger, int64_t offset)
 {
     if (offset <= ledger->end)
-        return;
+        return false;
     ledger->end = offset;
     take_carried(ledger, offset);
+    return true;
 }
 
 uint32_t sl_ledger_open_count(const struct sl_ledger *ledger)

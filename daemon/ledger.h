@@ -92,8 +92,9 @@ int64_t sl_ledger_frontier(const struct sl_ledger *ledger);
 /* One more than the last offset delivered; what was restored when there was none. */
 int64_t sl_ledger_end(const struct sl_ledger *ledger);
 
-/* The log lost what lay before `offset`: go on from there. */
-void sl_ledger_skip(struct sl_ledger *ledger, int64_t offset);
+/* There is nothing to be delivered before `offset` (any more): go on from there. False: the end lay
+ * there or behind it already. */
+bool sl_ledger_skip(struct sl_ledger *ledger, int64_t offset);
 
 /* Offsets delivered and not done; offsets done beyond the frontier. */
 uint32_t sl_ledger_open_count(const struct sl_ledger *ledger);

@@ -5,6 +5,31 @@ add_executable(tool_kafka ${CMAKE_CURRENT_SOURCE_DIR}/support/tool_kafka.c)
 target_link_libraries(tool_kafka PRIVATE sluice_flags PkgConfig::RDKAFKA PkgConfig::CJSON PkgConfig::CRYPTO)
 set_target_properties(tool_kafka PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
+# The daemon with its applications written down, as it is and with one mechanism taken out: for the test that each
+# record is applied exactly once, and for its controls. Object by object what is shipped.
+foreach(tool load applies)
+  add_executable(tool_${tool} ${CMAKE_CURRENT_SOURCE_DIR}/support/tool_${tool}.c)
+  target_link_libraries(tool_${tool} PRIVATE sluice_flags sluice PkgConfig::RDKAFKA)
+  target_include_directories(tool_${tool} PRIVATE ${CMAKE_SOURCE_DIR}/pipeline)
+  set_target_properties(tool_${tool} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endforeach()
+
+function(sluice_counted_daemon name define)
+  add_executable(${name} ${CMAKE_SOURCE_DIR}/daemon/main.c ${CMAKE_CURRENT_SOURCE_DIR}/support/applies_counted.c)
+  target_link_libraries(${name} PRIVATE sluice_flags sluice_daemon)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/pipeline)
+  target_compile_definitions(${name} PRIVATE SLUICE_LMDB_VERSION="${LMDB_VERSION}" ${define})
+  foreach(wrapped sl_batch_apply sl_batch_delete ${ARGN})
+    target_link_options(${name} PRIVATE -Wl,--wrap=${wrapped})
+  endforeach()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endfunction()
+
+sluice_counted_daemon(sluiced_counted "")
+sluice_counted_daemon(sluiced_positions_before SLUICE_TEST_POSITIONS_BEFORE sl_ledger_position)
+sluice_counted_daemon(sluiced_positions_after SLUICE_TEST_POSITIONS_AFTER sl_batch_position sl_batch_commit)
+sluice_counted_daemon(sluiced_not_carried SLUICE_TEST_NOT_CARRIED sl_ledger_make)
+
 function(sluice_kafka_test name label timeout)
   add_test(NAME ${label}/${name}
     COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/kafka/test_${name}.py)
@@ -22,4 +47,12 @@ sluice_kafka_test(crash kafka 600)
 sluice_kafka_test(demo kafka 600)
 sluice_kafka_test(real_broker broker 900)
 sluice_kafka_test(real_speeches broker 1200)
-set_tests_properties(broker/real_broker broker/real_speeches PROPERTIES RESOURCE_LOCK kafka_broker)
+sluice_kafka_test(exactly_once_apply broker 900)
+if(SLUICE_LONG)
+  add_test(NAME long/exactly_once_apply COMMAND ${Python3_EXECUTABLE} -B
+    ${CMAKE_CURRENT_SOURCE_DIR}/kafka/test_exactly_once_apply.py ExactlyOnceApply.test_killed_at_random)
+  set_tests_properties(long/exactly_once_apply PROPERTIES LABELS long SKIP_RETURN_CODE 77 TIMEOUT 3600
+    RESOURCE_LOCK kafka_broker ENVIRONMENT "SLUICE_BUILD=${CMAKE_BINARY_DIR};\
+PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support;SLUICE_TEST_KILLS=200;SLUICE_TEST_RECORDS=100000")
+endif()
+set_tests_properties(broker/real_broker broker/real_speeches broker/exactly_once_apply PROPERTIES RESOURCE_LOCK kafka_broker)
