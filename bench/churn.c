@@ -2,149 +2,196 @@
  * churn.c -- `sluice-bench churn`: what replacing documents round after round does to recall, speed, size
  * and reachability.
  *
- * Four fifths of the file's vectors are live at first. Each round replaces a share of the live documents,
- * drawn at random, by vectors that are not in the index. Recall is against exact search of that round.
+ * The plan (plan.h) says which vectors go and come. One that comes takes the key of one that goes, so it is
+ * a replaced document; where a round has more of one than of the other, the rest is deleted or new. Recall is
+ * against exact search of that round. At the end a fresh index of what is live then is measured beside.
  */
 #include "bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "vectors.h"
+#include <sluice/error.h>
+
+#include "fill.h"
+#include "measure.h"
+#include "plan.h"
 
 #define QUERIES_MAX 300u
+#define NO_KEY      UINT32_MAX
 
 struct churn {
+    const struct bench_options *options;
     struct sl_index *index;
-    const struct vectors *base, *queries;
-    uint32_t *vector_of; /* per document: which vector it has now */
-    uint32_t *spare;     /* vectors not in the index */
-    uint32_t live, spare_count;
-    uint64_t random;
+    const struct vectors *base;
+    struct plan plan;
+    struct measure measure;
+    uint32_t *truth;   /* [queries][BENCH_K]                     */
+    uint32_t *key_of;  /* [base]; NO_KEY: not in the index       */
+    uint32_t *free;    /* keys of deleted documents, a stack     */
+    struct fill_item *items;
+    uint32_t free_count, key_next, version;
 };
 
-static uint32_t draw(struct churn *churn, uint32_t below)
+static uint32_t take_key(struct churn *churn)
 {
-    uint64_t z = (churn->random += 0x9E3779B97F4A7C15u);
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return (uint32_t)((z ^ (z >> 31)) % below);
+    return churn->free_count > 0 ? churn->free[--churn->free_count] : churn->key_next++;
 }
 
-static void put(struct churn *churn, struct sl_batch *batch, uint32_t document, uint32_t version)
+/* What goes out under a key that nothing takes over. */
+static void delete_rest(struct churn *churn, const struct plan_list *out, uint32_t from)
 {
-    const float *vector = vector_at(churn->base, churn->vector_of[document]);
+    struct sl_batch *batch = NULL;
 
-    bench_apply(batch, bench_prepare(churn->index, vector, document, version));
-}
-
-static void fill(struct churn *churn, uint32_t commit)
-{
-    for (uint32_t at = 0; at < churn->live;) {
-        struct sl_batch *batch;
-        bench_begin(churn->index, &batch);
-        for (uint32_t i = 0; i < commit && at < churn->live; i++, at++)
-            put(churn, batch, at, 1);
-        bench_commit(batch);
+    for (uint32_t i = from; i < out->count; i++) {
+        uint32_t *key = churn->key_of + out->numbers[i];
+        uint32_t place = (i - from) % churn->options->commit;
+        if (place == 0)
+            bench_begin(churn->index, &batch);
+        bench_remove(batch, *key, churn->version++);
+        churn->free[churn->free_count++] = *key;
+        *key = NO_KEY;
+        if (place == churn->options->commit - 1 || i + 1 == out->count)
+            bench_commit(batch);
     }
 }
 
-static void replace(struct churn *churn, uint32_t count, uint32_t commit, uint32_t round)
+static void replace(struct churn *churn, const struct plan_list *out, const struct plan_list *into)
 {
-    for (uint32_t done = 0; done < count;) {
-        struct sl_batch *batch;
-        bench_begin(churn->index, &batch);
-        for (uint32_t i = 0; i < commit && done < count; i++, done++) {
-            uint32_t document = draw(churn, churn->live), at = draw(churn, churn->spare_count);
-            uint32_t old = churn->vector_of[document];
-            churn->vector_of[document] = churn->spare[at];
-            churn->spare[at] = old;
-            put(churn, batch, document, round * churn->live + done + 2);
-        }
-        bench_commit(batch);
+    uint32_t both = out->count < into->count ? out->count : into->count;
+
+    delete_rest(churn, out, both);
+    for (uint32_t i = 0; i < into->count; i++) {
+        uint32_t key = i < both ? churn->key_of[out->numbers[i]] : take_key(churn);
+        if (i < both)
+            churn->key_of[out->numbers[i]] = NO_KEY;
+        churn->key_of[into->numbers[i]] = key;
+        churn->items[i] = (struct fill_item){into->numbers[i], key, churn->version++};
     }
+    fill_items(churn->index, churn->base, churn->items, into->count, churn->options->threads,
+               churn->options->commit);
 }
 
-static void report(struct churn *churn, uint32_t round, uint32_t ef, double rate)
+static void report(struct churn *churn, struct sl_index *index, const char *phase, uint32_t round,
+                   double rate)
 {
-    struct sl_snapshot *snapshot = bench_snapshot(churn->index);
-    uint32_t queries =
-        churn->queries->count < QUERIES_MAX ? churn->queries->count : QUERIES_MAX;
-    uint32_t found[10], truth[10];
-    uint64_t hits = 0, wanted = 0, distances = 0, unreachable, disk;
-    double seconds = 0;
+    struct measure_result result, median = {0};
+    struct sl_index_stats stats;
+    double micros[3], cpu[3];
 
-    for (uint32_t q = 0; q < queries; q++) {
-        const float *query = vector_at(churn->queries, q);
-        struct sl_search_stats stats;
-        uint32_t have, true_count = bench_search(snapshot, query, ef, true, truth, NULL);
-        double from = bench_seconds();
-        have = bench_search(snapshot, query, ef, false, found, &stats);
-        seconds += bench_seconds() - from;
-        distances += stats.distances;
-        wanted += true_count;
-        for (uint32_t i = 0; i < have; i++)
-            for (uint32_t j = 0; j < true_count; j++)
-                hits += found[i] == truth[j];
+    measure_truth(index, churn->measure.queries, churn->truth);
+    for (uint32_t i = 0; i < 3; i++) {
+        measure_search(&churn->measure, index, churn->options->efs[0], 1, churn->options->hold,
+                       &result);
+        micros[i] = 1e6 / result.qps;
+        cpu[i] = 1e6 / result.cpu_qps;
+        median = result;
     }
-    sl_snapshot_close(snapshot);
-    disk = bench_disk_bytes(churn->index, &unreachable);
-    printf("{\"phase\": \"churn\", \"round\": %u, \"recall@10\": %.4f, \"unreachable\": %llu, "
-           "\"disk_bytes\": %llu, \"rate\": %.0f, \"search_us\": %.1f, \"distances\": %.0f}\n",
-           round, (double)hits / (double)wanted, (unsigned long long)unreachable,
-           (unsigned long long)disk, rate, seconds / queries * 1e6,
-           (double)distances / queries);
+    bench_stats(index, &stats);
+    printf("{\"phase\": \"%s\", \"round\": %u, \"recall@10\": %.4f, \"unreachable\": %llu, "
+           "\"disk_bytes\": %llu, \"rate\": %.0f, \"search_us\": %.1f, \"cpu_us\": %.1f, "
+           "\"distances\": %.0f, \"live\": %llu}\n",
+           phase, round, median.recall, (unsigned long long)stats.unreachable,
+           (unsigned long long)stats.disk_bytes, rate, measure_quantile(micros, 3, 0.5),
+           measure_quantile(cpu, 3, 0.5), median.distances, (unsigned long long)stats.vectors_live);
     (void)fflush(stdout);
 }
 
-static int run(const struct bench_options *options, struct churn *churn)
+/* Put what is live into an index, under new keys when it is the churned one. */
+static double fill_live(struct churn *churn, struct sl_index *index)
 {
-    uint32_t total = churn->base->count < options->limit ? churn->base->count : options->limit;
-    uint32_t count;
+    uint32_t count = 0;
     double from = bench_seconds();
 
-    churn->live = total - total / 5;
-    churn->spare_count = total - churn->live;
-    if (total < 50) {
-        (void)fprintf(stderr, "sluice-bench: %u vectors; churn needs 50 at least\n", total);
-        return SL_EXIT_DATA;
-    }
-    churn->vector_of = calloc(churn->live + 1, sizeof *churn->vector_of);
-    churn->spare = calloc(churn->spare_count + 1, sizeof *churn->spare);
-    if (churn->vector_of == NULL || churn->spare == NULL)
-        return SL_EXIT_OS;
-    for (uint32_t i = 0; i < churn->live; i++)
-        churn->vector_of[i] = i;
-    for (uint32_t i = 0; i < churn->spare_count; i++)
-        churn->spare[i] = churn->live + i;
-    fill(churn, options->commit);
-    report(churn, 0, options->efs[0], churn->live / (bench_seconds() - from));
-    count = (uint32_t)(options->fraction * churn->live);
-    for (uint32_t round = 1; round <= options->rounds; round++) {
-        from = bench_seconds();
-        replace(churn, count > 0 ? count : 1, options->commit, round);
-        report(churn, round, options->efs[0], count / (bench_seconds() - from));
-    }
+    for (uint32_t i = 0; i < churn->base->count; i++)
+        if (churn->key_of[i] != NO_KEY)
+            churn->items[count++] = (struct fill_item){i, churn->key_of[i], churn->version++};
+    fill_items(index, churn->base, churn->items, count, churn->options->threads,
+               churn->options->commit);
+    return count / (bench_seconds() - from);
+}
+
+static int compare_fresh(struct churn *churn, uint32_t round)
+{
+    struct sl_index *fresh;
+    int code = bench_create(churn->options, "fresh", churn->base->dim, &fresh);
+
+    if (code != 0)
+        return code;
+    report(churn, fresh, "fresh", round, fill_live(churn, fresh));
+    report(churn, churn->index, "churned", round, 0);
+    sl_index_close(fresh);
     return 0;
+}
+
+static int run(struct churn *churn)
+{
+    const struct plan *plan = &churn->plan;
+    uint32_t every = churn->options->every;
+
+    for (uint32_t i = 0; i < churn->base->count; i++)
+        churn->key_of[i] = NO_KEY;
+    for (uint32_t i = 0; i < plan->start.count; i++)
+        churn->key_of[plan->start.numbers[i]] = churn->key_next++;
+    report(churn, churn->index, "churn", 0, fill_live(churn, churn->index));
+    for (uint32_t round = 1; round <= plan->rounds; round++) {
+        double from = bench_seconds(), rate;
+        replace(churn, plan->out + round - 1, plan->into + round - 1);
+        rate = plan->into[round - 1].count / (bench_seconds() - from);
+        if (round % every == 0 || round == plan->rounds)
+            report(churn, churn->index, "churn", round, rate);
+    }
+    return compare_fresh(churn, plan->rounds);
+}
+
+static int start(struct churn *churn, struct vectors *queries)
+{
+    const struct bench_options *options = churn->options;
+    size_t total = churn->base->count;
+    int code = plan_make(options->kind, churn->base, options->fraction, options->rounds,
+                         &churn->plan);
+
+    if (queries->count > QUERIES_MAX)
+        queries->count = QUERIES_MAX;
+    if (code == 0 && options->plan != NULL)
+        code = plan_write(&churn->plan, options->plan);
+    if (code == 0)
+        code = measure_init(queries, &churn->measure);
+    churn->truth = calloc((size_t)queries->count * BENCH_K, sizeof *churn->truth);
+    churn->key_of = calloc(total, sizeof *churn->key_of);
+    churn->free = calloc(total, sizeof *churn->free);
+    churn->items = calloc(total, sizeof *churn->items);
+    if (churn->truth == NULL || churn->key_of == NULL || churn->free == NULL ||
+        churn->items == NULL)
+        code = SL_EXIT_OS;
+    churn->measure.truth = churn->truth;
+    churn->measure.truth_dim = BENCH_K;
+    churn->version = 1;
+    return code;
 }
 
 int bench_churn(int argc, char **argv)
 {
     struct bench_options options;
     struct vectors base = {0}, queries = {0};
-    struct churn churn = {.base = &base, .queries = &queries, .random = 1};
+    struct churn churn = {.options = &options, .base = &base};
     int code = bench_options_read(argc, argv, &options);
 
     if (code == 0)
-        code = vectors_read_both(&options, &base, &queries);
+        code = bench_read_vectors(&options, &base, &queries);
     if (code == 0)
-        code = bench_open(&options, base.dim, &churn.index);
+        code = start(&churn, &queries);
     if (code == 0)
-        code = run(&options, &churn);
+        code = bench_create(&options, NULL, base.dim, &churn.index);
+    if (code == 0)
+        code = run(&churn);
     sl_index_close(churn.index);
-    free(churn.vector_of);
-    free(churn.spare);
+    plan_fini(&churn.plan);
+    measure_fini(&churn.measure);
+    free(churn.truth);
+    free(churn.key_of);
+    free(churn.free);
+    free(churn.items);
     free(base.values);
     free(queries.values);
     return code;

@@ -14,11 +14,14 @@ static const struct {
     const char *usage;
 } benchmarks[] = {
     {"index", bench_index,
-     "--base B.fvecs --query Q.fvecs [--truth T.ivecs] --dir D [--metric ip|l2|cos] [--m 16]\n"
-     "        [--ef-construction 200] [--ef 16,32,64,128] [--threads 1] [--storage f32]\n"
-     "        [--commit 1000] [--limit N]"},
+     "--base B.fvecs --query Q.fvecs --dir D [--truth T.ivecs] [--ef 16,32,64,128] [--hold 100]\n"
+     "        [--queries-repeat 1] [--session]     build, then recall and speed of searches"},
     {"churn", bench_churn,
-     "--base B.fvecs --query Q.fvecs --dir D [--rounds 20] [--fraction 0.05] [--ef 64] ..."},
+     "... [--kind random|clustered|drifting] [--rounds 60] [--fraction 0.05] [--every 5] [--ef 64]\n"
+     "        [--plan P.ivecs]     recall, size and speed while documents are replaced"},
+    {"ingest", bench_ingest, "...     searches beside ingestion at full speed"},
+    {"delete", bench_delete, "...     what taking a document out costs"},
+    {"open", bench_open, "...     seconds to open after a close and after a kill"},
     {"embed", bench_embed,
      "--model DIR --input FILE [--threads 1] [--batch 32] [--out V.fvecs]"}};
 
@@ -27,6 +30,8 @@ static int usage(FILE *to, int code)
     (void)fprintf(to, "usage: sluice-bench BENCHMARK OPTIONS\n");
     for (size_t i = 0; i < sizeof benchmarks / sizeof *benchmarks; i++)
         (void)fprintf(to, "  %s %s\n", benchmarks[i].name, benchmarks[i].usage);
+    (void)fprintf(to, "All but embed: [--metric ip|l2|cos] [--storage f32|f16|bf16|i8|bit] [--m 16]\n"
+                      "    [--ef-construction 200] [--threads 1] [--commit 1000] [--limit N]\n");
     return code;
 }
 
