@@ -24,9 +24,10 @@ offsets.topic.num.partitions=3
 transaction.state.log.replication.factor=3
 transaction.state.log.min.isr=2
 transaction.state.log.num.partitions=3
-broker.session.timeout.ms=6000
-broker.heartbeat.interval.ms=1000
-replica.lag.time.max.ms=6000
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
+replica.lag.time.max.ms=4000
+replica.fetch.wait.max.ms=100
 controlled.shutdown.enable=false
 log.cleaner.enable=false
 """
