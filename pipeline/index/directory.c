@@ -53,19 +53,38 @@ static enum sl_err check_file_system(const char *path, struct sl_error *err)
 
 static enum sl_err take_lock(struct sl_directory *directory, struct sl_error *err)
 {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[PATH_MAX];
 
     (void)snprintf(path, sizeof path, "%s/lock", directory->path);
     directory->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (directory->lock_fd < 0)
         return sl_path_error(path, "open", err);
-    if (flock(directory->lock_fd, LOCK_EX | LOCK_NB) == 0)
+    if (flock(directory->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        (void)fcntl(directory->lock_fd, F_OFD_SETLK, &whole); /* one that can be asked about */
         return SL_OK;
+    }
     if (errno == EWOULDBLOCK)
         return sl_stop(err, SL_EXIT_LOCKED, errno, "locked",
                        "%s: another process writes to this index (is sluiced running?)",
                        directory->path);
     return sl_path_error(path, "flock", err);
+}
+
+bool sl_directory_is_held(const struct sl_directory *directory)
+{
+    struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    char path[PATH_MAX];
+    bool held;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "%s/lock", directory->path);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return false;
+    held = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+    (void)close(fd);
+    return held;
 }
 
 enum sl_err sl_directory_read_current(struct sl_directory *directory, struct sl_error *err)

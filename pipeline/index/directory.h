@@ -38,6 +38,9 @@ enum sl_err sl_directory_open(const char *path, bool read_only,
                               struct sl_directory *ret_directory, struct sl_error *err);
 void sl_directory_fini(struct sl_directory *directory);
 
+/* Does a writer hold the lock just now? */
+bool sl_directory_is_held(const struct sl_directory *directory);
+
 /* Read CURRENT again: a reader may have been overtaken by a writer that replaced the environment. */
 enum sl_err sl_directory_read_current(struct sl_directory *directory, struct sl_error *err);
 

@@ -30,7 +30,10 @@
 #include <sluice/hash.h>
 #include <sluice/limits.h>
 
+#include "index/damage.h"
 #include "index/directory.h"
+#include "index/format.h"
+#include "index/pages.h"
 
 #define MAP_BYTES_DEFAULT (64ull << 30)
 #define READERS_MAX       (SL_SNAPSHOTS_MAX + 130u)
@@ -45,9 +48,11 @@ struct sl_store {
     MDB_env *env;
     MDB_dbi tables[SL_STORE_TABLES];
     struct sl_directory directory;
+    struct sl_damage damage;
     atomic_uint owners;
     bool read_only;
     bool retired; /* another has taken its place: its files go with its last owner */
+    struct sl_error found; /* the first damaged record that belongs to no document */
 };
 
 struct sl_txn {
@@ -121,11 +126,20 @@ static void describe_key(struct sl_view key, char *ret_text, size_t size)
         used += (size_t)snprintf(ret_text + used, size - used, "%02x", (unsigned char)key.data[i]);
 }
 
-static enum sl_err damaged(const struct sl_store *store, enum sl_store_table table,
-                           struct sl_view key, struct sl_error *err)
+/* Records of a document begin their keys with its number: it can be named, and made again. */
+static bool names_document(enum sl_store_table table, struct sl_view key)
+{
+    return (table == SL_STORE_DOC || table == SL_STORE_CHUNK || table == SL_STORE_TERM) &&
+           key.size >= 4;
+}
+
+static enum sl_err damaged(struct sl_store *store, enum sl_store_table table, struct sl_view key,
+                           struct sl_error *err)
 {
     char text[80];
 
+    if (names_document(table, key))
+        sl_damage_note(&store->damage, sl_get_be32(key.data));
     describe_key(key, text, sizeof text);
     return sl_stop(err, SL_EXIT_DATA, 0, "corrupt", "index %s: table %s, key %s: wrong checksum",
                    store->directory.path, table_names[table], text);
@@ -180,6 +194,44 @@ static enum sl_err check_environment(const struct sl_store *store, struct sl_err
                    "%s to begin anew", path, store->directory.path);
 }
 
+static bool is_slabs(struct sl_view table)
+{
+    return sl_view_is(table, table_names[SL_STORE_VECTOR]) ||
+           sl_view_is(table, table_names[SL_STORE_LINK]);
+}
+
+static void found_damage(void *context, struct sl_view name, struct sl_view key)
+{
+    struct sl_store *store = context;
+    struct sl_error err;
+
+    for (enum sl_store_table table = 0; table < SL_STORE_TABLES; table++)
+        if (sl_view_is(name, table_names[table]) &&
+            damaged(store, table, key, &err) == SL_STOP && !names_document(table, key) &&
+            store->found.code == SL_OK)
+            store->found = err;
+}
+
+/*
+ * Before LMDB maps the file. A writer's file was checked when it started, and changes under our hands; so a
+ * reader beside one leaves it at that.
+ */
+static enum sl_err check_pages(struct sl_store *store, struct sl_error *err)
+{
+    char path[PATH_MAX];
+    struct sl_pages_options options = {.file = path, .commit = SL_PAGES_NEWEST, .is_slabs = is_slabs,
+                                       .damaged = found_damage, .context = store};
+    enum sl_err rc;
+
+    sl_directory_environment(&store->directory, store->directory.name, "data.mdb", path);
+    if (store->read_only && sl_directory_is_held(&store->directory))
+        return SL_OK;
+    rc = sl_pages_check(&options, err);
+    if (rc != SL_OK && store->read_only && sl_directory_is_held(&store->directory))
+        return SL_OK; /* one has begun to write meanwhile */
+    return rc;
+}
+
 /* Open every table, making them in a new environment. Nothing is written to one that has them. */
 static enum sl_err open_tables(struct sl_store *store, struct sl_error *err)
 {
@@ -225,6 +277,7 @@ static struct sl_store *store_new(bool read_only, struct sl_error *err)
         return NULL;
     }
     atomic_init(&store->owners, 1);
+    sl_damage_init(&store->damage);
     store->directory.lock_fd = -1;
     store->read_only = read_only;
     return store;
@@ -235,6 +288,8 @@ static enum sl_err open_current(struct sl_store *store, uint64_t map_size_bytes,
 {
     enum sl_err rc = check_environment(store, err);
 
+    if (rc == SL_OK)
+        rc = check_pages(store, err);
     if (rc == SL_OK)
         rc = open_environment(store, map_size_bytes, err);
     return rc == SL_OK ? open_tables(store, err) : rc;
@@ -304,8 +359,21 @@ struct sl_store *sl_store_close(struct sl_store *store)
     if (store->retired)
         sl_directory_remove(&store->directory, store->directory.name);
     sl_directory_fini(&store->directory);
+    sl_damage_fini(&store->damage);
     free(store);
     return NULL;
+}
+
+enum sl_err sl_store_check(const struct sl_store *store, struct sl_error *err)
+{
+    if (store->found.code != SL_OK && err != NULL)
+        *err = store->found;
+    return store->found.code;
+}
+
+struct sl_damage *sl_store_damage(struct sl_store *store)
+{
+    return &store->damage;
 }
 
 /* ---------------------------------------------------------------------------------- replacing */

@@ -38,6 +38,7 @@ enum sl_store_table {
 /* Bytes of one value that takes whole 4 KiB pages with no waste: LMDB's page header is 16 bytes. */
 #define SL_STORE_SLAB_BYTES(bytes) ((((bytes) + 16u + 4095u) & ~(size_t)4095u) - 16u)
 
+struct sl_damage;
 struct sl_store;
 struct sl_txn;
 
@@ -63,6 +64,11 @@ enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_o
 /* One more owner; one less: the last closes it. Each transaction is an owner. */
 struct sl_store *sl_store_take(struct sl_store *store);
 struct sl_store *sl_store_close(struct sl_store *store);
+
+/* What opening found: SL_STOP corrupt when a record is damaged that belongs to no document. */
+enum sl_err sl_store_check(const struct sl_store *store, struct sl_error *err);
+/* Documents whose records were found damaged: at open, or by a read that failed with `corrupt`. */
+struct sl_damage *sl_store_damage(struct sl_store *store);
 
 /*
  * An empty environment to take another's place: beside the one in use, or in a directory of its own (absent or

@@ -1,0 +1,25 @@
+/* damage.h -- documents whose records were found damaged, until somebody takes care of them. */
+#ifndef SLUICE_DAMAGE_H
+#define SLUICE_DAMAGE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SL_DAMAGE_MAX 256u
+
+struct sl_damage {
+    pthread_mutex_t lock;
+    uint32_t documents[SL_DAMAGE_MAX];
+    uint32_t count;
+};
+
+void sl_damage_init(struct sl_damage *damage);
+void sl_damage_fini(struct sl_damage *damage);
+/* Note a document once. What does not fit is met again when it is read again. Any thread. */
+void sl_damage_note(struct sl_damage *damage, uint32_t document);
+/* Take one out; 0: none. Any thread. */
+uint32_t sl_damage_take(struct sl_damage *damage);
+uint32_t sl_damage_count(struct sl_damage *damage);
+
+#endif /* SLUICE_DAMAGE_H */
