@@ -252,6 +252,52 @@ enum sl_err sl_batch_commit(struct sl_batch *batch, struct sl_error *err);
  * that began it. */
 struct sl_batch *sl_batch_abort(struct sl_batch *batch);
 
+/* ------------------------------------------------------------------- writing it anew as a whole */
+
+/* Told now and then how far it is; false: stop. */
+typedef bool (*sl_progress_fn)(void *context, uint64_t done_bytes, uint64_t total_bytes);
+
+struct sl_rewritten {
+    uint64_t before_bytes; /* of the file read, free pages included */
+    uint64_t after_bytes;
+    uint64_t slots_dropped; /* places of deleted vectors */
+};
+
+/*
+ * Build a new environment beside the one in use, holding only what is alive, and put it into use: pages, slots
+ * and log of what was deleted are gone from the directory.
+ *
+ * Pre:     no batch of this index is open, and none is begun until this returns. Prepared documents stay good.
+ * Post:    SL_OK: snapshots opened from now on read the new one. Those open go on with the old one, whose file
+ *          goes with the last of them. Documents, tombstones, positions, rows and the sequence are the same.
+ *          Not SL_OK: as before the call; after io the index may have to be closed.
+ *          Killed at any moment, the directory opens as it was before or after.
+ * Owns:    ret_rewritten may be NULL.
+ * Thread:  the indexer thread; snapshots are opened, read and closed meanwhile by others.
+ * Blocks:  disk and CPU: reads all of the index and writes what is alive of it.
+ * Errors:  SL_AGAIN  cancelled: progress() said stop
+ *          SL_STOP   disk_full (74), naming the bytes needed and free; corrupt (65): a record is damaged, the
+ *                    old index is left as it is; io (74); memory (71)
+ */
+enum sl_err sl_index_compact(struct sl_index *index, sl_progress_fn progress, void *context,
+                             struct sl_rewritten *ret_rewritten, struct sl_error *err);
+
+/*
+ * Copy the last committed state to a directory of its own, that is absent or empty: an index like this one,
+ * compacted, each record's checksum compared.
+ *
+ * Post:    SL_OK: the directory holds the whole copy, synced. Not SL_OK: no CURRENT in it, hence no index.
+ * Owns:    ret_rewritten may be NULL.
+ * Thread:  any; beside a writer too, of this process or another (it reads one snapshot). Pages that writer
+ *          frees meanwhile are not used again until this is done: its file may grow.
+ * Blocks:  disk and CPU, as sl_index_compact().
+ * Errors:  SL_AGAIN  cancelled; busy (snapshots)
+ *          SL_STOP   not_empty (64); locked (73); disk_full, io (74); permission (77); corrupt (65); memory (71)
+ */
+enum sl_err sl_index_backup(struct sl_index *index, const char *path, sl_progress_fn progress,
+                            void *context, struct sl_rewritten *ret_rewritten,
+                            struct sl_error *err);
+
 /* ---------------------------------------------------------------------------------- reading */
 
 /*

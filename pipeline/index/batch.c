@@ -9,11 +9,12 @@
 
 #include <stdlib.h>
 
+/* Of the snapshots of this graph: older ones, of an environment that was replaced, have their own. */
 static uint64_t oldest_epoch(struct sl_index *index, uint64_t newest)
 {
     (void)pthread_mutex_lock(&index->lock);
     for (const struct sl_snapshot *s = index->snapshots; s != NULL; s = s->next)
-        if (s->epoch < newest)
+        if (s->graph == index->graph && s->epoch < newest)
             newest = s->epoch;
     (void)pthread_mutex_unlock(&index->lock);
     return newest;

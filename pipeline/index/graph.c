@@ -152,6 +152,7 @@ struct sl_graph *sl_graph_drop(struct sl_graph *graph)
     free(graph->arrivals);
     (void)pthread_rwlock_destroy(&graph->lock);
     (void)pthread_mutex_destroy(&graph->walks_lock);
+    (void)sl_store_close(graph->store);
     free(graph);
     return NULL;
 }
@@ -233,6 +234,23 @@ float *sl_graph_slab_edit(struct sl_graph *graph, uint32_t slab)
     graph->checked[slab] = 1;
     (void)pthread_rwlock_unlock(&graph->lock);
     return copy;
+}
+
+void sl_graph_slab_release(struct sl_graph *graph, uint32_t slab)
+{
+    SL_PRE(graph->vector_slabs[slab].on_heap);
+    free(graph->slabs[slab]);
+    sl_graph_slab_place(graph, slab, NULL, false);
+}
+
+void sl_graph_vector_copy(struct sl_graph *graph, uint32_t slot, struct sl_graph *to,
+                          uint32_t to_slot)
+{
+    float *room = to->slabs[to_slot >> to->slab_shift] +
+                  (size_t)(to_slot & ((1u << to->slab_shift) - 1)) * to->floats;
+
+    SL_PRE(graph->floats == to->floats && to->vector_slabs[to_slot >> to->slab_shift].on_heap);
+    memcpy(room, sl_graph_vector(graph, slot), graph->floats * sizeof(float));
 }
 
 /* ------------------------------------------------------------------------------------- slots */

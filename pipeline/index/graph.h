@@ -101,6 +101,7 @@ struct sl_walk {
 
 struct sl_graph {
     atomic_uint references;
+    struct sl_store *store; /* whose map the slabs lie in; NULL: none does */
     uint32_t dim;
     uint32_t floats; /* padded */
     uint32_t m;
@@ -195,6 +196,11 @@ uint32_t sl_graph_slot_alloc(struct sl_graph *graph);
 /* The slab on the heap, copied there if need be. Writer only. */
 float *sl_graph_slab_edit(struct sl_graph *graph, uint32_t slab);
 void sl_graph_slab_place(struct sl_graph *graph, uint32_t slab, float *vectors, bool on_heap);
+/* Free the slab's copy on the heap. */
+void sl_graph_slab_release(struct sl_graph *graph, uint32_t slab);
+/* What lies in one graph's slot into another's of the same shape, whose slab is on the heap. */
+void sl_graph_vector_copy(struct sl_graph *graph, uint32_t slot, struct sl_graph *to,
+                          uint32_t to_slot);
 /* Upper lists for a slot of this level, all empty. false: out of memory */
 bool sl_graph_upper_make(struct sl_graph *graph, uint32_t slot, uint32_t level);
 /* Slots in limbo that no snapshot of `epoch_oldest` or later can see become free. */
@@ -305,6 +311,13 @@ bool sl_graph_remove(struct sl_graph *graph, uint32_t slot, uint32_t epoch);
 enum sl_err sl_graph_load(struct sl_txn *txn, const struct sl_format *format,
                           const struct sl_state *state, uint32_t ef_construction,
                           uint64_t map_bytes, struct sl_graph **ret_graph, struct sl_error *err);
+/* One slab, as it is in RAM, into the store. */
+enum sl_err sl_graph_write_links(struct sl_graph *graph, uint32_t slab, struct sl_txn *txn,
+                                 struct sl_error *err);
+enum sl_err sl_graph_write_vectors(struct sl_graph *graph, uint32_t slab, struct sl_txn *txn,
+                                   struct sl_error *err);
+size_t sl_graph_link_slab_bytes(const struct sl_graph *graph);
+size_t sl_graph_vector_slab_bytes(const struct sl_graph *graph);
 /* Log this batch's changes, checkpoint what has waited longest, trim the log. */
 enum sl_err sl_graph_save(struct sl_graph *graph, struct sl_txn *txn, struct sl_state *state,
                           struct sl_error *err);

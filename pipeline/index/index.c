@@ -252,8 +252,10 @@ enum sl_err sl_index_open(const struct sl_index_options *options, struct sl_inde
         rc = compare_options(index, options, err);
     if (rc == SL_OK && !index->read_only)
         rc = sl_store_check(index->store, err);
-    if (rc == SL_OK && !index->read_only)
+    if (rc == SL_OK && !index->read_only) {
+        sl_store_clean(index->store);
         rc = sl_index_reload(index, err);
+    }
     if (rc == SL_OK)
         *ret_index = SL_TAKE(index);
     (void)sl_index_close(index);

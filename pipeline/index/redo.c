@@ -85,14 +85,14 @@ static enum sl_err write_log(struct sl_graph *graph, struct sl_txn *txn, struct 
     return rc;
 }
 
-static size_t vector_slab_payload(const struct sl_graph *graph)
+size_t sl_graph_vector_slab_bytes(const struct sl_graph *graph)
 {
     size_t bytes = ((size_t)graph->floats * sizeof(float)) << graph->slab_shift;
 
     return SL_STORE_SLAB_BYTES(SL_SLAB_HEADER + bytes) - 4;
 }
 
-static size_t link_slab_payload(const struct sl_graph *graph)
+size_t sl_graph_link_slab_bytes(const struct sl_graph *graph)
 {
     size_t bytes = (size_t)graph->link_slab_slots * (4 + 2 * graph->m) * sizeof(uint32_t);
 
@@ -106,11 +106,11 @@ static void write_header(char *payload, uint32_t slab, uint64_t commit)
     memcpy(payload + 4, &commit, sizeof commit);
 }
 
-static enum sl_err checkpoint_vectors(struct sl_graph *graph, uint32_t slab, struct sl_txn *txn,
-                                      struct sl_error *err)
+enum sl_err sl_graph_write_vectors(struct sl_graph *graph, uint32_t slab, struct sl_txn *txn,
+                                   struct sl_error *err)
 {
     struct sl_key key = sl_key_number(slab);
-    size_t size = vector_slab_payload(graph);
+    size_t size = sl_graph_vector_slab_bytes(graph);
     size_t bytes = ((size_t)graph->floats * sizeof(float)) << graph->slab_shift;
     void *room;
     enum sl_err rc = sl_txn_reserve(txn, SL_STORE_VECTOR, sl_key_view(&key), size, &room, err);
@@ -144,11 +144,11 @@ static enum sl_err checkpoint_uplinks(struct sl_graph *graph, uint32_t slab, str
     return sl_txn_put(txn, SL_STORE_UPLINK, sl_key_view(&key), sl_buffer_as_view(&buffer), err);
 }
 
-static enum sl_err checkpoint_links(struct sl_graph *graph, uint32_t slab, struct sl_txn *txn,
-                                    struct sl_error *err)
+enum sl_err sl_graph_write_links(struct sl_graph *graph, uint32_t slab, struct sl_txn *txn,
+                                 struct sl_error *err)
 {
     struct sl_key key = sl_key_number(slab);
-    size_t size = link_slab_payload(graph), record = (4 + 2 * graph->m) * sizeof(uint32_t);
+    size_t size = sl_graph_link_slab_bytes(graph), record = (4 + 2 * graph->m) * sizeof(uint32_t);
     uint32_t first = slab * graph->link_slab_slots;
     void *room;
     char *at;
@@ -245,8 +245,8 @@ static enum sl_err checkpoint_one(struct sl_graph *graph, const struct waiting *
 
     slab->dirty_since = 0;
     slab->written = true;
-    return one->vectors ? checkpoint_vectors(graph, one->slab, txn, err)
-                        : checkpoint_links(graph, one->slab, txn, err);
+    return one->vectors ? sl_graph_write_vectors(graph, one->slab, txn, err)
+                          : sl_graph_write_links(graph, one->slab, txn, err);
 }
 
 /*
@@ -257,8 +257,8 @@ static enum sl_err checkpoint_one(struct sl_graph *graph, const struct waiting *
 static enum sl_err checkpoint(struct sl_graph *graph, struct sl_txn *txn, struct sl_state *state,
                               uint64_t logged_bytes, struct sl_error *err)
 {
-    uint64_t total = (uint64_t)sl_graph_slabs(graph) * vector_slab_payload(graph) +
-                     (uint64_t)sl_graph_link_slabs(graph) * link_slab_payload(graph);
+    uint64_t total = (uint64_t)sl_graph_slabs(graph) * sl_graph_vector_slab_bytes(graph) +
+                     (uint64_t)sl_graph_link_slabs(graph) * sl_graph_link_slab_bytes(graph);
     uint64_t limit = total / 8 > LOG_BYTES_MIN ? total / 8 : LOG_BYTES_MIN;
     uint32_t count;
     struct waiting *list;
@@ -271,7 +271,7 @@ static enum sl_err checkpoint(struct sl_graph *graph, struct sl_txn *txn, struct
     if (list == NULL)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "index: out of memory for a checkpoint");
     for (uint32_t i = 0; rc == SL_OK && i < count; i++) {
-        uint64_t bytes = list[i].vectors ? vector_slab_payload(graph) : link_slab_payload(graph);
+        uint64_t bytes = list[i].vectors ? sl_graph_vector_slab_bytes(graph) : sl_graph_link_slab_bytes(graph);
         if (state->log_bytes <= limit && graph->checkpoint_credit < bytes)
             break;
         graph->checkpoint_credit -=
@@ -371,7 +371,7 @@ static enum sl_err load_link_slab(struct loading *load, uint32_t number, struct 
     uint32_t first = number * graph->link_slab_slots;
     size_t record = (4 + 2 * graph->m) * sizeof(uint32_t);
 
-    if (number >= sl_graph_link_slabs(graph) || payload.size != link_slab_payload(graph))
+    if (number >= sl_graph_link_slabs(graph) || payload.size != sl_graph_link_slab_bytes(graph))
         return bad(err, SL_STORE_LINK, number);
     memcpy(&load->link_commits[number], payload.data + 4, sizeof(uint64_t));
     for (uint32_t i = 0; i < graph->link_slab_slots && first + i < graph->slot_end; i++) {
@@ -448,7 +448,7 @@ static enum sl_err load_vector_slabs(struct loading *load, struct sl_txn *txn,
             return rc;
         if (rc != SL_OK)
             continue; /* all of it is in the log */
-        if (payload.size != vector_slab_payload(graph))
+        if (payload.size != sl_graph_vector_slab_bytes(graph))
             return bad(err, SL_STORE_VECTOR, slab);
         memcpy(&load->vector_commits[slab], payload.data + 4, sizeof(uint64_t));
         sl_graph_slab_place(graph, slab,
@@ -640,6 +640,7 @@ enum sl_err sl_graph_load(struct sl_txn *txn, const struct sl_format *format,
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "index: no memory for a graph of %u vectors",
                        state->slot_end);
     }
+    load.graph->store = sl_store_take(sl_txn_store(txn));
     load.graph->slot_end = state->slot_end;
     load.graph->entry = state->entry;
     load.graph->root = state->root;
