@@ -30,6 +30,20 @@ sluice_counted_daemon(sluiced_positions_before SLUICE_TEST_POSITIONS_BEFORE sl_l
 sluice_counted_daemon(sluiced_positions_after SLUICE_TEST_POSITIONS_AFTER sl_batch_position sl_batch_commit)
 sluice_counted_daemon(sluiced_not_carried SLUICE_TEST_NOT_CARRIED sl_ledger_make)
 
+# The daemon with functions replaced by those of kafka/<name>.c: controls.
+function(sluice_daemon_with name)
+  add_executable(sluiced_${name} ${CMAKE_SOURCE_DIR}/daemon/main.c ${CMAKE_CURRENT_SOURCE_DIR}/kafka/${name}.c)
+  target_link_libraries(sluiced_${name} PRIVATE sluice_flags sluice_daemon)
+  target_compile_definitions(sluiced_${name} PRIVATE SLUICE_LMDB_VERSION="${LMDB_VERSION}")
+  foreach(wrapped ${ARGN})
+    target_link_options(sluiced_${name} PRIVATE -Wl,--wrap=${wrapped})
+  endforeach()
+  set_target_properties(sluiced_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endfunction()
+
+sluice_daemon_with(no_replies reply_cache_get)
+sluice_daemon_with(no_budget sl_budget_is_high sl_budget_admits)
+
 function(sluice_kafka_test name label timeout)
   add_test(NAME ${label}/${name}
     COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/kafka/test_${name}.py)
@@ -48,7 +62,17 @@ sluice_kafka_test(demo kafka 600)
 sluice_kafka_test(real_broker broker 900)
 sluice_kafka_test(real_speeches broker 1200)
 sluice_kafka_test(exactly_once_apply broker 900)
+sluice_kafka_test(answers broker 600)
+set_tests_properties(broker/answers PROPERTIES RESOURCE_LOCK kafka_broker LABELS "broker;prove")
+# The same script again, in its long form.
+function(sluice_long_test name timeout)
+  add_test(NAME long/${name} COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/kafka/test_${name}.py)
+  set_tests_properties(long/${name} PROPERTIES LABELS "long;prove" SKIP_RETURN_CODE 77 TIMEOUT ${timeout}
+    RESOURCE_LOCK kafka_broker ENVIRONMENT
+    "SLUICE_BUILD=${CMAKE_BINARY_DIR};PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support;SLUICE_TEST_LONG=1")
+endfunction()
 if(SLUICE_LONG)
+  sluice_long_test(answers 3600)
   add_test(NAME long/exactly_once_apply COMMAND ${Python3_EXECUTABLE} -B
     ${CMAKE_CURRENT_SOURCE_DIR}/kafka/test_exactly_once_apply.py ExactlyOnceApply.test_killed_at_random)
   set_tests_properties(long/exactly_once_apply PROPERTIES LABELS long SKIP_RETURN_CODE 77 TIMEOUT 3600
