@@ -2,7 +2,7 @@
 
 A loader writes transactions that commit or abort, so that offsets have holes by control records and aborted data,
 while the daemon is killed again and again. Each application leaves a row in the index, in its own transaction
-(tests/support/applies_counted.c), so nothing is believed that could die with a process. The controls are the same
+(tests/kafka/applies_counted.c), so nothing is believed that could die with a process. The controls are the same
 program with one mechanism taken out, and must be caught.
 
 SLUICE_TEST_KILLS and SLUICE_TEST_RECORDS make it longer.

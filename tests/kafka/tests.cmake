@@ -15,7 +15,7 @@ foreach(tool load applies)
 endforeach()
 
 function(sluice_counted_daemon name define)
-  add_executable(${name} ${CMAKE_SOURCE_DIR}/daemon/main.c ${CMAKE_CURRENT_SOURCE_DIR}/support/applies_counted.c)
+  add_executable(${name} ${CMAKE_SOURCE_DIR}/daemon/main.c ${CMAKE_CURRENT_SOURCE_DIR}/kafka/applies_counted.c)
   target_link_libraries(${name} PRIVATE sluice_flags sluice_daemon)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/pipeline)
   target_compile_definitions(${name} PRIVATE SLUICE_LMDB_VERSION="${LMDB_VERSION}" ${define})
