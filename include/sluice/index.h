@@ -114,6 +114,8 @@ struct sl_index *sl_index_close(struct sl_index *index);
 /* What the index was made with. The text lives as long as the index. */
 uint32_t sl_index_dim(const struct sl_index *index);
 const char *sl_index_fingerprint(const struct sl_index *index);
+/* "f32", "f16", "bf16", "i8", "bit". */
+const char *sl_storage_name(enum sl_storage storage);
 
 /* ---------------------------------------------------------------------------------- writing */
 
@@ -468,6 +470,7 @@ struct sl_index_stats {
     uint32_t m;
     uint32_t level_max;
     uint32_t format;
+    enum sl_storage storage;
     uint64_t sequence;        /* grows by one with each commit */
 };
 

@@ -277,8 +277,7 @@ static struct sl_window_row *kept_window(struct change *change, uint32_t match,
         if (old->kept[i] || memcmp(old->windows[i].hash, window->row.hash, SL_HASH_BYTES) != 0 ||
             slot >= graph->slot_end)
             continue;
-        if (window->vector != NULL && memcmp(sl_graph_vector(graph, slot), window->vector,
-                                             graph->dim * sizeof(float)) != 0)
+        if (window->vector != NULL && !sl_graph_vector_is(graph, slot, window->vector))
             continue;
         old->kept[i] = true;
         return &old->windows[i];
@@ -320,7 +319,7 @@ static enum sl_err keep_slots(struct change *change, struct sl_prepared *prepare
                 float *copy = SL_NEW_ARRAY(change->batch->arena, float, graph->dim);
                 if (copy == NULL || slot >= graph->slot_end)
                     return sl_batch_memory(change->err);
-                memcpy(copy, sl_graph_vector(graph, slot), graph->dim * sizeof *copy);
+                sl_graph_vector_get(graph, slot, copy);
                 window->moved = copy;
             }
         }

@@ -26,9 +26,9 @@ static uint32_t degree_floor(const struct sl_graph *graph)
 
 float sl_graph_between(struct sl_graph *graph, uint32_t a, uint32_t b)
 {
-    const float *first = sl_graph_vector(graph, a);
+    const void *first = sl_graph_code(graph, a);
 
-    return graph->distance(first, sl_graph_vector(graph, b), graph->floats);
+    return graph->codec.distance(first, sl_graph_code(graph, b), graph->codec.units);
 }
 
 /* The same, by the writer, who keeps count. */
@@ -38,20 +38,20 @@ static float measure(struct sl_graph *graph, uint32_t a, uint32_t b)
     return sl_graph_between(graph, a, b);
 }
 
-static const float *vector_of(struct sl_graph *graph, uint32_t slot, const void *newcomer)
+static const void *code_of(struct sl_graph *graph, uint32_t slot, const void *newcomer)
 {
-    return slot != SL_SLOT_NONE ? sl_graph_vector(graph, slot) : newcomer;
+    return slot != SL_SLOT_NONE ? sl_graph_code(graph, slot) : newcomer;
 }
 
 /* Is `item` hidden behind one of the chosen? */
 static bool hidden(struct sl_graph *graph, const struct sl_near *chosen, uint32_t count,
                    struct sl_near item, const void *newcomer, uint64_t *visits)
 {
-    const float *vector = vector_of(graph, item.slot, newcomer);
+    const void *code = code_of(graph, item.slot, newcomer);
 
     for (uint32_t i = 0; i < count; i++) {
-        float apart = graph->distance(vector, vector_of(graph, chosen[i].slot, newcomer),
-                                      graph->floats);
+        float apart = graph->codec.distance(code, code_of(graph, chosen[i].slot, newcomer),
+                                            graph->codec.units);
         ++*visits;
         if ((apart > 0 ? apart * SL_ALPHA : apart / SL_ALPHA) <= item.distance)
             return true;
@@ -97,13 +97,13 @@ void sl_connect_plan(struct sl_graph *graph, uint32_t b, struct sl_list links, f
 {
     struct sl_near near[2 * SL_M_MAX + 1];
     struct sl_plan plan = {.wanted = false};
-    const float *vector = sl_graph_vector(graph, b);
+    const void *code = sl_graph_code(graph, b);
     uint32_t count = links.count, chosen;
 
     for (uint32_t i = 0; i < count; i++)
-        near[i] = (struct sl_near){graph->distance(vector, sl_graph_vector(graph, links.links[i]),
-                                                   graph->floats),
-                                   links.links[i]};
+        near[i] = (struct sl_near){
+            graph->codec.distance(code, sl_graph_code(graph, links.links[i]), graph->codec.units),
+            links.links[i]};
     *visits += count;
     near[count++] = (struct sl_near){distance, SL_SLOT_NONE};
     qsort(near, count, sizeof *near, compare_near);
@@ -127,7 +127,7 @@ static bool make_room(struct sl_graph *graph, uint32_t b, uint32_t a, uint32_t l
     struct sl_plan made;
 
     if (plan == NULL) {
-        sl_connect_plan(graph, b, list, measure(graph, b, a), sl_graph_vector(graph, a), level,
+        sl_connect_plan(graph, b, list, measure(graph, b, a), sl_graph_code(graph, a), level,
                         &graph->visits, &made);
         plan = &made;
     }
@@ -235,7 +235,7 @@ static bool attach_to_neighbour(struct sl_graph *graph, uint32_t slot)
 /* Among the nearest nodes, linking to the first that has room and hangs on the root. */
 static bool attach_nearby(struct sl_graph *graph, uint32_t slot, uint32_t without)
 {
-    struct sl_walk *walk = sl_walk_begin(graph, sl_graph_vector(graph, slot));
+    struct sl_walk *walk = sl_walk_begin_at(graph, slot);
     bool done = false;
 
     if (walk != NULL && sl_walk_search(graph, walk, 0, graph->ef_construction)) {

@@ -8,6 +8,7 @@
 #include "index/format.h"
 
 #include <sluice/hash.h>
+#include <sluice/index.h>
 
 #define MAGIC       "sluice\r\n"
 #define MAGIC_BYTES 8u
@@ -145,12 +146,14 @@ struct sl_view sl_term_key(struct sl_view term, char room[SL_TERM_KEY_BYTES])
 void sl_format_write(struct sl_buffer *buffer, const struct sl_format *format)
 {
     sl_buffer_add(buffer, MAGIC, MAGIC_BYTES);
-    sl_write_u32(buffer, format->version);
+    sl_write_u32(buffer, format->storage == SL_STORAGE_F32 ? 1 : SL_FORMAT_VERSION);
     sl_write_u32(buffer, BYTE_ORDER_MARK_VALUE);
     sl_write_u32(buffer, format->dim);
     sl_write_u32(buffer, format->metric);
     sl_write_u32(buffer, format->m);
     sl_write_view(buffer, format->fingerprint);
+    if (format->storage != SL_STORAGE_F32)
+        sl_write_u32(buffer, format->storage);
 }
 
 enum sl_err sl_format_read(struct sl_view payload, struct sl_format *ret_format,
@@ -166,16 +169,18 @@ enum sl_err sl_format_read(struct sl_view payload, struct sl_format *ret_format,
     if (order != BYTE_ORDER_MARK_VALUE)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_format",
                        "the index was made on a machine of the other byte order");
-    if (format.version != SL_FORMAT_VERSION)
+    if (format.version == 0 || format.version > SL_FORMAT_VERSION)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_format",
-                       "the index has format %u, this program knows format %u only",
+                       "the index has format %u, this program knows formats up to %u",
                        format.version, SL_FORMAT_VERSION);
     format.dim = sl_read_u32(&reader);
     format.metric = sl_read_u32(&reader);
     format.m = sl_read_u32(&reader);
     format.fingerprint = sl_read_view(&reader);
+    format.storage = format.version == 1 ? (uint32_t)SL_STORAGE_F32 : sl_read_u32(&reader);
     if (reader.bad || format.dim > SL_DIM_MAX || format.m == 0 || format.m > SL_M_MAX ||
-        format.metric == 0 || format.metric > 3)
+        format.metric == 0 || format.metric > 3 || format.storage == 0 ||
+        format.storage > SL_STORAGE_BIT)
         return sl_stop(err, SL_EXIT_DATA, 0, "corrupt", "table meta, key format: senseless values");
     *ret_format = format;
     return SL_OK;

@@ -18,7 +18,7 @@
 #include <sluice/limits.h>
 #include <sluice/view.h>
 
-#define SL_FORMAT_VERSION   1u
+#define SL_FORMAT_VERSION   2u /* 1: without storage, which is f32; still written for that */
 #define SL_SEGMENT_CHUNKS   1024u /* chunk numbers in one postings segment; documents in one block */
 #define SL_SLOT_NONE        UINT32_MAX
 #define SL_KEY_TABLE_BYTES  511u  /* LMDB's bound */
@@ -180,6 +180,7 @@ struct sl_format {
     uint32_t dim;
     uint32_t metric;
     uint32_t m;
+    uint32_t storage; /* enum sl_storage */
     struct sl_view fingerprint;
 };
 

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include <sluice/hash.h>
+
 #define REGION_STEP (1u << 20)
 
 static bool region_reserve(struct sl_region *region, size_t bytes)
@@ -56,19 +58,41 @@ static bool reserve_all(struct sl_graph *graph)
     if (!region_reserve(&graph->links_region, slots * (1 + 2 * graph->m) * sizeof(uint32_t)) ||
         !region_reserve(&graph->slots_region, slots * sizeof(struct sl_slot)) ||
         !region_reserve(&graph->upper_region, slots * sizeof(uint32_t *)) ||
-        !region_reserve(&graph->slabs_region, slabs * sizeof(float *)) ||
-        !region_reserve(&graph->checked_region, slabs) ||
+        !region_reserve(&graph->slabs_region, slabs * sizeof(char *)) ||
+        !region_reserve(&graph->codes_region, slabs * sizeof(char *)) ||
+        !region_reserve(&graph->fulls_region, slabs * sizeof(char *)) ||
         !region_reserve(&graph->vector_slab_region, slabs * sizeof(struct sl_slab)) ||
         !region_reserve(&graph->link_slab_region, link_slabs * sizeof(struct sl_slab)))
         return false;
     graph->links = (uint32_t *)(void *)graph->links_region.base;
     graph->slots = (struct sl_slot *)(void *)graph->slots_region.base;
     graph->upper = (uint32_t **)(void *)graph->upper_region.base;
-    graph->slabs = (float **)(void *)graph->slabs_region.base;
-    graph->checked = (_Atomic uint8_t *)(void *)graph->checked_region.base;
+    graph->slabs = (char **)(void *)graph->slabs_region.base;
+    graph->codes = (_Atomic(const char *) *)(void *)graph->codes_region.base;
+    graph->fulls = graph->full_at == 0 ? graph->codes
+                                       : (_Atomic(const char *) *)(void *)graph->fulls_region.base;
     graph->vector_slabs = (struct sl_slab *)(void *)graph->vector_slab_region.base;
     graph->link_slabs = (struct sl_slab *)(void *)graph->link_slab_region.base;
     return true;
+}
+
+/* How vectors are kept, and how many of them fit a slab of a mebibyte. */
+static void choose_storage(struct sl_graph *graph, enum sl_storage storage)
+{
+    static const enum sl_code codes[] = {[SL_STORAGE_F32] = SL_CODE_F32, [SL_STORAGE_F16] = SL_CODE_F16,
+                                         [SL_STORAGE_BF16] = SL_CODE_BF16, [SL_STORAGE_I8] = SL_CODE_I8,
+                                         [SL_STORAGE_BIT] = SL_CODE_BIT};
+    bool both = storage == SL_STORAGE_I8 || storage == SL_STORAGE_BIT;
+    size_t each;
+
+    graph->storage = storage;
+    graph->codec = sl_codec_choose(codes[storage], graph->metric, graph->dim);
+    graph->exact =
+        both ? sl_codec_choose(SL_CODE_F32, graph->metric, graph->dim) : graph->codec;
+    each = graph->codec.stride + (both ? graph->exact.stride : 0);
+    while (((size_t)2 << graph->slab_shift) * each <= (1u << 20))
+        graph->slab_shift++;
+    graph->full_at = both ? (size_t)graph->codec.stride << graph->slab_shift : 0;
 }
 
 struct sl_graph *sl_graph_new(const struct sl_format *format, uint32_t ef_construction,
@@ -82,19 +106,17 @@ struct sl_graph *sl_graph_new(const struct sl_format *format, uint32_t ef_constr
         return NULL;
     atomic_init(&graph->references, 1);
     graph->dim = format->dim;
-    graph->floats = (format->dim + SL_VECTOR_FLOATS - 1) / SL_VECTOR_FLOATS * SL_VECTOR_FLOATS;
     graph->m = format->m;
     graph->metric = (enum sl_metric)format->metric;
     graph->ef_construction = ef_construction;
-    graph->distance = sl_distance_choose(graph->metric);
     graph->level_factor = 1.0 / log((double)(format->m > 1 ? format->m : 2));
     graph->entry = graph->root = graph->leaving = SL_SLOT_NONE;
-    while (((size_t)2 << graph->slab_shift) * graph->floats * sizeof(float) <= (1u << 20))
-        graph->slab_shift++;
+    choose_storage(graph, (enum sl_storage)format->storage);
     /* the most records of (4 + 2 m) numbers that fit nine pages */
     graph->link_slab_slots =
         (9 * 4096 - 16 - SL_SLAB_HEADER) / ((4 + 2 * graph->m) * (uint32_t)sizeof(uint32_t));
-    slots = map_bytes / (graph->floats * sizeof(float)) + (2u << graph->slab_shift);
+    slots = map_bytes / (sl_graph_slab_bytes(graph) >> graph->slab_shift) +
+            (2u << graph->slab_shift);
     graph->slot_max = slots < SL_SLOT_NONE - 1 ? (uint32_t)slots : SL_SLOT_NONE - 1;
     (void)pthread_rwlockattr_init(&attributes);
     (void)pthread_rwlockattr_setkind_np(&attributes,
@@ -124,6 +146,7 @@ static void free_walks(struct sl_graph *graph)
         free(walk->pool);
         free(walk->results);
         free(walk->query);
+        free(walk->full);
         free(walk);
     }
 }
@@ -142,7 +165,8 @@ struct sl_graph *sl_graph_drop(struct sl_graph *graph)
     region_free(&graph->slots_region);
     region_free(&graph->upper_region);
     region_free(&graph->slabs_region);
-    region_free(&graph->checked_region);
+    region_free(&graph->codes_region);
+    region_free(&graph->fulls_region);
     region_free(&graph->vector_slab_region);
     region_free(&graph->link_slab_region);
     free(graph->edits.list);
@@ -177,50 +201,83 @@ bool sl_graph_grow(struct sl_graph *graph, uint32_t slot_end)
                        (size_t)slot_end * (1 + 2 * graph->m) * sizeof(uint32_t)) &&
            region_grow(&graph->slots_region, (size_t)slot_end * sizeof(struct sl_slot)) &&
            region_grow(&graph->upper_region, (size_t)slot_end * sizeof(uint32_t *)) &&
-           region_grow(&graph->slabs_region, slabs * sizeof(float *)) &&
-           region_grow(&graph->checked_region, slabs) &&
+           region_grow(&graph->slabs_region, slabs * sizeof(char *)) &&
+           region_grow(&graph->codes_region, slabs * sizeof(char *)) &&
+           region_grow(&graph->fulls_region, slabs * sizeof(char *)) &&
            region_grow(&graph->vector_slab_region, slabs * sizeof(struct sl_slab)) &&
            region_grow(&graph->link_slab_region, link_slabs * sizeof(struct sl_slab));
 }
 
 /* ------------------------------------------------------------------------------------- slabs */
 
-static size_t slab_bytes(const struct sl_graph *graph)
+size_t sl_graph_slab_bytes(const struct sl_graph *graph)
 {
-    return ((size_t)graph->floats * sizeof(float)) << graph->slab_shift;
+    return graph->full_at + ((size_t)graph->exact.stride << graph->slab_shift);
 }
 
-bool sl_graph_check_slab(struct sl_graph *graph, uint32_t slab)
+const char *sl_graph_check_fulls(struct sl_graph *graph, uint32_t slab)
 {
-    size_t value = SL_STORE_SLAB_BYTES(SL_SLAB_HEADER + slab_bytes(graph));
+    size_t value = SL_STORE_SLAB_BYTES(SL_SLAB_HEADER + sl_graph_slab_bytes(graph));
     struct sl_key key = sl_key_number(slab);
-    const char *payload = (const char *)graph->slabs[slab] - (SL_SLAB_HEADER - 4);
-    bool intact = sl_record_intact(sl_key_view(&key), (struct sl_view){payload, value - 4});
+    const char *base = graph->slabs[slab];
 
-    if (!intact)
+    if (!sl_record_intact(sl_key_view(&key),
+                          (struct sl_view){base - SL_SLAB_HEADER + 4, value - 4}))
         atomic_store(&graph->damaged, slab + 1);
-    atomic_store_explicit(&graph->checked[slab], 1, memory_order_release);
-    return intact;
+    atomic_store_explicit(&graph->codes[slab], base, memory_order_release);
+    atomic_store_explicit(&graph->fulls[slab], base + graph->full_at, memory_order_release);
+    return base + graph->full_at;
 }
 
-void sl_graph_slab_place(struct sl_graph *graph, uint32_t slab, float *vectors, bool on_heap)
+const char *sl_graph_check_codes(struct sl_graph *graph, uint32_t slab)
 {
-    graph->slabs[slab] = vectors;
-    graph->vector_slabs[slab].on_heap = on_heap;
+    const char *base = graph->slabs[slab];
+    uint32_t sum;
+
+    if (graph->full_at == 0)
+        return sl_graph_check_fulls(graph, slab);
+    memcpy(&sum, base - SL_SLAB_HEADER + SL_SLAB_CODES_SUM, sizeof sum);
+    if (sum != sl_graph_codes_sum(base - SL_SLAB_HEADER + 4, base, graph->full_at))
+        atomic_store(&graph->damaged, slab + 1);
+    atomic_store_explicit(&graph->codes[slab], base, memory_order_release);
+    return base;
 }
 
-float *sl_graph_slab_edit(struct sl_graph *graph, uint32_t slab)
+uint32_t sl_graph_codes_sum(const char *header, const char *codes, size_t bytes)
 {
-    size_t bytes = slab_bytes(graph);
-    float *copy;
+    return sl_crc32c(sl_crc32c(0, header, SL_SLAB_CODES_SUM - 4), codes, bytes);
+}
+
+static void let_read(struct sl_graph *graph, uint32_t slab, bool checked)
+{
+    const char *base = graph->slabs[slab];
+
+    atomic_store_explicit(&graph->codes[slab], checked ? base : NULL, memory_order_release);
+    atomic_store_explicit(&graph->fulls[slab], checked ? base + graph->full_at : NULL,
+                          memory_order_release);
+}
+
+void sl_graph_slab_place(struct sl_graph *graph, uint32_t slab, const char *vectors, bool checked)
+{
+    graph->slabs[slab] = (char *)(uintptr_t)(const void *)vectors;
+    graph->vector_slabs[slab].on_heap = false;
+    let_read(graph, slab, checked);
+}
+
+char *sl_graph_slab_edit(struct sl_graph *graph, uint32_t slab)
+{
+    size_t bytes = sl_graph_slab_bytes(graph);
+    char *copy;
 
     if (graph->vector_slabs[slab].on_heap)
         return graph->slabs[slab];
-    copy = aligned_alloc(64, bytes);
+    copy = aligned_alloc(SL_LINE_BYTES, bytes);
     if (copy == NULL)
         return NULL;
     if (graph->slabs[slab] != NULL) {
-        if (!graph->checked[slab] && !sl_graph_check_slab(graph, slab)) {
+        if (graph->fulls[slab] == NULL)
+            (void)sl_graph_check_fulls(graph, slab);
+        if (atomic_load(&graph->damaged) != 0) {
             free(copy);
             return NULL;
         }
@@ -231,7 +288,7 @@ float *sl_graph_slab_edit(struct sl_graph *graph, uint32_t slab)
     (void)pthread_rwlock_wrlock(&graph->lock);
     graph->slabs[slab] = copy;
     graph->vector_slabs[slab].on_heap = true;
-    graph->checked[slab] = 1;
+    let_read(graph, slab, true);
     (void)pthread_rwlock_unlock(&graph->lock);
     return copy;
 }
@@ -243,14 +300,66 @@ void sl_graph_slab_release(struct sl_graph *graph, uint32_t slab)
     sl_graph_slab_place(graph, slab, NULL, false);
 }
 
+/* ---------------------------------------------------------------------------------- vectors */
+
+static char *full_room(struct sl_graph *graph, uint32_t slot)
+{
+    return graph->slabs[slot >> graph->slab_shift] + graph->full_at +
+           (size_t)(slot & ((1u << graph->slab_shift) - 1)) * graph->exact.stride;
+}
+
+/* The code of what is now the slot's full vector. */
+static void put_code(struct sl_graph *graph, uint32_t slot)
+{
+    if (graph->full_at != 0)
+        sl_codec_encode(&graph->codec, (const float *)(const void *)full_room(graph, slot),
+                        graph->slabs[slot >> graph->slab_shift] +
+                            (size_t)(slot & ((1u << graph->slab_shift) - 1)) *
+                                graph->codec.stride);
+}
+
+size_t sl_graph_kept_bytes(const struct sl_graph *graph)
+{
+    bool half = graph->storage == SL_STORAGE_F16 || graph->storage == SL_STORAGE_BF16;
+
+    return (size_t)graph->dim * (half ? 2 : sizeof(float));
+}
+
+void sl_graph_kept_put(struct sl_graph *graph, uint32_t slot, const char *kept)
+{
+    size_t bytes = sl_graph_kept_bytes(graph);
+    char *room = full_room(graph, slot);
+
+    memcpy(room, kept, bytes);
+    memset(room + bytes, 0, graph->exact.stride - bytes);
+    put_code(graph, slot);
+}
+
+void sl_graph_vector_put(struct sl_graph *graph, uint32_t slot, const float *vector)
+{
+    sl_codec_encode(&graph->exact, vector, full_room(graph, slot));
+    put_code(graph, slot);
+}
+
+void sl_graph_vector_get(struct sl_graph *graph, uint32_t slot, float *ret_vector)
+{
+    sl_codec_decode(&graph->exact, sl_graph_full(graph, slot), ret_vector);
+}
+
+bool sl_graph_vector_is(struct sl_graph *graph, uint32_t slot, const float *vector)
+{
+    _Alignas(SL_LINE_BYTES) char code[SL_DIM_MAX * sizeof(float)];
+
+    sl_codec_encode(&graph->exact, vector, code);
+    return memcmp(code, sl_graph_full(graph, slot), sl_graph_kept_bytes(graph)) == 0;
+}
+
 void sl_graph_vector_copy(struct sl_graph *graph, uint32_t slot, struct sl_graph *to,
                           uint32_t to_slot)
 {
-    float *room = to->slabs[to_slot >> to->slab_shift] +
-                  (size_t)(to_slot & ((1u << to->slab_shift) - 1)) * to->floats;
-
-    SL_PRE(graph->floats == to->floats && to->vector_slabs[to_slot >> to->slab_shift].on_heap);
-    memcpy(room, sl_graph_vector(graph, slot), graph->floats * sizeof(float));
+    SL_PRE(graph->storage == to->storage && graph->dim == to->dim &&
+           to->vector_slabs[to_slot >> to->slab_shift].on_heap);
+    sl_graph_kept_put(to, to_slot, sl_graph_full(graph, slot));
 }
 
 /* ------------------------------------------------------------------------------------- slots */

@@ -2,7 +2,10 @@
  * graph.h -- the HNSW graph in RAM. Shared by the files of pipeline/index that read or change it.
  *
  *     slot      the place of one vector: a number that never moves while the vector lives.
- *     slab      2^k vectors side by side: in LMDB's map, or on the heap while it changes.
+ *     code      a vector as it is walked on (codec.h); full: as it is compared at last. With storage f32, f16
+ *               and bf16 they are one, i8 and bit keep both.
+ *     slab      2^k codes side by side, then as many full vectors where those are kept too: in LMDB's map, or
+ *               on the heap while it changes.
  *     limbo     a removed slot that an open snapshot may still return: out of the graph, vector kept.
  *     tree      every live slot but the root names one of its level 0 neighbours as its parent. Tree edges
  *               are never pruned, so the level 0 graph is connected, always: no vector is unreachable.
@@ -18,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "index/distance.h"
+#include "index/codec.h"
 #include "index/format.h"
 #include "index/store.h"
 
@@ -26,6 +29,7 @@
 #define SL_ALPHA            1.2f
 #define SL_EPOCH_NEVER      UINT32_MAX
 #define SL_SLAB_HEADER      48u /* of a value, checksum included; LMDB's page header makes it 64 */
+#define SL_SLAB_CODES_SUM   16u /* where in it the codes' own checksum stands, if they have one */
 
 enum sl_slot_state { SL_SLOT_FREE = 0, SL_SLOT_LIVE, SL_SLOT_LIMBO };
 
@@ -94,7 +98,8 @@ struct sl_walk {
     uint32_t pool_capacity;
     struct sl_near *results;
     uint32_t result_count;
-    float *query; /* padded, aligned */
+    void *query; /* as a code        */
+    void *full;  /* as a full vector */
     uint64_t distances;
     uint64_t visited;
 };
@@ -103,11 +108,13 @@ struct sl_graph {
     atomic_uint references;
     struct sl_store *store; /* whose map the slabs lie in; NULL: none does */
     uint32_t dim;
-    uint32_t floats; /* padded */
     uint32_t m;
     enum sl_metric metric;
     uint32_t ef_construction;
-    sl_distance_fn distance;
+    enum sl_storage storage;
+    struct sl_codec codec; /* of codes                                          */
+    struct sl_codec exact; /* of full vectors; the same where codes are all     */
+    size_t full_at;        /* where a slab's full vectors begin; 0: they are its codes */
     double level_factor;
 
     pthread_rwlock_t lock;
@@ -118,12 +125,13 @@ struct sl_graph {
     uint32_t root;
     uint32_t live;
     uint32_t orphans; /* live slots without parent but for the root: 0, or reachability is lost */
-    struct sl_region links_region, slots_region, upper_region, slabs_region, checked_region;
+    struct sl_region links_region, slots_region, upper_region, slabs_region, codes_region, fulls_region;
     uint32_t *links;        /* per slot: count, 2 m links */
     struct sl_slot *slots;
     uint32_t **upper;       /* per slot: NULL, or per level from 1: count, m links */
-    float **slabs;          /* in the map these are read only */
-    _Atomic uint8_t *checked; /* the slab's checksum has been compared */
+    char **slabs;           /* in the map these are read only */
+    _Atomic(const char *) *codes; /* per slab: its codes, once their checksum has been compared */
+    _Atomic(const char *) *fulls; /* per slab: its full vectors, likewise                       */
     atomic_uint damaged;    /* slab + 1 that failed it */
     uint32_t slab_shift;
     uint32_t *limbo;
@@ -166,16 +174,31 @@ static inline uint32_t *sl_graph_list(const struct sl_graph *graph, uint32_t slo
     return graph->upper[slot] + (size_t)(level - 1) * (1 + graph->m);
 }
 
-bool sl_graph_check_slab(struct sl_graph *graph, uint32_t slab);
+/* Compare a checksum: of a slab's codes, or of all of it. Damage is noted in `damaged`; where the vectors
+ * lie is returned all the same. */
+const char *sl_graph_check_codes(struct sl_graph *graph, uint32_t slab);
+const char *sl_graph_check_fulls(struct sl_graph *graph, uint32_t slab);
+/* The checksum of a slab's codes and of the header before it. */
+uint32_t sl_graph_codes_sum(const char *header, const char *codes, size_t bytes);
 
-static inline const float *sl_graph_vector(struct sl_graph *graph, uint32_t slot)
+static inline const void *sl_graph_code(struct sl_graph *graph, uint32_t slot)
 {
     uint32_t slab = slot >> graph->slab_shift;
+    const char *codes = atomic_load_explicit(&graph->codes[slab], memory_order_acquire);
 
-    if (__builtin_expect(!atomic_load_explicit(&graph->checked[slab], memory_order_acquire), 0))
-        (void)sl_graph_check_slab(graph, slab);
-    return graph->slabs[slab] +
-           (size_t)(slot & ((1u << graph->slab_shift) - 1)) * graph->floats;
+    if (__builtin_expect(codes == NULL, 0))
+        codes = sl_graph_check_codes(graph, slab);
+    return codes + (size_t)(slot & ((1u << graph->slab_shift) - 1)) * graph->codec.stride;
+}
+
+static inline const void *sl_graph_full(struct sl_graph *graph, uint32_t slot)
+{
+    uint32_t slab = slot >> graph->slab_shift;
+    const char *fulls = atomic_load_explicit(&graph->fulls[slab], memory_order_acquire);
+
+    if (__builtin_expect(fulls == NULL, 0))
+        fulls = sl_graph_check_fulls(graph, slab);
+    return fulls + (size_t)(slot & ((1u << graph->slab_shift) - 1)) * graph->exact.stride;
 }
 
 static inline bool sl_slot_visible(const struct sl_slot *slot, uint32_t epoch)
@@ -194,10 +217,20 @@ uint32_t sl_graph_link_slabs(const struct sl_graph *graph); /* link slabs in use
 /* A slot for a new vector, on the heap from here on; SL_SLOT_NONE: out of memory. Writer only. */
 uint32_t sl_graph_slot_alloc(struct sl_graph *graph);
 /* The slab on the heap, copied there if need be. Writer only. */
-float *sl_graph_slab_edit(struct sl_graph *graph, uint32_t slab);
-void sl_graph_slab_place(struct sl_graph *graph, uint32_t slab, float *vectors, bool on_heap);
+char *sl_graph_slab_edit(struct sl_graph *graph, uint32_t slab);
+/* A slab read from the map from now on; its checksums are compared when they are first needed, or have been. */
+void sl_graph_slab_place(struct sl_graph *graph, uint32_t slab, const char *vectors, bool checked);
 /* Free the slab's copy on the heap. */
 void sl_graph_slab_release(struct sl_graph *graph, uint32_t slab);
+size_t sl_graph_slab_bytes(const struct sl_graph *graph);
+/* What is kept of one vector, as the log carries it, and back. Pre (put): the slab is on the heap. */
+size_t sl_graph_kept_bytes(const struct sl_graph *graph);
+void sl_graph_kept_put(struct sl_graph *graph, uint32_t slot, const char *kept);
+/* The same as float[dim]: encoded on the way in, decoded on the way out. */
+void sl_graph_vector_put(struct sl_graph *graph, uint32_t slot, const float *vector);
+void sl_graph_vector_get(struct sl_graph *graph, uint32_t slot, float *ret_vector);
+/* Would this vector be kept as the very bytes the slot has? */
+bool sl_graph_vector_is(struct sl_graph *graph, uint32_t slot, const float *vector);
 /* What lies in one graph's slot into another's of the same shape, whose slab is on the heap. */
 void sl_graph_vector_copy(struct sl_graph *graph, uint32_t slot, struct sl_graph *to,
                           uint32_t to_slot);
@@ -227,10 +260,11 @@ bool sl_edit_in_tree(struct sl_graph *graph, uint32_t a, uint32_t b);
 bool sl_edit_publish(struct sl_graph *graph);
 
 /* connect.c: which links a node should have */
+/* How far apart two codes are. */
 float sl_graph_between(struct sl_graph *graph, uint32_t a, uint32_t b);
 /*
  * Choose at most `max` of `near` (sorted) that look in different directions; returns how many, in front.
- * `newcomer` is the vector of the one item without a slot (SL_SLOT_NONE), if any. Adds the vectors compared to
+ * `newcomer` is the code of the one item without a slot (SL_SLOT_NONE), if any. Adds the vectors compared to
  * *visits. Any thread that may read the graph.
  */
 uint32_t sl_connect_choose(struct sl_graph *graph, struct sl_near *near, uint32_t count,
@@ -258,7 +292,11 @@ void sl_connect_attach(struct sl_graph *graph, uint32_t *orphans, uint32_t count
 
 /* walk.c: searching */
 struct sl_walk *sl_walk_begin(struct sl_graph *graph, const float *query);
+/* To look for what lies near a slot's own vector. */
+struct sl_walk *sl_walk_begin_at(struct sl_graph *graph, uint32_t slot);
 void sl_walk_end(struct sl_graph *graph, struct sl_walk *walk);
+/* From the query to a slot's full vector. */
+float sl_walk_exact(struct sl_graph *graph, const struct sl_walk *walk, uint32_t slot);
 /*
  * From the entry down to `level`, greedily above it; the pool then holds the nearest `ef` found there, sorted.
  * false: out of memory or nothing there.

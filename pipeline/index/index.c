@@ -49,10 +49,10 @@ static enum sl_err create(struct sl_index *index, const struct sl_index_options 
     SL_CLEANUP(sl_buffer_fini) struct sl_buffer buffer = {0};
     struct sl_state state = {.entry = SL_SLOT_NONE, .root = SL_SLOT_NONE, .document_end = 1};
     struct sl_format format = {
-        .version = SL_FORMAT_VERSION,
         .dim = options->dim,
         .metric = options->metric != 0 ? (uint32_t)options->metric : (uint32_t)SL_METRIC_COSINE,
         .m = options->m != 0 ? options->m : DEFAULT_M,
+        .storage = options->storage != 0 ? (uint32_t)options->storage : (uint32_t)SL_STORAGE_F32,
         .fingerprint = sl_view_of(options->fingerprint != NULL ? options->fingerprint : "")};
     struct sl_txn *txn;
     enum sl_err rc = sl_txn_begin(index->store, true, &txn, err);
@@ -93,6 +93,12 @@ static enum sl_err compare_options(const struct sl_index *index,
         return differs("metric", format->metric, (uint32_t)options->metric, err);
     if (options->m != 0 && options->m != format->m)
         return differs("m", format->m, options->m, err);
+    if (options->storage != 0 && (uint32_t)options->storage != format->storage)
+        return sl_stop(err, SL_EXIT_CONFIG, 0, "fingerprint",
+                       "the index was made with storage %s, the configuration says %s; rebuild it, "
+                       "or put the setting back",
+                       sl_storage_name((enum sl_storage)format->storage),
+                       sl_storage_name(options->storage));
     if (options->fingerprint != NULL && strcmp(options->fingerprint, index->fingerprint) != 0)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "fingerprint",
                        "the index was made by other settings: it has \"%.100s\", the configuration "
@@ -280,6 +286,13 @@ struct sl_index *sl_index_close(struct sl_index *index)
 uint32_t sl_index_dim(const struct sl_index *index)
 {
     return index->format.dim;
+}
+
+const char *sl_storage_name(enum sl_storage storage)
+{
+    static const char *const names[] = {"f32", "f32", "f16", "bf16", "i8", "bit"};
+
+    return names[storage];
 }
 
 const char *sl_index_fingerprint(const struct sl_index *index)

@@ -177,7 +177,7 @@ static uint32_t add_arrivals(struct sl_graph *graph, const struct sl_candidates 
 static uint32_t look_around(struct sl_graph *graph, uint32_t level, uint32_t slot,
                             struct sl_near *near, uint32_t count)
 {
-    struct sl_walk *walk = sl_walk_begin(graph, sl_graph_vector(graph, slot));
+    struct sl_walk *walk = sl_walk_begin_at(graph, slot);
     uint32_t ef = 4 * graph->m, found = 0;
     bool good = walk != NULL && sl_walk_room(walk, ef);
 
@@ -250,16 +250,12 @@ static uint32_t place(struct sl_graph *graph, const float *vector, uint32_t chun
 {
     uint32_t number = sl_graph_slot_alloc(graph);
     struct sl_slot *slot;
-    float *room;
 
     if (number == SL_SLOT_NONE)
         return SL_SLOT_NONE;
     slot = &graph->slots[number];
-    room = graph->slabs[number >> graph->slab_shift] +
-           (size_t)(number & ((1u << graph->slab_shift) - 1)) * graph->floats;
+    sl_graph_vector_put(graph, number, vector); /* nobody looks there yet */
     (void)pthread_rwlock_wrlock(&graph->lock);
-    memcpy(room, vector, graph->dim * sizeof *room);
-    memset(room + graph->dim, 0, (graph->floats - graph->dim) * sizeof *room);
     *slot = (struct sl_slot){.chunk = chunk,
                              .document = document,
                              .parent = SL_SLOT_NONE,

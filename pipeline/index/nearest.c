@@ -135,10 +135,26 @@ static bool search_limbo(struct hunt *hunt)
         if (!passes(hunt, slot))
             continue;
         walk->distances++;
-        walk->results[walk->result_count++] = (struct sl_near){
-            graph->distance(walk->query, sl_graph_vector(graph, slot), graph->floats), slot};
+        walk->results[walk->result_count++] =
+            (struct sl_near){sl_walk_exact(graph, walk, slot), slot};
     }
     return true;
+}
+
+/*
+ * Where codes are only near what they stand for: compare the full vectors of the nearest found. How many
+ * is measured: with fewer recall drops, with more it does not rise.
+ */
+static void rescore(struct hunt *hunt)
+{
+    struct sl_graph *graph = hunt->graph;
+    struct sl_walk *walk = hunt->walk;
+
+    if (graph->full_at == 0)
+        return;
+    for (uint32_t i = 0; i < walk->result_count; i++)
+        walk->results[i].distance = sl_walk_exact(graph, walk, walk->results[i].slot);
+    walk->distances += walk->result_count;
 }
 
 /* Walk without a filter; what passes goes to the results. */
@@ -154,6 +170,7 @@ static bool walk_plain(struct hunt *hunt, uint32_t ef)
     for (uint32_t i = 0; i < walk->pool_size; i++)
         if (passes(hunt, walk->pool[i].slot))
             walk->results[walk->result_count++] = walk->pool[i];
+    rescore(hunt);
     return true;
 }
 
@@ -203,6 +220,8 @@ static enum sl_err hunt_filtered(struct hunt *hunt, double share, uint64_t selec
     if (hunt->graph->entry != SL_SLOT_NONE)
         good = sl_walk_filtered(hunt->graph, hunt->walk, ef, share < SHARE_THROUGH, passes, hunt,
                                 selected, &gave_up);
+    if (good)
+        rescore(hunt);
     good = good && search_limbo(hunt);
     (void)pthread_rwlock_unlock(&hunt->graph->lock);
     hunt->count = 0;
@@ -230,8 +249,8 @@ static enum sl_err hunt_exact(struct hunt *hunt)
         for (uint32_t i = at; i < end && i < at + SCAN_SLOTS; i++)
             if (passes(hunt, i)) {
                 walk->distances++;
-                walk->results[walk->result_count++] = (struct sl_near){
-                    graph->distance(walk->query, sl_graph_vector(graph, i), graph->floats), i};
+                walk->results[walk->result_count++] =
+                    (struct sl_near){sl_walk_exact(graph, walk, i), i};
             }
         (void)pthread_rwlock_unlock(&graph->lock);
         rc = offer_all(hunt);

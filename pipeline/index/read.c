@@ -337,6 +337,7 @@ enum sl_err sl_snapshot_stats(const struct sl_snapshot *snapshot, struct sl_inde
                                    .dim = format->dim,
                                    .m = format->m,
                                    .format = format->version,
+                                   .storage = (enum sl_storage)format->storage,
                                    .sequence = snapshot->state.sequence};
     struct sl_store_stats store;
     enum sl_err rc = count_rows(snapshot, &stats, err);

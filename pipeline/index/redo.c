@@ -48,7 +48,7 @@ static void write_slot(struct sl_graph *graph, uint32_t number, struct sl_buffer
     sl_write_u32(buffer, slot->parent);
     write_lists(graph, number, 0, buffer);
     if (slot->fresh)
-        sl_buffer_add(buffer, sl_graph_vector(graph, number), graph->dim * sizeof(float));
+        sl_buffer_add(buffer, sl_graph_full(graph, number), sl_graph_kept_bytes(graph));
 }
 
 static void note_dirty(struct sl_slab *slab, uint64_t commit)
@@ -87,9 +87,7 @@ static enum sl_err write_log(struct sl_graph *graph, struct sl_txn *txn, struct 
 
 size_t sl_graph_vector_slab_bytes(const struct sl_graph *graph)
 {
-    size_t bytes = ((size_t)graph->floats * sizeof(float)) << graph->slab_shift;
-
-    return SL_STORE_SLAB_BYTES(SL_SLAB_HEADER + bytes) - 4;
+    return SL_STORE_SLAB_BYTES(SL_SLAB_HEADER + sl_graph_slab_bytes(graph)) - 4;
 }
 
 size_t sl_graph_link_slab_bytes(const struct sl_graph *graph)
@@ -111,7 +109,7 @@ enum sl_err sl_graph_write_vectors(struct sl_graph *graph, uint32_t slab, struct
 {
     struct sl_key key = sl_key_number(slab);
     size_t size = sl_graph_vector_slab_bytes(graph);
-    size_t bytes = ((size_t)graph->floats * sizeof(float)) << graph->slab_shift;
+    size_t bytes = sl_graph_slab_bytes(graph);
     void *room;
     enum sl_err rc = sl_txn_reserve(txn, SL_STORE_VECTOR, sl_key_view(&key), size, &room, err);
 
@@ -120,6 +118,10 @@ enum sl_err sl_graph_write_vectors(struct sl_graph *graph, uint32_t slab, struct
     write_header(room, slab, sl_txn_id(txn));
     memcpy((char *)room + HEADER_PAYLOAD, graph->slabs[slab], bytes);
     memset((char *)room + HEADER_PAYLOAD + bytes, 0, size - HEADER_PAYLOAD - bytes);
+    if (graph->full_at != 0) {
+        uint32_t sum = sl_graph_codes_sum(room, graph->slabs[slab], graph->full_at);
+        memcpy((char *)room + SL_SLAB_CODES_SUM - 4, &sum, sizeof sum);
+    }
     sl_record_seal(sl_key_view(&key), room, size);
     return SL_OK;
 }
@@ -302,7 +304,7 @@ static enum sl_err settle(struct sl_graph *graph, uint32_t slab, struct sl_txn *
 {
     struct sl_key key = sl_key_number(slab);
     struct sl_view payload;
-    float *heap = graph->slabs[slab];
+    char *heap = graph->slabs[slab];
     enum sl_err rc;
 
     graph->vector_slabs[slab].written = false;
@@ -313,8 +315,7 @@ static enum sl_err settle(struct sl_graph *graph, uint32_t slab, struct sl_txn *
     if (rc != SL_OK)
         return rc;
     (void)pthread_rwlock_wrlock(&graph->lock);
-    sl_graph_slab_place(graph, slab,
-                        (float *)(uintptr_t)(const void *)(payload.data + HEADER_PAYLOAD), false);
+    sl_graph_slab_place(graph, slab, payload.data + HEADER_PAYLOAD, true);
     (void)pthread_rwlock_unlock(&graph->lock);
     free(heap);
     return SL_OK;
@@ -451,9 +452,7 @@ static enum sl_err load_vector_slabs(struct loading *load, struct sl_txn *txn,
         if (payload.size != sl_graph_vector_slab_bytes(graph))
             return bad(err, SL_STORE_VECTOR, slab);
         memcpy(&load->vector_commits[slab], payload.data + 4, sizeof(uint64_t));
-        sl_graph_slab_place(graph, slab,
-                            (float *)(uintptr_t)(const void *)(payload.data + HEADER_PAYLOAD),
-                            false);
+        sl_graph_slab_place(graph, slab, payload.data + HEADER_PAYLOAD, false);
     }
     return SL_OK;
 }
@@ -463,18 +462,15 @@ static bool replay_vector(struct loading *load, struct sl_reader *reader, uint32
 {
     struct sl_graph *graph = load->graph;
     uint32_t slab = number >> graph->slab_shift;
-    const char *vector = sl_read_bytes(reader, graph->dim * sizeof(float));
-    float *room;
+    const char *vector = sl_read_bytes(reader, sl_graph_kept_bytes(graph));
 
     if (vector == NULL)
         return false;
     if (commit <= load->vector_commits[slab])
         return true;
-    room = sl_graph_slab_edit(graph, slab);
-    if (room == NULL)
+    if (sl_graph_slab_edit(graph, slab) == NULL)
         return false;
-    room += (size_t)(number & ((1u << graph->slab_shift) - 1)) * graph->floats;
-    memcpy(room, vector, graph->dim * sizeof *room);
+    sl_graph_kept_put(graph, number, vector);
     note_dirty(&graph->vector_slabs[slab], commit);
     return true;
 }

@@ -65,7 +65,7 @@ static void pair_up(struct sl_graph *graph, const uint32_t *nodes, uint32_t coun
 /* Look for neighbours anew, from the whole graph. */
 static bool refill(struct sl_graph *graph, uint32_t slot, uint32_t without)
 {
-    struct sl_walk *walk = sl_walk_begin(graph, sl_graph_vector(graph, slot));
+    struct sl_walk *walk = sl_walk_begin_at(graph, slot);
     bool good = walk != NULL && sl_walk_search(graph, walk, 0, graph->ef_construction);
     uint32_t kept = 0, chosen;
 

@@ -19,11 +19,12 @@
 
 #define FOLLOWED    0x80000000u /* on a pool entry's slot */
 #define AHEAD       4u
+#define FETCHED_BYTES 1024u /* of a vector; the processor goes on by itself */
 #define BATCH_MAX   (2 * SL_M_MAX)
 
 _Static_assert(SL_EF_MAX < 1u << 20, "a pool is sorted by moving entries");
 
-struct sl_walk *sl_walk_begin(struct sl_graph *graph, const float *query)
+static struct sl_walk *begin(struct sl_graph *graph)
 {
     struct sl_walk *walk;
 
@@ -37,14 +38,41 @@ struct sl_walk *sl_walk_begin(struct sl_graph *graph, const float *query)
     if (walk == NULL)
         return NULL;
     if (walk->query == NULL)
-        walk->query = aligned_alloc(64, graph->floats * sizeof(float));
-    if (walk->query == NULL) {
-        free(walk);
+        walk->query = aligned_alloc(SL_LINE_BYTES, graph->codec.stride);
+    if (walk->full == NULL && graph->full_at != 0)
+        walk->full = aligned_alloc(SL_LINE_BYTES, graph->exact.stride);
+    if (walk->query == NULL || (walk->full == NULL && graph->full_at != 0)) {
+        sl_walk_end(graph, walk);
         return NULL;
     }
-    memcpy(walk->query, query, graph->dim * sizeof(float));
-    memset(walk->query + graph->dim, 0, (graph->floats - graph->dim) * sizeof(float));
     walk->distances = walk->visited = 0;
+    return walk;
+}
+
+struct sl_walk *sl_walk_begin(struct sl_graph *graph, const float *query)
+{
+    struct sl_walk *walk = begin(graph);
+
+    if (walk != NULL) {
+        sl_codec_encode(&graph->codec, query, walk->query);
+        if (graph->full_at != 0)
+            sl_codec_encode(&graph->exact, query, walk->full);
+    }
+    return walk;
+}
+
+float sl_walk_exact(struct sl_graph *graph, const struct sl_walk *walk, uint32_t slot)
+{
+    return graph->exact.distance(graph->full_at != 0 ? walk->full : walk->query,
+                                 sl_graph_full(graph, slot), graph->exact.units);
+}
+
+struct sl_walk *sl_walk_begin_at(struct sl_graph *graph, uint32_t slot)
+{
+    struct sl_walk *walk = begin(graph);
+
+    if (walk != NULL)
+        memcpy(walk->query, sl_graph_code(graph, slot), graph->codec.stride);
     return walk;
 }
 
@@ -118,14 +146,12 @@ static uint32_t insert_sorted(struct sl_near *array, uint32_t *size, uint32_t li
     return low;
 }
 
-static inline void prefetch(const float *vector, uint32_t floats)
+static inline void prefetch(const char *vector, uint32_t bytes)
 {
-    uint32_t lines = floats / SL_VECTOR_FLOATS;
-
-    if (lines > 16)
-        lines = 16;
-    for (uint32_t i = 0; i < lines; i++)
-        __builtin_prefetch(vector + (size_t)i * SL_VECTOR_FLOATS, 0, 3);
+    if (bytes > FETCHED_BYTES)
+        bytes = FETCHED_BYTES;
+    for (uint32_t i = 0; i < bytes; i += SL_LINE_BYTES)
+        __builtin_prefetch(vector + i, 0, 3);
 }
 
 /* The neighbours of `slot` not seen yet, marked as seen. */
@@ -179,14 +205,14 @@ static inline uint32_t compare_batch(struct sl_graph *graph, struct sl_walk *wal
                                      uint32_t lowest, const struct passage *passage)
 {
     for (uint32_t i = 0; i < count && i < AHEAD; i++)
-        prefetch(sl_graph_vector(graph, batch[i]), graph->floats);
+        prefetch(sl_graph_code(graph, batch[i]), graph->codec.stride);
     for (uint32_t i = 0; i < count; i++) {
         struct sl_near item = {.slot = batch[i]};
         uint32_t place;
         if (i + AHEAD < count)
-            prefetch(sl_graph_vector(graph, batch[i + AHEAD]), graph->floats);
+            prefetch(sl_graph_code(graph, batch[i + AHEAD]), graph->codec.stride);
         item.distance =
-            graph->distance(walk->query, sl_graph_vector(graph, batch[i]), graph->floats);
+            graph->codec.distance(walk->query, sl_graph_code(graph, batch[i]), graph->codec.units);
         place = insert_sorted(walk->pool, &walk->pool_size, pool_max, item);
         if (place < lowest)
             lowest = place;
@@ -240,7 +266,7 @@ static bool start(struct sl_graph *graph, struct sl_walk *walk)
         return false;
     walk->distances++;
     walk->pool[0] = (struct sl_near){
-        graph->distance(walk->query, sl_graph_vector(graph, entry), graph->floats), entry};
+        graph->codec.distance(walk->query, sl_graph_code(graph, entry), graph->codec.units), entry};
     walk->pool_size = 1;
     return true;
 }
