@@ -22,6 +22,8 @@ static const struct {
     {"ingest", bench_ingest, "...     searches beside ingestion at full speed"},
     {"delete", bench_delete, "...     what taking a document out costs"},
     {"open", bench_open, "...     seconds to open after a close and after a kill"},
+    {"kernels", bench_kernels,
+     "[--dims 128,384,768,1536] [--mib 512] [--metric ip|l2]     ns a distance, cached and not"},
     {"embed", bench_embed,
      "--model DIR --input FILE [--threads 1] [--batch 32] [--out V.fvecs]"}};
 
@@ -30,7 +32,7 @@ static int usage(FILE *to, int code)
     (void)fprintf(to, "usage: sluice-bench BENCHMARK OPTIONS\n");
     for (size_t i = 0; i < sizeof benchmarks / sizeof *benchmarks; i++)
         (void)fprintf(to, "  %s %s\n", benchmarks[i].name, benchmarks[i].usage);
-    (void)fprintf(to, "All but embed: [--metric ip|l2|cos] [--storage f32|f16|bf16|i8|bit] [--m 16]\n"
+    (void)fprintf(to, "All but kernels and embed: [--metric ip|l2|cos] [--storage f32|f16|bf16|i8|bit] [--m 16]\n"
                       "    [--ef-construction 200] [--threads 1] [--commit 1000] [--limit N]\n");
     return code;
 }

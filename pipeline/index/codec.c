@@ -39,7 +39,8 @@ static const struct sl_kernel *kernel_find(enum sl_code code, const char *name)
 #elif defined(__aarch64__)
         sl_kernels_neon,
 #endif
-        sl_kernels_scalar};
+        sl_kernels_scalar
+    };
 
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const struct sl_kernel *kernel = tables[t]; kernel->name != NULL; kernel++)

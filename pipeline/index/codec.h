@@ -50,8 +50,8 @@ bool sl_codec_named(enum sl_code code, enum sl_metric metric, uint32_t dim, cons
 const char *const *sl_codec_kernels(void);
 
 /*
- * Writes all `stride` bytes. What is too large for f16 or bf16 becomes the largest they hold; a zero vector is
- * a code like any other.
+ * Writes all `stride` bytes. What is too large for f16 or bf16 becomes the largest they hold; a zero vector
+ * is a code like any other.
  *
  * Pre: `vector` is float[dim], finite, as is its squared norm; `code` aligned to SL_LINE_BYTES.
  */

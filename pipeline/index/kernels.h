@@ -53,7 +53,8 @@ static inline const struct sl_i8_tail *sl_i8_tail(const void *code, uint32_t uni
  * Scales times the integer dot. Every kernel ends here, and no statement can be contracted to a fused
  * multiply-add, so that all give the same bits.
  */
-static inline float sl_i8_product(const struct sl_i8_tail *x, const struct sl_i8_tail *y, int32_t dot)
+static inline float sl_i8_product(const struct sl_i8_tail *x, const struct sl_i8_tail *y,
+                                  int32_t dot)
 {
     float scale = x->scale * y->scale;
 

@@ -91,8 +91,7 @@ AVX2 static inline int32_t sum8_i32(__m256i v)
 
 AVX512 static inline int32_t sum16_i32(__m512i v)
 {
-    return sum8_i32(
-        _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1)));
+    return sum8_i32(_mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1)));
 }
 
 /* ------------------------------------------------------- f32, f16, bf16: how a register of floats comes */
@@ -110,8 +109,8 @@ AVX2 static inline __m256 bf16_even_avx2(const uint16_t *at)
 
 AVX2 static inline __m256 bf16_odd_avx2(const uint16_t *at)
 {
-    return _mm256_castsi256_ps(_mm256_and_si256(_mm256_load_si256((const void *)at),
-                                                _mm256_set1_epi32((int)0xffff0000)));
+    return _mm256_castsi256_ps(
+        _mm256_and_si256(_mm256_load_si256((const void *)at), _mm256_set1_epi32((int)0xffff0000)));
 }
 
 AVX512 static inline __m512 bf16_even_avx512(const uint16_t *at)
@@ -283,8 +282,8 @@ AVX2 static int32_t i8_dot_avx2(const char *a, const char *b, uint32_t units)
 
 AVX512 static inline __m512i i8_step_avx512(__m512i sum, __m256i x, __m256i y)
 {
-    return _mm512_add_epi32(
-        sum, _mm512_madd_epi16(_mm512_cvtepi8_epi16(x), _mm512_cvtepi8_epi16(y)));
+    return _mm512_add_epi32(sum,
+                            _mm512_madd_epi16(_mm512_cvtepi8_epi16(x), _mm512_cvtepi8_epi16(y)));
 }
 
 AVX512 static int32_t i8_dot_avx512(const char *a, const char *b, uint32_t units)
@@ -309,9 +308,9 @@ AVX512 static int32_t i8_dot_avx512(const char *a, const char *b, uint32_t units
 /* (x + 128) times y: the instruction wants one operand without sign. */
 VNNI static inline __m512i i8_step_vnni(__m512i sum, const char *x, const char *y)
 {
-    return _mm512_dpbusd_epi32(
-        sum, _mm512_xor_si512(_mm512_load_si512(x), _mm512_set1_epi8((char)0x80)),
-        _mm512_load_si512(y));
+    return _mm512_dpbusd_epi32(sum,
+                               _mm512_xor_si512(_mm512_load_si512(x), _mm512_set1_epi8((char)0x80)),
+                               _mm512_load_si512(y));
 }
 
 VNNI static int32_t i8_dot_vnni(const char *a, const char *b, uint32_t units)

@@ -186,7 +186,8 @@ TEST(codec_a_wrong_kernel_is_noticed)
             right = sl_codec_choose(codes[c], SL_METRIC_IP, dim);
             pair_make(&pair, right, shape);
             CHECK(agrees(&pair, shape, right.distance));
-            CHECK_THAT(!agrees(&pair, shape, short_by_one), "%s, dim %u", code_names[codes[c]], dim);
+            CHECK_THAT(!agrees(&pair, shape, short_by_one), "%s, dim %u", code_names[codes[c]],
+                       dim);
             if (codes[c] == SL_CODE_I8)
                 CHECK_THAT(!agrees(&pair, shape, into_the_tail), "dim %u", dim);
             pair_free(&pair);
@@ -254,8 +255,9 @@ static double meaning(enum sl_code code, uint16_t bits)
 {
     int fraction_bits = code == SL_CODE_F16 ? 10 : 7, bias = code == SL_CODE_F16 ? 15 : 127;
     int exponent = (bits & 0x7fff) >> fraction_bits, fraction = bits & ((1 << fraction_bits) - 1);
-    double value = exponent == 0 ? ldexp(fraction, 1 - bias - fraction_bits)
-                                 : ldexp(fraction + (1 << fraction_bits), exponent - bias - fraction_bits);
+    double value = exponent == 0
+                       ? ldexp(fraction, 1 - bias - fraction_bits)
+                       : ldexp(fraction + (1 << fraction_bits), exponent - bias - fraction_bits);
 
     return bits & 0x8000 ? -value : value;
 }
