@@ -22,7 +22,7 @@
  *     I4  What a snapshot may return never changes while it is open. Exact search on it is repeatable;
  *         the order approximate search walks in may differ, for the graph may be newer.
  *     I5  A record applied twice changes nothing: same partition and an offset not above the stored one
- *         is SL_APPLIED_STALE.
+ *         is SL_APPLIED_STALE (unless what is stored is in doubt: sl_batch_doubt()).
  *     I6  Every record and slab carries a CRC32C, checked before its content is used.
  *     I7  A live vector is never unreachable from the entry point.
  *     I8  BM25 statistics (documents, lengths, document frequencies) are exact after any history.
@@ -188,6 +188,36 @@ enum sl_err sl_batch_apply(struct sl_batch *batch, struct sl_prepared *prepared,
 enum sl_err sl_batch_delete(struct sl_batch *batch, struct sl_view topic, struct sl_view key,
                             int32_t partition, int64_t offset, enum sl_applied *ret_applied,
                             struct sl_error *err);
+
+/*
+ * When the log of a partition may be another than the one its documents came from, it is read again from its
+ * beginning: doubt all that came from it, apply its records (whatever comes wins over what is doubtful), then
+ * sweep what is still doubtful, for the log does not hold it any more. All the while every document is found.
+ */
+#define SL_SWEEP_BYTES_MAX 512u
+
+/* How far a walk over a topic's documents has come. Zeroed: at the beginning. May be stored as it is. */
+struct sl_sweep {
+    char after[SL_SWEEP_BYTES_MAX]; /* opaque */
+    uint32_t after_size;
+    uint32_t changed; /* documents and tombstones the last step doubted, or swept */
+    bool done;
+};
+
+/*
+ * One step of doubting all documents and tombstones of the partition, or of sweeping those that are doubtful
+ * still. What was imported, or came from another partition, is left alone.
+ *
+ * Post:    *sweep is where the next step goes on; at most `rows_max` were changed.
+ * Owns:    nothing changes hands.
+ * Thread:  the one that began the batch.
+ * Blocks:  CPU: reads at most 16 rows_max rows; may read disk.
+ * Errors:  SL_STOP  map_full (74), io (74), corrupt, memory
+ */
+enum sl_err sl_batch_doubt(struct sl_batch *batch, struct sl_view topic, int32_t partition,
+                           uint32_t rows_max, struct sl_sweep *sweep, struct sl_error *err);
+enum sl_err sl_batch_sweep(struct sl_batch *batch, struct sl_view topic, int32_t partition,
+                           uint32_t rows_max, struct sl_sweep *sweep, struct sl_error *err);
 
 /* Offsets [first, last] that are done although an earlier one is not. */
 struct sl_offset_range {

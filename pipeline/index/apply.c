@@ -10,7 +10,8 @@
  *
  * Which version is newer: of one partition, the higher offset; of two (the topic grew, and the key moved),
  * the later timestamp, then partition, then offset. A deletion carries no timestamp and counts as later.
- * What came from Kafka is never undone by an import.
+ * What came from Kafka is never undone by an import. A doubtful version (sweep.c) loses to whatever comes
+ * from the log: its offset belongs to another history.
  */
 #include "index/internal.h"
 
@@ -530,6 +531,8 @@ static bool is_newer(const struct sl_key_row *stored, const struct sl_key_row *r
 {
     if (row->offset < 0 || stored->offset < 0)
         return stored->offset < 0;
+    if (stored->doubtful)
+        return true;
     if (row->partition == stored->partition)
         return row->offset > stored->offset;
     if (row->timestamp_ms < 0 || stored->timestamp_ms < 0)
@@ -699,6 +702,21 @@ static enum sl_err delete_document(struct change *change)
     if (rc == SL_OK)
         sl_numbers_give(&batch->index->documents, change->document);
     return rc;
+}
+
+enum sl_err sl_batch_forget(struct sl_batch *batch, const struct sl_key_row *row,
+                            struct sl_error *err)
+{
+    struct change change = {.batch = batch, .document = row->document, .err = err};
+    struct sl_key key = sl_key_document(row->topic, row->key);
+    enum sl_err rc = SL_OK;
+
+    sl_arena_reset(batch->arena);
+    if (change.document != 0)
+        rc = delete_document(&change);
+    if (rc == SL_OK)
+        rc = sl_txn_delete(batch->txn, SL_STORE_KEY, sl_key_view(&key), NULL, err);
+    return sl_batch_failed(batch, rc);
 }
 
 enum sl_err sl_batch_delete(struct sl_batch *batch, struct sl_view topic, struct sl_view key,

@@ -189,7 +189,7 @@ enum sl_err sl_format_read(struct sl_view payload, struct sl_format *ret_format,
 void sl_key_row_write(struct sl_buffer *buffer, const struct sl_key_row *row)
 {
     sl_write_u32(buffer, row->document);
-    sl_write_u32(buffer, (uint32_t)row->partition);
+    sl_write_u32(buffer, (uint32_t)(row->doubtful ? ~row->partition : row->partition));
     sl_write_u64(buffer, (uint64_t)row->offset);
     sl_write_u64(buffer, (uint64_t)row->timestamp_ms);
     sl_write_view(buffer, row->topic);
@@ -209,6 +209,9 @@ bool sl_key_row_read(struct sl_view payload, struct sl_key_row *ret_row)
     row.key = sl_read_view(&reader);
     if (reader.bad || reader.at != reader.end)
         return false;
+    row.doubtful = row.partition < 0 && row.offset >= 0;
+    if (row.doubtful)
+        row.partition = ~row.partition;
     *ret_row = row;
     return true;
 }

@@ -201,9 +201,11 @@ struct sl_state {
     uint32_t document_end; /* document numbers ever used; 0 is none */
 };
 
-/* (topic, key) -> which document, which version. document 0: a tombstone. */
+/* (topic, key) -> which document, which version. document 0: a tombstone. On disk the partition of a doubtful
+ * row is stored as its complement. */
 struct sl_key_row {
     uint32_t document;
+    bool doubtful; /* of an earlier history of its partition, and not yet found in this one */
     int32_t partition;
     int64_t offset;
     int64_t timestamp_ms;

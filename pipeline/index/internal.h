@@ -189,6 +189,9 @@ struct sl_batch {
 };
 
 enum sl_err sl_batch_failed(struct sl_batch *batch, enum sl_err rc);
+/* The document of a row, and the row itself: as if the key had never been seen. */
+enum sl_err sl_batch_forget(struct sl_batch *batch, const struct sl_key_row *row,
+                            struct sl_error *err);
 enum sl_err sl_batch_memory(struct sl_error *err);
 enum sl_err sl_batch_segment(struct sl_batch *batch, uint32_t number,
                              struct sl_segment **ret_segment, struct sl_error *err);
