@@ -111,6 +111,29 @@ enum sl_err sl_directory_read_current(struct sl_directory *directory, struct sl_
     return SL_OK;
 }
 
+/* What is named in a directory is sure to be found after a power cut only once the directory is synced. */
+static int sync_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 ? -1 : fsync(fd);
+
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
+}
+
+static enum sl_err make_directory(const char *path, struct sl_error *err)
+{
+    char parent[PATH_MAX];
+
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST ? SL_OK : sl_path_error(path, "mkdir", err);
+    (void)snprintf(parent, sizeof parent, "%s/..", path);
+    if (sync_directory(parent) != 0 && errno != EACCES)
+        return sl_path_error(parent, "sync", err);
+    return SL_OK;
+}
+
 enum sl_err sl_directory_open(const char *path, bool read_only,
                               struct sl_directory *ret_directory, struct sl_error *err)
 {
@@ -122,8 +145,8 @@ enum sl_err sl_directory_open(const char *path, bool read_only,
         errno = ENAMETOOLONG;
         return sl_path_error(path, "open", err);
     }
-    if (!read_only && mkdir(path, 0700) != 0 && errno != EEXIST)
-        rc = sl_path_error(path, "mkdir", err);
+    if (!read_only)
+        rc = make_directory(path, err);
     if (rc == SL_OK)
         rc = check_file_system(path, err);
     if (rc == SL_OK && !read_only)
@@ -182,16 +205,6 @@ enum sl_err sl_directory_empty(const struct sl_directory *directory, struct sl_e
 
 /* ------------------------------------------------------------------------------ replacing */
 
-static int sync_directory(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 ? -1 : fsync(fd);
-
-    if (fd >= 0)
-        (void)close(fd);
-    return rc;
-}
-
 static enum sl_err write_current(const struct sl_directory *directory, bool *ret_unsure,
                                  struct sl_error *err)
 {
@@ -215,8 +228,12 @@ static enum sl_err write_current(const struct sl_directory *directory, bool *ret
 
 enum sl_err sl_directory_write_current(const struct sl_directory *directory, struct sl_error *err)
 {
+    char path[PATH_MAX];
     bool unsure;
 
+    sl_directory_environment(directory, directory->name, NULL, path);
+    if (sync_directory(path) != 0)
+        return sl_path_error(path, "sync", err);
     return write_current(directory, &unsure, err);
 }
 

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "index_data.h"
+#include "history.h"
 #include "test.h"
 
 #define DIM     64
@@ -22,108 +22,28 @@
 #define BATCH   25
 #define KILLS   40
 
-/* What record number n of the history does: to which key, and with which text ("" deletes). */
-static void record(int n, char *ret_key, char *ret_text)
-{
-    uint64_t mixed = (uint64_t)(n + 1) * 0x9E3779B97F4A7C15u;
-
-    mixed = (mixed ^ (mixed >> 29)) * 0xBF58476D1CE4E5B9u;
-    snprintf(ret_key, 16, "k%d", (int)(mixed >> 40) % KEYS);
-    if ((mixed >> 20) % 5 == 0)
-        ret_text[0] = '\0';
-    else
-        snprintf(ret_text, 200, "record %d says word%d and word%d of number%d", n,
-                 (int)(mixed >> 8 & 63), (int)(mixed >> 14 & 63), n);
-}
+static const struct history history = {KEYS, BATCH, BATCHES * BATCH};
 
 static int64_t next_record(struct sl_index *index)
 {
-    struct sl_arena *arena = sl_arena_open(1u << 16);
-    struct sl_snapshot *snapshot = test_snapshot(index);
-    struct sl_position position = {.next_offset = 0};
     struct sl_error err;
+    int64_t next;
 
-    (void)sl_snapshot_position(snapshot, TEST_TOPIC, 0, arena, &position, &err);
-    sl_snapshot_close(snapshot);
-    sl_arena_close(arena);
-    return position.next_offset;
-}
-
-/* One batch of the history, position included. */
-static bool apply_batch(struct sl_index *index, int64_t first)
-{
-    struct sl_position position = {.next_offset = first + BATCH};
-    struct sl_batch *batch;
-    struct sl_error err;
-    char key[16], text[200];
-
-    if (sl_batch_begin(index, &batch, &err) != SL_OK)
-        return false;
-    for (int64_t n = first; n < first + BATCH; n++) {
-        struct test_document document = {.key = key, .text = text, .offset = n, .chunk_words = 4,
-                                         .keep_windows = true};
-        enum sl_applied applied;
-        record((int)n, key, text);
-        if (text[0] == '\0')
-            (void)sl_batch_delete(batch, TEST_TOPIC, sl_view_of(key), 0, n, &applied, &err);
-        else {
-            document.keep_windows = false;
-            test_apply(index, batch, &document);
-        }
-    }
-    return sl_batch_position(batch, TEST_TOPIC, 0, &position, &err) == SL_OK &&
-           sl_batch_commit(batch, &err) == SL_OK;
+    if (history_next(index, &next, &err) != SL_OK)
+        abort();
+    return next;
 }
 
 static void run_child(const char *path)
 {
     struct sl_index *index = test_index_open(path, DIM, SL_METRIC_COSINE);
+    struct sl_error err;
 
-    for (int64_t n = next_record(index); n < BATCHES * BATCH; n += BATCH)
-        if (!apply_batch(index, n))
+    for (int64_t n = next_record(index); n < history.records; n += BATCH)
+        if (history_apply(&history, index, n, &err) != SL_OK)
             _exit(2);
     sl_index_close(index);
     _exit(0);
-}
-
-/* Does the index hold what `done` records of the history leave behind, and nothing else? */
-static int compare(struct sl_index *index, int64_t done)
-{
-    static char texts[KEYS][200];
-    struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
-    struct sl_snapshot *snapshot = test_snapshot(index);
-    struct sl_index_stats stats;
-    struct sl_error err;
-    int wrong = 0, expected = 0;
-
-    memset(texts, 0, sizeof texts);
-    for (int n = 0; n < done; n++) {
-        char key[16], text[200];
-        record(n, key, text);
-        memcpy(texts[atoi(key + 1)], text, sizeof text);
-    }
-    for (int i = 0; i < KEYS; i++) {
-        struct sl_document document;
-        char key[16];
-        sl_doc_id doc;
-        bool there;
-        snprintf(key, sizeof key, "k%d", i);
-        there = sl_snapshot_find(snapshot, TEST_TOPIC, sl_view_of(key), &doc, &err) == SL_OK;
-        expected += texts[i][0] != '\0';
-        if (there != (texts[i][0] != '\0')) {
-            wrong++;
-            continue;
-        }
-        if (there && (sl_snapshot_document(snapshot, doc, arena, &document, NULL, &err) != SL_OK ||
-                      !sl_view_is(document.text, texts[i])))
-            wrong++;
-    }
-    if (sl_snapshot_stats(snapshot, &stats, &err) != SL_OK ||
-        stats.documents != (uint64_t)expected || stats.unreachable != 0)
-        wrong++;
-    sl_snapshot_close(snapshot);
-    sl_arena_close(arena);
-    return wrong;
 }
 
 static void sleep_us(long microseconds)
@@ -159,7 +79,7 @@ TEST(crash_leaves_the_old_state_or_the_new)
         index = test_index_open(path, DIM, SL_METRIC_COSINE);
         CHECK(next_record(index) >= last && next_record(index) % BATCH == 0);
         last = next_record(index);
-        CHECK_THAT(compare(index, last) == 0, "after %d records", (int)last);
+        CHECK_THAT(history_compare(&history, index, last) == 0, "after %d records", (int)last);
         CHECK_THAT(test_verify(index, line) == 0, "after %d records: %s", (int)last, line);
         sl_index_close(index);
         finished = last == BATCHES * BATCH;
@@ -174,12 +94,13 @@ TEST(crash_leaves_the_old_state_or_the_new)
 TEST(crash_a_lost_record_would_be_noticed)
 {
     struct sl_index *index = test_index_open(test_directory(), DIM, SL_METRIC_COSINE);
+    struct sl_error err;
 
-    CHECK(apply_batch(index, 0));
-    CHECK(compare(index, BATCH) == 0);
-    CHECK(compare(index, 2 * BATCH) > 0);
+    CHECK(history_apply(&history, index, 0, &err) == SL_OK);
+    CHECK(history_compare(&history, index, BATCH) == 0);
+    CHECK(history_compare(&history, index, 2 * BATCH) > 0);
     CHECK(test_delete(index, "k199", 1000) == SL_APPLIED_ABSENT ||
-          compare(index, BATCH) > 0);
+          history_compare(&history, index, BATCH) > 0);
     sl_index_close(index);
 }
 

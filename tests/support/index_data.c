@@ -134,15 +134,15 @@ static void add_window(struct sl_index *index, struct sl_snapshot *snapshot,
     chunk->window_count = 1;
 }
 
-struct sl_prepared *test_prepare(struct sl_index *index, const struct test_document *from)
+enum sl_err test_try_prepare(struct sl_index *index, const struct test_document *from,
+                             struct sl_prepared **ret_prepared, struct sl_error *err)
 {
     struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
-    struct sl_snapshot *snapshot = test_snapshot(index);
+    struct sl_snapshot *snapshot = NULL;
     struct sl_view text = sl_view_of(from->text);
     struct sl_chunk *chunks = SL_NEW_ARRAY(arena, struct sl_chunk, text.size / 2 + 2);
-    struct sl_prepared *prepared;
-    struct sl_error err;
     uint32_t count = 0;
+    enum sl_err rc = sl_snapshot_open(index, &snapshot, err);
     struct sl_document document = {.topic = TEST_TOPIC,
                                    .key = sl_view_of(from->key),
                                    .partition = from->partition,
@@ -159,16 +159,26 @@ struct sl_prepared *test_prepare(struct sl_index *index, const struct test_docum
                                    .valid = from->valid,
                                    .valid_count = from->valid_count};
 
-    for (size_t at = 0; at < text.size;) {
+    for (size_t at = 0; rc == SL_OK && at < text.size;) {
         at = cut_chunk(arena, text, at, from->chunk_words, &chunks[count]);
         if (sl_index_dim(index) > 0)
             add_window(index, snapshot, arena, from, count, text, &chunks[count]);
         count++;
     }
     sl_sha256(text, document.content_hash);
-    must(sl_index_prepare(index, &document, chunks, count, &prepared, &err), &err);
+    if (rc == SL_OK)
+        rc = sl_index_prepare(index, &document, chunks, count, ret_prepared, err);
     sl_snapshot_close(snapshot);
     sl_arena_close(arena);
+    return rc;
+}
+
+struct sl_prepared *test_prepare(struct sl_index *index, const struct test_document *document)
+{
+    struct sl_prepared *prepared;
+    struct sl_error err;
+
+    must(test_try_prepare(index, document, &prepared, &err), &err);
     return prepared;
 }
 

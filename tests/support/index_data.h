@@ -24,6 +24,8 @@ struct test_document {
 };
 
 struct sl_index *test_index_open(const char *path, uint32_t dim, enum sl_metric metric);
+enum sl_err test_try_prepare(struct sl_index *index, const struct test_document *document,
+                             struct sl_prepared **ret_prepared, struct sl_error *err);
 struct sl_prepared *test_prepare(struct sl_index *index, const struct test_document *document);
 /* In the batch, and with a batch of its own. */
 enum sl_applied test_apply(struct sl_index *index, struct sl_batch *batch,
