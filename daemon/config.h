@@ -79,6 +79,7 @@ struct sl_config {
         uint32_t m;
         uint32_t ef_construction;
         uint32_t ef_search;
+        char *storage; /* f32, f16, bf16, i8, bit */
     } index;
     struct {
         char *mode;   /* hybrid, vector, lexical */

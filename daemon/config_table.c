@@ -34,7 +34,7 @@ static const struct option_choice embed_words[] = {{"bert", SL_EMBED_BACKEND_BER
 static const struct option_choice precision_words[] = {
     {"auto", 0, false}, {"f32", 0, false}, {"bf16", 0, true}, {"int8", 0, true}, {0}};
 static const struct option_choice storage_words[] = {
-    {"f32", 0, false}, {"f16", 0, true}, {"i8", 0, true}, {0}};
+    {"f32", 0, false}, {"f16", 0, false}, {"bf16", 0, false}, {"i8", 0, false}, {"bit", 0, false}, {0}};
 static const struct option_choice mode_words[] = {
     {"hybrid", 0, false}, {"vector", 0, false}, {"lexical", 0, false}, {0}};
 static const struct option_choice fusion_words[] = {{"rrf", 0, false}, {"minmax", 0, false}, {0}};
@@ -192,8 +192,12 @@ const struct option option_table[] = {
     {.section = "index", .key = "ef_search", .kind = OPTION_COUNT, .at = AT(index.ef_search),
      .fallback = "64", FROM_TO(1, SL_EF_MAX), .unit = "candidates",
      .help = "How thoroughly a question's neighbours are sought. At least [retrieve] k."},
-    {.section = "index", .key = "storage", .kind = OPTION_WORD, .at = NO_FIELD, .fallback = "f32",
-     .choices = storage_words, .help = "How vectors are stored."},
+    {.section = "index", .key = "storage", .kind = OPTION_WORD, .at = AT(index.storage),
+     .fallback = "f32", .choices = storage_words,
+     .help = "What is kept of a vector. i8 walks the graph on bytes and compares the best again on the full vectors: "
+             "twice as fast and as exact, for a quarter more disk. f16 and bf16 keep half of each number and "
+             "nothing else: half the disk. bit walks on signs: the least memory, and finds less. Fixed when the "
+             "index is made."},
 
     {.section = "retrieve", .key = "mode", .kind = OPTION_WORD, .at = AT(retrieve.mode),
      .fallback = "hybrid", .choices = mode_words, .reload = true,

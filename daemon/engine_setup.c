@@ -39,6 +39,7 @@ enum sl_err setup_index(struct sl_engine *engine, struct sl_error *err)
         .path = config->index.path,
         .map_size_bytes = config->index.map_size_max,
         .dim = engine->embedder ? engine->embedder->dim : 0,
+        .storage = sl_storage_named(config->index.storage),
         .m = config->index.m,
         .ef_construction = config->index.ef_construction,
         .fingerprint = fingerprint,

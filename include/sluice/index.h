@@ -116,6 +116,8 @@ uint32_t sl_index_dim(const struct sl_index *index);
 const char *sl_index_fingerprint(const struct sl_index *index);
 /* "f32", "f16", "bf16", "i8", "bit". */
 const char *sl_storage_name(enum sl_storage storage);
+/* The storage of that name; 0: there is none. */
+enum sl_storage sl_storage_named(const char *name);
 
 /* ---------------------------------------------------------------------------------- writing */
 

@@ -288,11 +288,22 @@ uint32_t sl_index_dim(const struct sl_index *index)
     return index->format.dim;
 }
 
+static const char *const storage_names[] = {
+    [SL_STORAGE_F32] = "f32", [SL_STORAGE_F16] = "f16", [SL_STORAGE_BF16] = "bf16",
+    [SL_STORAGE_I8] = "i8",   [SL_STORAGE_BIT] = "bit"};
+
 const char *sl_storage_name(enum sl_storage storage)
 {
-    static const char *const names[] = {"f32", "f32", "f16", "bf16", "i8", "bit"};
+    SL_PRE(storage >= SL_STORAGE_F32 && storage <= SL_STORAGE_BIT);
+    return storage_names[storage];
+}
 
-    return names[storage];
+enum sl_storage sl_storage_named(const char *name)
+{
+    for (enum sl_storage storage = SL_STORAGE_F32; storage <= SL_STORAGE_BIT; storage++)
+        if (strcmp(name, storage_names[storage]) == 0)
+            return storage;
+    return 0;
 }
 
 const char *sl_index_fingerprint(const struct sl_index *index)

@@ -161,8 +161,8 @@ TEST(a_message_names_file_line_key_and_what_is_allowed)
 
 TEST(values_of_later_versions_are_refused_by_name)
 {
-    check_refused("[index]\nstorage = f16\n", "'f16' is not in this version; allowed: f32");
-    check_refused("[index]\nstorage = i8\n", "not in this version; allowed: f32");
+    check_refused("[clean]\npii = mask\n", "'mask' is not in this version; allowed: off");
+    check_taken("[index]\nstorage = i8\n");
     check_refused("[embed]\nbackend = static\n", "not in this version; allowed: bert, none");
     check_refused("[embed]\nbackend = http\n", "not in this version; allowed: bert, none");
     check_refused("[embed]\nprecision = bf16\n", "allowed: auto, f32");

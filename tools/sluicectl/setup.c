@@ -152,6 +152,7 @@ int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
         options.fingerprint = ret_opened->fingerprint;
     if (access == CTL_ACCESS_WRITE) {
         options.dim = ret_opened->embedder != NULL ? ret_opened->embedder->dim : 0;
+        options.storage = sl_storage_named(config->index.storage);
         options.m = config->index.m;
         options.ef_construction = config->index.ef_construction;
     }
