@@ -58,6 +58,7 @@ enum sl_err sl_batch_begin(struct sl_index *index, struct sl_batch **ret_batch,
     if (batch->graph != NULL) {
         uint64_t id = sl_txn_id(batch->txn);
         batch->epoch = sl_graph_epoch(batch->graph, id);
+        sl_graph_quiesce(batch->graph);
         sl_graph_reclaim(batch->graph, oldest_epoch(index, id - 1));
     }
     index->batch_open = true;

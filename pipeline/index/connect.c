@@ -1,18 +1,20 @@
 /*
- * connect.c -- which links a node has: choosing, making room, and the tree that keeps all reachable.
+ * connect.c -- which links a node has: choosing, making room, and the tree that keeps all
+ * reachable.
  *
- * A node keeps neighbours that look in different directions: one is left out when a nearer one, chosen
- * before, is closer to it than the node itself, by a margin (alpha) that keeps some longer links. Links are
- * symmetric, so a full node drops a link on both sides; the other side may come to have few, which is why
- * links to nodes with few are kept.
+ * A node keeps neighbours that look in different directions: one is left out when a nearer one,
+ * chosen before, is closer to it than the node itself, by a margin (alpha) that keeps some longer
+ * links. Links are symmetric, so a full node drops a link on both sides; the other side may come to
+ * have few, which is why links to nodes with few are kept.
  *
- * Reachability is not left to luck. Each node but the root names a neighbour as parent, and edges between
- * parent and child are never dropped: the level 0 graph holds a spanning tree. Removing a node orphans its
- * children; each gets another parent whose own chain to the root does not pass through the orphan.
+ * Reachability is not left to luck. Each node but the root names a neighbour as parent, and edges
+ * between parent and child are never dropped: the level 0 graph holds a spanning tree. Removing a
+ * node orphans its children; each gets another parent whose own chain to the root does not pass
+ * through the orphan.
  *
- * Rejected: repairing from time to time by a search through the whole graph (vectors are lost until then).
- * Known weakness: chains grow long when data arrives sorted; taking the neighbour nearest to the root as
- * parent keeps them short in practice, but nothing bounds them.
+ * Rejected: repairing from time to time by a search through the whole graph (vectors are lost until
+ * then). Known weakness: chains grow long when data arrives sorted; taking the neighbour nearest to
+ * the root as parent keeps them short in practice, but nothing bounds them.
  */
 #include "index/graph.h"
 
@@ -107,8 +109,7 @@ void sl_connect_plan(struct sl_graph *graph, uint32_t b, struct sl_list links, f
     *visits += count;
     near[count++] = (struct sl_near){distance, SL_SLOT_NONE};
     qsort(near, count, sizeof *near, compare_near);
-    chosen =
-        sl_connect_choose(graph, near, count, sl_graph_cap(graph, level), newcomer, visits);
+    chosen = sl_connect_choose(graph, near, count, sl_graph_cap(graph, level), newcomer, visits);
     for (uint32_t i = 0; i < chosen; i++)
         plan.wanted = plan.wanted || near[i].slot == SL_SLOT_NONE;
     for (uint32_t i = chosen; i < count; i++)
@@ -238,7 +239,7 @@ static bool attach_nearby(struct sl_graph *graph, uint32_t slot, uint32_t withou
     struct sl_walk *walk = sl_walk_begin_at(graph, slot);
     bool done = false;
 
-    if (walk != NULL && sl_walk_search(graph, walk, 0, graph->ef_construction)) {
+    if (walk != NULL && sl_walk_search(graph, walk, graph->ef_construction)) {
         graph->visits += walk->distances;
         for (uint32_t i = 0; i < walk->pool_size && !done; i++) {
             uint32_t next = walk->pool[i].slot;
@@ -253,7 +254,8 @@ static bool attach_nearby(struct sl_graph *graph, uint32_t slot, uint32_t withou
     return done;
 }
 
-/* From the root down the tree until a node has room. A leaf always has: one tree edge, the rest may go. */
+/* From the root down the tree until a node has room. A leaf always has: one tree edge, the rest may
+ * go. */
 static void attach_anywhere(struct sl_graph *graph, uint32_t slot)
 {
     uint32_t at = graph->root;
@@ -272,8 +274,7 @@ static void attach_anywhere(struct sl_graph *graph, uint32_t slot)
     adopt(graph, slot, at);
 }
 
-void sl_connect_attach(struct sl_graph *graph, uint32_t *orphans, uint32_t count,
-                       uint32_t without)
+void sl_connect_attach(struct sl_graph *graph, uint32_t *orphans, uint32_t count, uint32_t without)
 {
     bool more = true;
 
@@ -286,7 +287,6 @@ void sl_connect_attach(struct sl_graph *graph, uint32_t *orphans, uint32_t count
             }
     }
     for (uint32_t i = 0; i < count && !graph->edits.failed; i++)
-        if (!attach_to_neighbour(graph, orphans[i]) &&
-            !attach_nearby(graph, orphans[i], without))
+        if (!attach_to_neighbour(graph, orphans[i]) && !attach_nearby(graph, orphans[i], without))
             attach_anywhere(graph, orphans[i]);
 }

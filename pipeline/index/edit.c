@@ -1,9 +1,10 @@
 /*
  * edit.c -- changes to link lists, collected on the side and put in place at once.
  *
- * One insertion or removal touches some twenty lists, and choosing what to drop costs vector comparisons.
- * The writer does all of that on copies while walkers go on; only copying the finished lists back needs
- * the lock, for microseconds. Links are symmetric: whatever changes a list here changes its mirror too.
+ * One insertion or removal touches some twenty lists, and choosing what to drop costs vector
+ * comparisons. The writer does all of that on copies, so that walkers, who hold no lock, meet lists
+ * of before or of after, and at worst a mixture of the two. Links are symmetric: whatever changes a
+ * list here changes its mirror too.
  *
  * The copies live in one array, found by a small hash table that is emptied after each publication.
  */
@@ -171,6 +172,14 @@ bool sl_edit_in_tree(struct sl_graph *graph, uint32_t a, uint32_t b)
     return sl_edit_parent(graph, a) == b || sl_edit_parent(graph, b) == a;
 }
 
+/* A walker may be reading: number by number, the count last. */
+static void put_list(uint32_t *list, const struct sl_edit *edit)
+{
+    for (uint32_t i = 0; i < edit->count; i++)
+        __atomic_store_n(list + 1 + i, edit->links[i], __ATOMIC_RELEASE);
+    __atomic_store_n(list, edit->count, __ATOMIC_RELEASE);
+}
+
 /* Keep count of slots that no chain of parents ties to the root. */
 static void set_parent(struct sl_graph *graph, uint32_t number, uint32_t parent)
 {
@@ -182,21 +191,28 @@ static void set_parent(struct sl_graph *graph, uint32_t number, uint32_t parent)
     slot->orphan = orphan;
 }
 
-bool sl_edit_publish(struct sl_graph *graph)
+/* A slot that leaves keeps its links: a walker that stands on it finds its way. */
+static bool put_edit(struct sl_graph *graph, const struct sl_edit *edit)
+{
+    if (edit->slot != graph->leaving)
+        put_list(sl_graph_list(graph, edit->slot, edit->level), edit);
+    graph->slots[edit->slot].version++;
+    if (edit->level == 0)
+        set_parent(graph, edit->slot, edit->parent);
+    return sl_graph_mark(graph, edit->slot);
+}
+
+bool sl_edit_publish(struct sl_graph *graph, uint32_t first)
 {
     struct sl_edits *edits = &graph->edits;
     bool good = !edits->failed;
 
-    for (uint32_t i = 0; i < edits->count; i++) {
-        const struct sl_edit *edit = &edits->list[i];
-        uint32_t *list = sl_graph_list(graph, edit->slot, edit->level);
-        memcpy(list + 1, edit->links, edit->count * sizeof *list);
-        list[0] = edit->count;
-        graph->slots[edit->slot].version++;
-        if (edit->level == 0)
-            set_parent(graph, edit->slot, edit->parent);
-        good = sl_graph_mark(graph, edit->slot) && good;
-    }
+    for (uint32_t i = 0; i < edits->count; i++)
+        if (edits->list[i].slot == first)
+            good = put_edit(graph, &edits->list[i]) && good;
+    for (uint32_t i = 0; i < edits->count; i++)
+        if (edits->list[i].slot != first)
+            good = put_edit(graph, &edits->list[i]) && good;
     if (edits->table != NULL)
         memset(edits->table, 0, edits->table_size * sizeof *edits->table);
     edits->count = 0;

@@ -67,7 +67,7 @@ static bool reserve_all(struct sl_graph *graph)
     graph->links = (uint32_t *)(void *)graph->links_region.base;
     graph->slots = (struct sl_slot *)(void *)graph->slots_region.base;
     graph->upper = (uint32_t **)(void *)graph->upper_region.base;
-    graph->slabs = (char **)(void *)graph->slabs_region.base;
+    graph->slabs = (_Atomic(char *) *)(void *)graph->slabs_region.base;
     graph->codes = (_Atomic(const char *) *)(void *)graph->codes_region.base;
     graph->fulls = graph->full_at == 0 ? graph->codes
                                        : (_Atomic(const char *) *)(void *)graph->fulls_region.base;
@@ -99,7 +99,6 @@ struct sl_graph *sl_graph_new(const struct sl_format *format, uint32_t ef_constr
                               uint64_t map_bytes)
 {
     struct sl_graph *graph = calloc(1, sizeof *graph);
-    pthread_rwlockattr_t attributes;
     uint64_t slots;
 
     if (graph == NULL)
@@ -118,11 +117,8 @@ struct sl_graph *sl_graph_new(const struct sl_format *format, uint32_t ef_constr
     slots = map_bytes / (sl_graph_slab_bytes(graph) >> graph->slab_shift) +
             (2u << graph->slab_shift);
     graph->slot_max = slots < SL_SLOT_NONE - 1 ? (uint32_t)slots : SL_SLOT_NONE - 1;
-    (void)pthread_rwlockattr_init(&attributes);
-    (void)pthread_rwlockattr_setkind_np(&attributes,
-                                        PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    (void)pthread_rwlock_init(&graph->lock, &attributes);
-    (void)pthread_rwlockattr_destroy(&attributes);
+    sl_pins_init(&graph->pins);
+    (void)pthread_mutex_init(&graph->limbo_lock, NULL);
     (void)pthread_mutex_init(&graph->walks_lock, NULL);
     graph->arrivals = calloc(SL_ARRIVALS, sizeof *graph->arrivals);
     if (graph->arrivals == NULL || !reserve_all(graph))
@@ -173,8 +169,11 @@ struct sl_graph *sl_graph_drop(struct sl_graph *graph)
     free(graph->edits.table);
     free(graph->dirty);
     free(graph->limbo);
+    for (uint32_t i = 0; i < graph->retired_count; i++)
+        free(graph->retired[i]);
+    free(graph->retired);
     free(graph->arrivals);
-    (void)pthread_rwlock_destroy(&graph->lock);
+    (void)pthread_mutex_destroy(&graph->limbo_lock);
     (void)pthread_mutex_destroy(&graph->walks_lock);
     (void)sl_store_close(graph->store);
     free(graph);
@@ -215,6 +214,14 @@ size_t sl_graph_slab_bytes(const struct sl_graph *graph)
     return graph->full_at + ((size_t)graph->exact.stride << graph->slab_shift);
 }
 
+/* Its checksum has been compared: from now on it is read. Unless it was exchanged meanwhile. */
+static const char *admit(_Atomic(const char *) *place, const char *base)
+{
+    const char *before = NULL;
+
+    return atomic_compare_exchange_strong(place, &before, base) ? base : before;
+}
+
 const char *sl_graph_check_fulls(struct sl_graph *graph, uint32_t slab)
 {
     size_t value = SL_STORE_SLAB_BYTES(SL_SLAB_HEADER + sl_graph_slab_bytes(graph));
@@ -224,9 +231,9 @@ const char *sl_graph_check_fulls(struct sl_graph *graph, uint32_t slab)
     if (!sl_record_intact(sl_key_view(&key),
                           (struct sl_view){base - SL_SLAB_HEADER + 4, value - 4}))
         atomic_store(&graph->damaged, slab + 1);
-    atomic_store_explicit(&graph->codes[slab], base, memory_order_release);
-    atomic_store_explicit(&graph->fulls[slab], base + graph->full_at, memory_order_release);
-    return base + graph->full_at;
+    (void)admit(&graph->codes[slab], base);
+    return graph->full_at == 0 ? graph->codes[slab]
+                               : admit(&graph->fulls[slab], base + graph->full_at);
 }
 
 const char *sl_graph_check_codes(struct sl_graph *graph, uint32_t slab)
@@ -239,8 +246,7 @@ const char *sl_graph_check_codes(struct sl_graph *graph, uint32_t slab)
     memcpy(&sum, base - SL_SLAB_HEADER + SL_SLAB_CODES_SUM, sizeof sum);
     if (sum != sl_graph_codes_sum(base - SL_SLAB_HEADER + 4, base, graph->full_at))
         atomic_store(&graph->damaged, slab + 1);
-    atomic_store_explicit(&graph->codes[slab], base, memory_order_release);
-    return base;
+    return admit(&graph->codes[slab], base);
 }
 
 uint32_t sl_graph_codes_sum(const char *header, const char *codes, size_t bytes)
@@ -285,11 +291,9 @@ char *sl_graph_slab_edit(struct sl_graph *graph, uint32_t slab)
     } else {
         memset(copy, 0, bytes);
     }
-    (void)pthread_rwlock_wrlock(&graph->lock);
     graph->slabs[slab] = copy;
     graph->vector_slabs[slab].on_heap = true;
     let_read(graph, slab, true);
-    (void)pthread_rwlock_unlock(&graph->lock);
     return copy;
 }
 
@@ -427,11 +431,32 @@ bool sl_graph_upper_make(struct sl_graph *graph, uint32_t slot, uint32_t level)
     return true;
 }
 
+void sl_graph_quiesce(struct sl_graph *graph)
+{
+    sl_pins_wait(&graph->pins);
+    while (graph->retired_count > 0)
+        free(graph->retired[--graph->retired_count]);
+}
+
+bool sl_graph_retire(struct sl_graph *graph, void *memory)
+{
+    if (graph->retired_count == graph->retired_capacity) {
+        uint32_t capacity = graph->retired_capacity * 2 + 16;
+        void **list = realloc(graph->retired, capacity * sizeof *list);
+        if (list == NULL)
+            return false;
+        graph->retired = list;
+        graph->retired_capacity = capacity;
+    }
+    graph->retired[graph->retired_count++] = memory;
+    return true;
+}
+
 void sl_graph_reclaim(struct sl_graph *graph, uint64_t epoch_oldest)
 {
     uint32_t oldest = sl_graph_epoch(graph, epoch_oldest), kept = 0;
 
-    (void)pthread_rwlock_wrlock(&graph->lock);
+    (void)pthread_mutex_lock(&graph->limbo_lock);
     for (uint32_t i = 0; i < graph->limbo_count; i++) {
         uint32_t slot = graph->limbo[i];
         if (graph->slots[slot].death > oldest) {
@@ -442,7 +467,7 @@ void sl_graph_reclaim(struct sl_graph *graph, uint64_t epoch_oldest)
         graph->vector_slabs[slot >> graph->slab_shift].free++;
     }
     graph->limbo_count = kept;
-    (void)pthread_rwlock_unlock(&graph->lock);
+    (void)pthread_mutex_unlock(&graph->limbo_lock);
 }
 
 bool sl_graph_mark(struct sl_graph *graph, uint32_t slot)

@@ -10,8 +10,11 @@
  *     tree      every live slot but the root names one of its level 0 neighbours as its parent. Tree edges
  *               are never pruned, so the level 0 graph is connected, always: no vector is unreachable.
  *
- * One thread writes. It works on copies (edits) and holds the lock only to put them in place; walkers hold
- * it shared. What a walker meets may be newer than its snapshot, so results are asked for their epochs.
+ * One thread writes; walkers go on meanwhile and hold no lock. The writer works on copies (edits) and puts
+ * them in place number by number: a walker may meet half of an old list and half of a new one, but each
+ * number in it is a slot with a vector. What was taken out is used again only when no walker from before
+ * is left (pins.h), and a removed slot keeps its links until then, so that no walk ends in it. What a
+ * walker meets may be newer than its snapshot, so results are asked for their epochs.
  */
 #ifndef SLUICE_GRAPH_H
 #define SLUICE_GRAPH_H
@@ -23,6 +26,7 @@
 
 #include "index/codec.h"
 #include "index/format.h"
+#include "index/pins.h"
 #include "index/store.h"
 
 #define SL_LEVEL_MAX        15u
@@ -34,16 +38,17 @@
 enum sl_slot_state { SL_SLOT_FREE = 0, SL_SLOT_LIVE, SL_SLOT_LIMBO };
 
 struct sl_slot {
-    uint32_t chunk;
-    uint32_t document;
+    _Atomic uint32_t chunk;
+    _Atomic uint32_t document;
+    _Atomic uint32_t birth; /* commits since the graph was loaded */
+    _Atomic uint32_t death;
+    _Atomic uint16_t generation; /* grows when the slot is used again */
+    _Atomic uint16_t version;    /* grows when one of its lists changes */
+    _Atomic uint8_t level;
+    _Atomic uint8_t state;
+    /* the writer's own */
+    uint16_t depth;  /* about how far from the root: a hint only */
     uint32_t parent; /* SL_SLOT_NONE: the root */
-    uint32_t birth;  /* commits since the graph was loaded */
-    uint32_t death;
-    uint16_t generation; /* grows when the slot is used again */
-    uint16_t version;    /* grows when one of its lists changes */
-    uint16_t depth;      /* about how far from the root: a hint only */
-    uint8_t level;
-    uint8_t state;
     uint8_t dirty;  /* changed in this batch       */
     uint8_t fresh;  /* its vector is of this batch */
     uint8_t orphan;
@@ -90,6 +95,7 @@ struct sl_edits {
 /* What one walk needs, kept for the next one. */
 struct sl_walk {
     struct sl_walk *next;
+    struct sl_pin pin;
     uint16_t *seen;
     uint32_t seen_slots;
     uint16_t epoch;
@@ -117,25 +123,26 @@ struct sl_graph {
     size_t full_at;        /* where a slab's full vectors begin; 0: they are its codes */
     double level_factor;
 
-    pthread_rwlock_t lock;
+    struct sl_pins pins;
     uint64_t epoch_base; /* the commit it was loaded from */
-    uint32_t slot_end;
+    _Atomic uint32_t slot_end;
     uint32_t slot_max;
-    uint32_t entry;
+    _Atomic uint32_t entry;
     uint32_t root;
-    uint32_t live;
-    uint32_t orphans; /* live slots without parent but for the root: 0, or reachability is lost */
+    _Atomic uint32_t live;
+    _Atomic uint32_t orphans; /* live slots without parent but for the root: 0, or reachability is lost */
     struct sl_region links_region, slots_region, upper_region, slabs_region, codes_region, fulls_region;
     uint32_t *links;        /* per slot: count, 2 m links */
     struct sl_slot *slots;
     uint32_t **upper;       /* per slot: NULL, or per level from 1: count, m links */
-    char **slabs;           /* in the map these are read only */
+    _Atomic(char *) *slabs; /* in the map these are read only */
     _Atomic(const char *) *codes; /* per slab: its codes, once their checksum has been compared */
     _Atomic(const char *) *fulls; /* per slab: its full vectors, likewise                       */
     atomic_uint damaged;    /* slab + 1 that failed it */
     uint32_t slab_shift;
+    pthread_mutex_t limbo_lock; /* for as long as the list is copied */
     uint32_t *limbo;
-    uint32_t limbo_count;
+    _Atomic uint32_t limbo_count;
     uint32_t limbo_capacity;
 
     pthread_mutex_t walks_lock;
@@ -155,8 +162,11 @@ struct sl_graph {
     uint64_t checkpoint_credit; /* bytes of slabs that commits have earned to write */
     uint32_t leaving;   /* the slot being removed, else SL_SLOT_NONE */
     uint32_t *arrivals; /* ring of the slots inserted last */
-    uint64_t arrival_count;
-    uint64_t changes; /* insertions and removals so far */
+    _Atomic uint64_t arrival_count;
+    _Atomic uint64_t changes; /* insertions and removals so far */
+    void **retired; /* copies of slabs that walkers may still read */
+    uint32_t retired_count;
+    uint32_t retired_capacity;
     uint64_t visits;  /* lists read and vectors compared by changes: how local they are */
 };
 
@@ -201,9 +211,10 @@ static inline const void *sl_graph_full(struct sl_graph *graph, uint32_t slot)
     return fulls + (size_t)(slot & ((1u << graph->slab_shift) - 1)) * graph->exact.stride;
 }
 
+/* A slot is given its birth before its death, and asked the other way round. */
 static inline bool sl_slot_visible(const struct sl_slot *slot, uint32_t epoch)
 {
-    return slot->state != SL_SLOT_FREE && slot->birth <= epoch && epoch < slot->death;
+    return slot->state != SL_SLOT_FREE && epoch < slot->death && slot->birth <= epoch;
 }
 
 /* graph.c: the arrays, slots and slabs */
@@ -236,6 +247,10 @@ void sl_graph_vector_copy(struct sl_graph *graph, uint32_t slot, struct sl_graph
                           uint32_t to_slot);
 /* Upper lists for a slot of this level, all empty. false: out of memory */
 bool sl_graph_upper_make(struct sl_graph *graph, uint32_t slot, uint32_t level);
+/* Wait for the walks under way, and free what they alone could still see. Writer only. */
+void sl_graph_quiesce(struct sl_graph *graph);
+/* Free it when no walker can see it any more. false: out of memory, it is not freed. Writer only. */
+bool sl_graph_retire(struct sl_graph *graph, void *memory);
 /* Slots in limbo that no snapshot of `epoch_oldest` or later can see become free. */
 void sl_graph_reclaim(struct sl_graph *graph, uint64_t epoch_oldest);
 bool sl_graph_mark(struct sl_graph *graph, uint32_t slot); /* dirty; false: out of memory */
@@ -256,8 +271,8 @@ bool sl_edit_linked(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t lev
 void sl_edit_link(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
 void sl_edit_unlink(struct sl_graph *graph, uint32_t a, uint32_t b, uint32_t level);
 bool sl_edit_in_tree(struct sl_graph *graph, uint32_t a, uint32_t b);
-/* Put the edits in place. Pre: the lock is held exclusively. false: out of memory */
-bool sl_edit_publish(struct sl_graph *graph);
+/* Put the edits in place, those of `first` before those that lead to it. false: out of memory */
+bool sl_edit_publish(struct sl_graph *graph, uint32_t first);
 
 /* connect.c: which links a node should have */
 /* How far apart two codes are. */
@@ -290,20 +305,35 @@ bool sl_connect_firmly(struct sl_graph *graph, uint32_t a, uint32_t b);
 void sl_connect_attach(struct sl_graph *graph, uint32_t *orphans, uint32_t count,
                        uint32_t without);
 
-/* walk.c: searching */
+/* walk.c: searching. Between begin and end a walk belongs to one thread; it looks at the graph only while it
+ * is pinned, unless that thread is the writer's. */
+static inline void sl_walk_pin(struct sl_graph *graph, struct sl_walk *walk)
+{
+    sl_pin(&graph->pins, &walk->pin);
+}
+static inline void sl_walk_unpin(struct sl_walk *walk)
+{
+    sl_unpin(&walk->pin);
+}
 struct sl_walk *sl_walk_begin(struct sl_graph *graph, const float *query);
 /* To look for what lies near a slot's own vector. */
 struct sl_walk *sl_walk_begin_at(struct sl_graph *graph, uint32_t slot);
 void sl_walk_end(struct sl_graph *graph, struct sl_walk *walk);
 /* From the query to a slot's full vector. */
 float sl_walk_exact(struct sl_graph *graph, const struct sl_walk *walk, uint32_t slot);
-/*
- * From the entry down to `level`, greedily above it; the pool then holds the nearest `ef` found there, sorted.
- * false: out of memory or nothing there.
- */
-bool sl_walk_search(struct sl_graph *graph, struct sl_walk *walk, uint32_t level, uint32_t ef);
+/* The entry alone in the pool, or nothing when the graph is empty; its level. false: out of memory */
+bool sl_walk_start(struct sl_graph *graph, struct sl_walk *walk, uint32_t *ret_level);
+/* From the pool on level `top` down to `level`, greedily above it; the pool then holds the nearest `ef` found
+ * there, sorted. false: out of memory */
+bool sl_walk_down(struct sl_graph *graph, struct sl_walk *walk, uint32_t top, uint32_t level,
+                  uint32_t ef);
+/* Both, down to level 0. */
+bool sl_walk_search(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef);
 /* On from the pool one level down. */
 bool sl_walk_descend(struct sl_graph *graph, struct sl_walk *walk, uint32_t level, uint32_t ef);
+/* A node's links as they are now, into room for 2 m; returns how many. */
+uint32_t sl_walk_links(const struct sl_graph *graph, uint32_t slot, uint32_t level,
+                       uint32_t *ret_links);
 /* Room for `count` in pool and results. */
 bool sl_walk_room(struct sl_walk *walk, uint32_t count);
 /*
@@ -336,7 +366,7 @@ struct sl_candidates {
     const struct sl_graph *graph;
 };
 uint32_t sl_graph_level(const struct sl_graph *graph, const uint8_t hash[SL_HASH_BYTES]);
-/* Pre: the lock is held shared, or the caller is the writer. false: out of memory */
+/* Any thread. false: out of memory */
 bool sl_candidates_find(struct sl_graph *graph, const float *vector, uint32_t level,
                         struct sl_candidates *ret_candidates);
 void sl_candidates_fini(struct sl_candidates *candidates);

@@ -1,19 +1,20 @@
 /*
  * insert.c -- a new vector into the graph.
  *
- * Finding its neighbours, choosing among them, and deciding what each full one drops to make room is all
- * but a tenth of the work, and only reads: it is done beforehand, by any thread (sl_candidates_find). The
- * writer compares: a choice that was removed since is known by its generation, a list that changed by its
- * version, and its plan is then made anew; what was inserted since is compared one by one, or found by a
- * short walk from the choices when it is much. So the one writer is no bottleneck, no lock is held over
- * two nodes, and a batch stays one consistent cut.
+ * Finding its neighbours, choosing among them, and deciding what each full one drops to make room
+ * is all but a tenth of the work, and only reads: it is done beforehand, by any thread
+ * (sl_candidates_find). The writer compares: a choice that was removed since is known by its
+ * generation, a list that changed by its version, and its plan is then made anew; what was inserted
+ * since is compared one by one, or found by a short walk from the choices when it is much. So the
+ * one writer is no bottleneck, no lock is held over two nodes, and a batch stays one consistent
+ * cut.
  *
- * Rejected: locks striped over nodes, taken by many inserting threads. Half the edges of a new node go to
- * nodes that other threads want, trees and symmetry would need locks over many nodes at once, and which
- * edges belong to which commit would have to be settled by stopping all of them.
+ * Rejected: locks striped over nodes, taken by many inserting threads. Half the edges of a new node
+ * go to nodes that other threads want, trees and symmetry would need locks over many nodes at once,
+ * and which edges belong to which commit would have to be settled by stopping all of them.
  *
- * The level of a node comes from the hash of its text, so that the same documents give the same levels on
- * every machine.
+ * The level of a node comes from the hash of its text, so that the same documents give the same
+ * levels on every machine.
  */
 #include "index/graph.h"
 
@@ -52,19 +53,19 @@ static uint32_t total(const struct sl_candidates *candidates)
 }
 
 /* What `near` is as a choice: with a plan when it is full. */
-static struct sl_choice choice_of(struct sl_graph *graph, struct sl_walk *walk,
-                                  struct sl_near near, uint32_t level)
+static struct sl_choice choice_of(struct sl_graph *graph, struct sl_walk *walk, struct sl_near near,
+                                  uint32_t level)
 {
     const struct sl_slot *node = &graph->slots[near.slot];
-    const uint32_t *list = sl_graph_list(graph, near.slot, level);
     struct sl_choice choice = {.distance = near.distance,
                                .slot = near.slot,
                                .generation = node->generation,
-                               .version = node->version,
-                               .planned = list[0] >= sl_graph_cap(graph, level)};
+                               .version = node->version}; /* before its list is read */
+    uint32_t links[2 * SL_M_MAX], count = sl_walk_links(graph, near.slot, level, links);
 
+    choice.planned = count >= sl_graph_cap(graph, level);
     if (choice.planned)
-        sl_connect_plan(graph, near.slot, (struct sl_list){list + 1, list[0]}, near.distance,
+        sl_connect_plan(graph, near.slot, (struct sl_list){links, count}, near.distance,
                         walk->query, level, &walk->distances, &choice.plan);
     return choice;
 }
@@ -96,23 +97,21 @@ bool sl_candidates_find(struct sl_graph *graph, const float *vector, uint32_t le
                                   .changes = graph->changes,
                                   .graph = graph};
     struct sl_walk *walk;
-    uint32_t at;
+    uint32_t top, at;
     bool good;
 
-    if (graph->entry == SL_SLOT_NONE) {
-        *ret_candidates = found;
-        return true;
-    }
     walk = sl_walk_begin(graph, vector);
     if (walk == NULL)
         return false;
-    at = graph->slots[graph->entry].level;
-    at = level < at ? level : at;
-    good = sl_walk_search(graph, walk, at, graph->ef_construction) &&
+    sl_walk_pin(graph, walk);
+    good = sl_walk_start(graph, walk, &top);
+    at = level < top ? level : top;
+    good = good && sl_walk_down(graph, walk, top, at, graph->ef_construction) &&
            choose_level(graph, walk, at, &found);
     while (good && at-- > 0)
         good = sl_walk_descend(graph, walk, at, graph->ef_construction) &&
                choose_level(graph, walk, at, &found);
+    sl_walk_unpin(walk);
     sl_walk_end(graph, walk);
     if (good)
         *ret_candidates = found;
@@ -173,12 +172,13 @@ static uint32_t add_arrivals(struct sl_graph *graph, const struct sl_candidates 
     return count;
 }
 
-/* The nodes around the `count` in `near`, nearest first: a short walk from them, or from the entry. */
+/* The nodes around the `count` in `near`, nearest first: a short walk from them, or from the entry.
+ */
 static uint32_t look_around(struct sl_graph *graph, uint32_t level, uint32_t slot,
                             struct sl_near *near, uint32_t count)
 {
     struct sl_walk *walk = sl_walk_begin_at(graph, slot);
-    uint32_t ef = 4 * graph->m, found = 0;
+    uint32_t ef = 4 * graph->m, found = 0, top;
     bool good = walk != NULL && sl_walk_room(walk, ef);
 
     if (good && count > 0) {
@@ -187,7 +187,7 @@ static uint32_t look_around(struct sl_graph *graph, uint32_t level, uint32_t slo
         walk->pool_size = count;
         good = sl_walk_descend(graph, walk, level, ef);
     } else if (good) {
-        good = sl_walk_search(graph, walk, level, ef);
+        good = sl_walk_start(graph, walk, &top) && sl_walk_down(graph, walk, top, level, ef);
     }
     for (uint32_t i = 0; good && i < walk->pool_size; i++)
         if (walk->pool[i].slot != slot && graph->slots[walk->pool[i].slot].state == SL_SLOT_LIVE)
@@ -241,7 +241,8 @@ static bool link_level(struct sl_graph *graph, uint32_t slot, uint32_t level,
 
 static void arrive(struct sl_graph *graph, uint32_t slot)
 {
-    graph->arrivals[graph->arrival_count++ % SL_ARRIVALS] = slot;
+    graph->arrivals[graph->arrival_count % SL_ARRIVALS] = slot;
+    graph->arrival_count++;
 }
 
 /* The slot's own data, before anything links to it. */
@@ -255,22 +256,19 @@ static uint32_t place(struct sl_graph *graph, const float *vector, uint32_t chun
         return SL_SLOT_NONE;
     slot = &graph->slots[number];
     sl_graph_vector_put(graph, number, vector); /* nobody looks there yet */
-    (void)pthread_rwlock_wrlock(&graph->lock);
-    *slot = (struct sl_slot){.chunk = chunk,
-                             .document = document,
-                             .parent = SL_SLOT_NONE,
-                             .birth = epoch,
-                             .death = SL_EPOCH_NEVER,
-                             .generation = (uint16_t)(slot->generation + 1),
-                             .dirty = slot->dirty,
-                             .fresh = 1,
-                             .state = SL_SLOT_LIVE};
+    slot->chunk = chunk;
+    slot->document = document;
+    slot->parent = SL_SLOT_NONE;
+    slot->fresh = 1;
+    slot->orphan = 0;
+    slot->depth = 0;
+    slot->generation++;
+    slot->birth = epoch; /* before its death: sl_slot_visible */
+    slot->death = SL_EPOCH_NEVER;
     sl_graph_list(graph, number, 0)[0] = 0;
-    if (!sl_graph_upper_make(graph, number, level) || !sl_graph_mark(graph, number)) {
-        slot->state = SL_SLOT_FREE;
-        number = SL_SLOT_NONE;
-    }
-    (void)pthread_rwlock_unlock(&graph->lock);
+    if (!sl_graph_upper_make(graph, number, level) || !sl_graph_mark(graph, number))
+        return SL_SLOT_NONE;
+    slot->state = SL_SLOT_LIVE;
     return number;
 }
 
@@ -299,8 +297,7 @@ uint32_t sl_graph_insert(struct sl_graph *graph, const float *vector, uint32_t c
         if (good)
             sl_connect_attach(graph, &(uint32_t){slot}, 1, slot);
     }
-    (void)pthread_rwlock_wrlock(&graph->lock);
-    good = sl_edit_publish(graph) && good;
+    good = sl_edit_publish(graph, slot) && good;
     if (graph->entry == SL_SLOT_NONE) {
         graph->entry = graph->root = slot;
         graph->slots[slot].depth = 0;
@@ -308,7 +305,6 @@ uint32_t sl_graph_insert(struct sl_graph *graph, const float *vector, uint32_t c
         graph->entry = slot;
     }
     graph->live++;
-    (void)pthread_rwlock_unlock(&graph->lock);
     arrive(graph, slot);
     return good ? slot : SL_SLOT_NONE;
 }

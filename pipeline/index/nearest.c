@@ -2,14 +2,16 @@
  * nearest.c -- the chunks whose windows lie nearest to a query, and which way to find them.
  *
  *     no filter      walk the graph
- *     few selected   compare them all: the slots are in RAM with their documents, finding them is cheap
- *     many selected  walk the graph, taking what is selected; compare them all when that gets too costly
+ *     few selected   compare them all: the slots are in RAM with their documents, finding them is
+ * cheap many selected  walk the graph, taking what is selected; compare them all when that gets too
+ * costly
  *
- * A walk under a filter that lets the share s pass costs about (cost of a walk) / s, comparing all costs
- * s n; so the border lies at s = sqrt(walk / n). Whatever the way, too few hits end in comparing all.
+ * A walk under a filter that lets the share s pass costs about (cost of a walk) / s, comparing all
+ * costs s n; so the border lies at s = sqrt(walk / n). Whatever the way, too few hits end in
+ * comparing all.
  *
- * The graph may be newer than the snapshot. What was removed since is in limbo, and compared one by one;
- * what was added since is passed over. So hits never depend on what a writer is doing.
+ * The graph may be newer than the snapshot. What was removed since is in limbo, and compared one by
+ * one; what was added since is passed over. So hits never depend on what a writer is doing.
  */
 #include "index/internal.h"
 
@@ -17,8 +19,8 @@
 #include <stdlib.h>
 
 #define NORM_TOLERANCE 1e-3
-#define SHARE_THROUGH  0.35 /* below: look behind nodes that do not pass */
-#define SCAN_SLOTS     4096u /* compared before walkers and writers get their turn */
+#define SHARE_THROUGH  0.35  /* below: look behind nodes that do not pass */
+#define SCAN_SLOTS     4096u /* compared before a writer who waits gets its turn */
 
 struct hunt {
     const struct sl_snapshot *snapshot;
@@ -60,7 +62,7 @@ static float score_of(const struct sl_graph *graph, float distance)
     return graph->metric == SL_METRIC_L2 ? -distance : 1.0f - distance;
 }
 
-/* May this slot be returned? The graph's lock is held. */
+/* May this slot be returned? */
 static bool passes(const void *context, uint32_t number)
 {
     const struct hunt *hunt = context;
@@ -100,7 +102,8 @@ static enum sl_err ordinal_of(struct hunt *hunt, const struct sl_slot *slot, uin
     return SL_OK;
 }
 
-/* One candidate that passes. Nothing about a slot this snapshot may see changes while it is open. */
+/* One candidate that passes. Nothing about a slot this snapshot may see changes while it is open.
+ */
 static enum sl_err offer(struct hunt *hunt, struct sl_near near)
 {
     const struct sl_slot *slot = &hunt->graph->slots[near.slot];
@@ -127,23 +130,31 @@ static bool search_limbo(struct hunt *hunt)
 {
     struct sl_graph *graph = hunt->graph;
     struct sl_walk *walk = hunt->walk;
+    uint32_t count, kept = walk->result_count;
+    bool good;
 
-    if (!sl_walk_room(walk, walk->result_count + graph->limbo_count))
-        return false;
-    for (uint32_t i = 0; i < graph->limbo_count; i++) {
-        uint32_t slot = graph->limbo[i];
+    if (graph->limbo_count == 0)
+        return true;
+    (void)pthread_mutex_lock(&graph->limbo_lock);
+    count = graph->limbo_count;
+    good = sl_walk_room(walk, kept + count);
+    for (uint32_t i = 0; good && i < count; i++)
+        walk->results[kept + i].slot = graph->limbo[i];
+    (void)pthread_mutex_unlock(&graph->limbo_lock);
+    for (uint32_t i = 0; good && i < count; i++) {
+        uint32_t slot = walk->results[walk->result_count + i].slot;
         if (!passes(hunt, slot))
             continue;
         walk->distances++;
-        walk->results[walk->result_count++] =
-            (struct sl_near){sl_walk_exact(graph, walk, slot), slot};
+        walk->results[kept++] = (struct sl_near){sl_walk_exact(graph, walk, slot), slot};
     }
-    return true;
+    walk->result_count = kept;
+    return good;
 }
 
 /*
- * Where codes are only near what they stand for: compare the full vectors of the nearest found. How many
- * is measured: with fewer recall drops, with more it does not rise.
+ * Where codes are only near what they stand for: compare the full vectors of the nearest found. How
+ * many is measured: with fewer recall drops, with more it does not rise.
  */
 static void rescore(struct hunt *hunt)
 {
@@ -162,10 +173,8 @@ static bool walk_plain(struct hunt *hunt, uint32_t ef)
 {
     struct sl_walk *walk = hunt->walk;
 
-    walk->result_count = walk->pool_size = 0;
-    if (hunt->graph->entry == SL_SLOT_NONE)
-        return true;
-    if (!sl_walk_search(hunt->graph, walk, 0, ef))
+    walk->result_count = 0;
+    if (!sl_walk_search(hunt->graph, walk, ef))
         return false;
     for (uint32_t i = 0; i < walk->pool_size; i++)
         if (passes(hunt, walk->pool[i].slot))
@@ -191,39 +200,37 @@ static enum sl_err hunt_graph(struct hunt *hunt, bool *ret_done)
 
     hunt->stats.path = SL_PATH_GRAPH;
     for (;;) {
+        uint64_t changes = hunt->graph->changes;
         bool good, all;
-        (void)pthread_rwlock_rdlock(&hunt->graph->lock);
+        sl_walk_pin(hunt->graph, hunt->walk);
         good = walk_plain(hunt, ef) && search_limbo(hunt);
+        sl_walk_unpin(hunt->walk);
         all = hunt->walk->pool_size < ef;
-        (void)pthread_rwlock_unlock(&hunt->graph->lock);
         hunt->count = 0;
         rc = good ? offer_all(hunt) : sl_batch_memory(hunt->err);
-        *ret_done = hunt->count == hunt->k || all;
-        if (rc != SL_OK || *ret_done || ef >= SL_EF_MAX)
+        *ret_done = hunt->count == hunt->k || (all && hunt->graph->changes == changes);
+        if (rc != SL_OK || *ret_done || all || ef >= SL_EF_MAX)
             return rc;
         ef = ef * 2 < SL_EF_MAX ? ef * 2 : SL_EF_MAX;
     }
 }
 
-static enum sl_err hunt_filtered(struct hunt *hunt, double share, uint64_t selected,
-                                 bool *ret_done)
+static enum sl_err hunt_filtered(struct hunt *hunt, double share, uint64_t selected, bool *ret_done)
 {
     uint32_t ef = (hunt->ef > hunt->k ? hunt->ef : hunt->k) * 3 / 2; /* detours cost recall */
-    bool good = true, gave_up = false;
+    bool good, gave_up = false;
     enum sl_err rc;
 
     if (ef > SL_EF_MAX)
         ef = SL_EF_MAX;
     hunt->stats.path = SL_PATH_FILTERED;
-    (void)pthread_rwlock_rdlock(&hunt->graph->lock);
-    hunt->walk->result_count = 0;
-    if (hunt->graph->entry != SL_SLOT_NONE)
-        good = sl_walk_filtered(hunt->graph, hunt->walk, ef, share < SHARE_THROUGH, passes, hunt,
-                                selected, &gave_up);
+    sl_walk_pin(hunt->graph, hunt->walk);
+    good = sl_walk_filtered(hunt->graph, hunt->walk, ef, share < SHARE_THROUGH, passes, hunt,
+                            selected, &gave_up);
     if (good)
         rescore(hunt);
     good = good && search_limbo(hunt);
-    (void)pthread_rwlock_unlock(&hunt->graph->lock);
+    sl_walk_unpin(hunt->walk);
     hunt->count = 0;
     rc = good ? offer_all(hunt) : sl_batch_memory(hunt->err);
     *ret_done = !gave_up && hunt->count == hunt->k;
@@ -244,7 +251,7 @@ static enum sl_err hunt_exact(struct hunt *hunt)
         return sl_batch_memory(hunt->err);
     for (uint32_t at = 0; rc == SL_OK && at < end; at += SCAN_SLOTS) {
         walk->result_count = 0;
-        (void)pthread_rwlock_rdlock(&graph->lock);
+        sl_walk_pin(graph, walk);
         end = graph->slot_end;
         for (uint32_t i = at; i < end && i < at + SCAN_SLOTS; i++)
             if (passes(hunt, i)) {
@@ -252,7 +259,7 @@ static enum sl_err hunt_exact(struct hunt *hunt)
                 walk->results[walk->result_count++] =
                     (struct sl_near){sl_walk_exact(graph, walk, i), i};
             }
-        (void)pthread_rwlock_unlock(&graph->lock);
+        sl_walk_unpin(walk);
         rc = offer_all(hunt);
     }
     return rc;
@@ -287,8 +294,11 @@ enum sl_err sl_snapshot_nearest(const struct sl_snapshot *snapshot, const float 
                                 struct sl_hit *ret_hits, uint32_t *ret_count,
                                 struct sl_search_stats *ret_stats, struct sl_error *err)
 {
-    struct hunt hunt = {.snapshot = snapshot, .selection = selection, .k = k,
-                        .ef = ef < SL_EF_MAX ? ef : SL_EF_MAX, .err = err};
+    struct hunt hunt = {.snapshot = snapshot,
+                        .selection = selection,
+                        .k = k,
+                        .ef = ef < SL_EF_MAX ? ef : SL_EF_MAX,
+                        .err = err};
     enum sl_err rc = check_query(snapshot->index, query, err);
 
     SL_PRE(k >= 1 && k <= SL_K_MAX);

@@ -189,9 +189,7 @@ static enum sl_err find_neighbours(struct sl_prepared *prepared, struct sl_error
             window->candidates.level = level;
             if (window->vector == NULL)
                 continue;
-            (void)pthread_rwlock_rdlock(&graph->lock);
             good = sl_candidates_find(graph, window->vector, level, &window->candidates);
-            (void)pthread_rwlock_unlock(&graph->lock);
             if (!good)
                 return full(err);
             if (atomic_load(&graph->damaged) != 0)

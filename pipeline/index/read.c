@@ -315,16 +315,16 @@ static enum sl_err count_vectors(const struct sl_snapshot *snapshot, struct sl_i
                                  struct sl_error *err)
 {
     struct sl_graph *graph;
+    uint32_t entry;
     enum sl_err rc = sl_snapshot_graph(snapshot, &graph, err);
 
     if (rc != SL_OK)
         return rc;
-    (void)pthread_rwlock_rdlock(&graph->lock);
     stats->vectors_live = graph->live;
     stats->vectors_dead = graph->slot_end - graph->live;
     stats->unreachable = graph->orphans;
-    stats->level_max = graph->entry == SL_SLOT_NONE ? 0 : graph->slots[graph->entry].level;
-    (void)pthread_rwlock_unlock(&graph->lock);
+    entry = graph->entry;
+    stats->level_max = entry == SL_SLOT_NONE ? 0 : graph->slots[entry].level;
     return SL_OK;
 }
 

@@ -314,10 +314,9 @@ static enum sl_err settle(struct sl_graph *graph, uint32_t slab, struct sl_txn *
     rc = sl_txn_get_unchecked(read_txn, SL_STORE_VECTOR, sl_key_view(&key), &payload, err);
     if (rc != SL_OK)
         return rc;
-    (void)pthread_rwlock_wrlock(&graph->lock);
+    if (!sl_graph_retire(graph, heap))
+        return SL_OK; /* it stays on the heap */
     sl_graph_slab_place(graph, slab, payload.data + HEADER_PAYLOAD, true);
-    (void)pthread_rwlock_unlock(&graph->lock);
-    free(heap);
     return SL_OK;
 }
 

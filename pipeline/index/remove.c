@@ -1,13 +1,13 @@
 /*
  * remove.c -- a vector out of the graph, at once and for good.
  *
- * Its neighbours know each other through it; so they are paired up, nearest pairs first, at most one new
- * link for each. Degrees have absolute floors: a node left with less than half of m is linked to the
- * nearest of the others, one with less than a quarter searches for neighbours anew. A floor relative to
- * what a node has now would let degrees sink step by step.
+ * Its neighbours know each other through it; so they are paired up, nearest pairs first, at most
+ * one new link for each. Degrees have absolute floors: a node left with less than half of m is
+ * linked to the nearest of the others, one with less than a quarter searches for neighbours anew. A
+ * floor relative to what a node has now would let degrees sink step by step.
  *
- * The slot goes into limbo: searches on snapshots from before still find it there, by comparing all of
- * limbo, and it is used again when the last such snapshot is closed.
+ * The slot goes into limbo: searches on snapshots from before still find it there, by comparing all
+ * of limbo, and it is used again when the last such snapshot is closed.
  */
 #include "index/graph.h"
 
@@ -32,8 +32,8 @@ static bool has_room(struct sl_graph *graph, uint32_t slot, uint32_t level)
     return sl_edit_list(graph, slot, level).count < sl_graph_cap(graph, level);
 }
 
-/* One new link for each former neighbour that has not got one: the nearest pairs first. Nodes below the
- * floor may take more. */
+/* One new link for each former neighbour that has not got one: the nearest pairs first. Nodes below
+ * the floor may take more. */
 static void pair_up(struct sl_graph *graph, const uint32_t *nodes, uint32_t count, uint32_t level)
 {
     struct pair pairs[SL_M_MAX * (2 * SL_M_MAX - 1)];
@@ -66,7 +66,7 @@ static void pair_up(struct sl_graph *graph, const uint32_t *nodes, uint32_t coun
 static bool refill(struct sl_graph *graph, uint32_t slot, uint32_t without)
 {
     struct sl_walk *walk = sl_walk_begin_at(graph, slot);
-    bool good = walk != NULL && sl_walk_search(graph, walk, 0, graph->ef_construction);
+    bool good = walk != NULL && sl_walk_search(graph, walk, graph->ef_construction);
     uint32_t kept = 0, chosen;
 
     if (good) {
@@ -140,13 +140,13 @@ bool sl_graph_remove(struct sl_graph *graph, uint32_t slot, uint32_t epoch)
     if (graph->limbo_count == graph->limbo_capacity) {
         uint32_t capacity = graph->limbo_capacity * 2 + 256;
         uint32_t *limbo;
-        (void)pthread_rwlock_wrlock(&graph->lock);
+        (void)pthread_mutex_lock(&graph->limbo_lock);
         limbo = realloc(graph->limbo, capacity * sizeof *limbo);
         if (limbo != NULL) {
             graph->limbo = limbo;
             graph->limbo_capacity = capacity;
         }
-        (void)pthread_rwlock_unlock(&graph->lock);
+        (void)pthread_mutex_unlock(&graph->limbo_lock);
         if (limbo == NULL)
             return false;
     }
@@ -155,19 +155,19 @@ bool sl_graph_remove(struct sl_graph *graph, uint32_t slot, uint32_t epoch)
         if (level == 0)
             break;
     }
-    (void)pthread_rwlock_wrlock(&graph->lock);
     graph->leaving = slot;
-    good = sl_edit_publish(graph) && good;
+    good = sl_edit_publish(graph, SL_SLOT_NONE) && good;
     graph->leaving = SL_SLOT_NONE;
     if (graph->entry == slot)
         graph->entry = next_entry(graph, slot);
     if (graph->root == slot)
         graph->root = SL_SLOT_NONE;
-    graph->slots[slot].state = SL_SLOT_LIMBO;
     graph->slots[slot].death = epoch;
-    graph->limbo[graph->limbo_count++] = slot;
+    graph->slots[slot].state = SL_SLOT_LIMBO;
+    (void)pthread_mutex_lock(&graph->limbo_lock);
+    graph->limbo[graph->limbo_count] = slot;
+    graph->limbo_count++;
+    (void)pthread_mutex_unlock(&graph->limbo_lock);
     graph->live--;
-    good = sl_graph_mark(graph, slot) && good;
-    (void)pthread_rwlock_unlock(&graph->lock);
-    return good;
+    return sl_graph_mark(graph, slot) && good;
 }

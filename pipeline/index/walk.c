@@ -1,26 +1,26 @@
 /*
  * walk.c -- finding the nodes nearest to a vector by walking the graph.
  *
- * The pool is one array kept sorted, each entry marked once its links have been followed; two heaps, the
- * usual choice, were slower. Neighbours not seen before are collected first and compared then, fetching
- * vectors some steps ahead, since waiting for memory is most of the cost. "Seen" is a number per slot that
- * differs in each walk, so nothing needs clearing.
+ * The pool is one array kept sorted, each entry marked once its links have been followed; two
+ * heaps, the usual choice, were slower. Neighbours not seen before are collected first and compared
+ * then, fetching vectors some steps ahead, since waiting for memory is most of the cost. "Seen" is
+ * a number per slot that differs in each walk, so nothing needs clearing.
  *
- * Under a filter there are two arrays: the pool leads the way, results take what passes. Where most pass,
- * all nodes are compared and lead on. Where few do, the walk starts from the nearest nodes of all; from
- * there only those that pass are compared, and the links of the others are looked through for more of them,
- * so that gaps of one node are crossed without paying for their vectors. It stops at a bound, and the caller
- * then compares the selected vectors one by one.
+ * Under a filter there are two arrays: the pool leads the way, results take what passes. Where most
+ * pass, all nodes are compared and lead on. Where few do, the walk starts from the nearest nodes of
+ * all; from there only those that pass are compared, and the links of the others are looked through
+ * for more of them, so that gaps of one node are crossed without paying for their vectors. It stops
+ * at a bound, and the caller then compares the selected vectors one by one.
  */
 #include "index/graph.h"
 
 #include <float.h>
 #include <stdlib.h>
 
-#define FOLLOWED    0x80000000u /* on a pool entry's slot */
-#define AHEAD       4u
+#define FOLLOWED      0x80000000u /* on a pool entry's slot */
+#define AHEAD         4u
 #define FETCHED_BYTES 1024u /* of a vector; the processor goes on by itself */
-#define BATCH_MAX   (2 * SL_M_MAX)
+#define BATCH_MAX     (2 * SL_M_MAX)
 
 _Static_assert(SL_EF_MAX < 1u << 20, "a pool is sorted by moving entries");
 
@@ -33,10 +33,12 @@ static struct sl_walk *begin(struct sl_graph *graph)
     if (walk != NULL)
         graph->walks = walk->next;
     (void)pthread_mutex_unlock(&graph->walks_lock);
-    if (walk == NULL)
+    if (walk == NULL) {
         walk = calloc(1, sizeof *walk);
-    if (walk == NULL)
-        return NULL;
+        if (walk == NULL)
+            return NULL;
+        sl_pins_enter(&graph->pins, &walk->pin);
+    }
     if (walk->query == NULL)
         walk->query = aligned_alloc(SL_LINE_BYTES, graph->codec.stride);
     if (walk->full == NULL && graph->full_at != 0)
@@ -124,7 +126,8 @@ static bool forget(struct sl_graph *graph, struct sl_walk *walk)
     return true;
 }
 
-/* Insert into a sorted array of at most `limit`; returns where, or `limit` when it is too far away. */
+/* Insert into a sorted array of at most `limit`; returns where, or `limit` when it is too far away.
+ */
 static uint32_t insert_sorted(struct sl_near *array, uint32_t *size, uint32_t limit,
                               struct sl_near item)
 {
@@ -154,20 +157,30 @@ static inline void prefetch(const char *vector, uint32_t bytes)
         __builtin_prefetch(vector + i, 0, 3);
 }
 
-/* The neighbours of `slot` not seen yet, marked as seen. */
-static uint32_t collect(struct sl_graph *graph, struct sl_walk *walk, uint32_t slot,
-                        uint32_t level, uint32_t *ret_slots)
+uint32_t sl_walk_links(const struct sl_graph *graph, uint32_t slot, uint32_t level,
+                       uint32_t *ret_links)
 {
     const uint32_t *list = sl_graph_list(graph, slot, level);
-    uint32_t count = 0;
+    uint32_t count = __atomic_load_n(list, __ATOMIC_ACQUIRE);
+
+    for (uint32_t i = 0; i < count; i++)
+        ret_links[i] = __atomic_load_n(list + 1 + i, __ATOMIC_ACQUIRE);
+    return count;
+}
+
+/* The neighbours of `slot` not seen yet, marked as seen. */
+static uint32_t collect(struct sl_graph *graph, struct sl_walk *walk, uint32_t slot, uint32_t level,
+                        uint32_t *ret_slots)
+{
+    uint32_t links[BATCH_MAX], all = sl_walk_links(graph, slot, level, links), count = 0;
 
     walk->visited++;
-    for (uint32_t i = 0; i < list[0]; i++)
-        __builtin_prefetch(walk->seen + list[i + 1], 1, 3);
-    for (uint32_t i = 0; i < list[0]; i++) {
-        uint32_t next = list[i + 1];
-        if (walk->seen[next] == walk->epoch)
-            continue;
+    for (uint32_t i = 0; i < all; i++)
+        __builtin_prefetch(walk->seen + links[i], 1, 3);
+    for (uint32_t i = 0; i < all; i++) {
+        uint32_t next = links[i];
+        if (next >= walk->seen_slots || walk->seen[next] == walk->epoch)
+            continue; /* the former: it has come since the walk began */
         walk->seen[next] = walk->epoch;
         ret_slots[count++] = next;
     }
@@ -197,8 +210,8 @@ static void admit(const struct passage *passage, struct sl_near item)
 }
 
 /*
- * Compare a batch, and put it into the pool; with a passage, what passes goes into the results too. Returns
- * the lowest place taken in the pool.
+ * Compare a batch, and put it into the pool; with a passage, what passes goes into the results too.
+ * Returns the lowest place taken in the pool.
  */
 static inline uint32_t compare_batch(struct sl_graph *graph, struct sl_walk *walk,
                                      const uint32_t *batch, uint32_t count, uint32_t pool_max,
@@ -256,29 +269,38 @@ bool sl_walk_descend(struct sl_graph *graph, struct sl_walk *walk, uint32_t leve
     return true;
 }
 
-/* The entry alone in the pool. */
-static bool start(struct sl_graph *graph, struct sl_walk *walk)
+bool sl_walk_start(struct sl_graph *graph, struct sl_walk *walk, uint32_t *ret_level)
 {
-    uint32_t entry = graph->entry;
+    uint32_t entry = graph->entry; /* asked once: it may be another the next moment */
 
     walk->pool_size = 0;
-    if (entry == SL_SLOT_NONE || !sl_walk_room(walk, 1))
+    *ret_level = 0;
+    if (entry == SL_SLOT_NONE)
+        return true;
+    if (!sl_walk_room(walk, 1))
         return false;
     walk->distances++;
     walk->pool[0] = (struct sl_near){
         graph->codec.distance(walk->query, sl_graph_code(graph, entry), graph->codec.units), entry};
     walk->pool_size = 1;
+    *ret_level = graph->slots[entry].level;
     return true;
 }
 
-bool sl_walk_search(struct sl_graph *graph, struct sl_walk *walk, uint32_t level, uint32_t ef)
+bool sl_walk_down(struct sl_graph *graph, struct sl_walk *walk, uint32_t top, uint32_t level,
+                  uint32_t ef)
 {
-    if (!start(graph, walk))
-        return false;
-    for (uint32_t above = graph->slots[graph->entry].level; above > level; above--)
-        if (!sl_walk_descend(graph, walk, above, 1))
+    for (; top > level; top--)
+        if (!sl_walk_descend(graph, walk, top, 1))
             return false;
     return sl_walk_descend(graph, walk, level, ef);
+}
+
+bool sl_walk_search(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef)
+{
+    uint32_t top;
+
+    return sl_walk_start(graph, walk, &top) && sl_walk_down(graph, walk, top, 0, ef);
 }
 
 /* --------------------------------------------------------------------------- under a filter */
@@ -324,13 +346,14 @@ bool sl_walk_filtered(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef,
                       sl_walk_test test, const void *context, uint64_t distances_max,
                       bool *ret_gave_up)
 {
-    struct passage passage = {graph, walk, ef, ef * 8 < SL_EF_MAX ? ef * 8 : SL_EF_MAX, through,
-                              test, context};
-    uint32_t at = 0;
+    struct passage passage = {graph,   walk, ef,     ef * 8 < SL_EF_MAX ? ef * 8 : SL_EF_MAX,
+                              through, test, context};
+    uint32_t at = 0, top;
 
     *ret_gave_up = false;
     walk->result_count = 0;
-    if (!sl_walk_search(graph, walk, through ? 0 : 1, through ? ef : 1) ||
+    if (!sl_walk_start(graph, walk, &top) || (through && !sl_walk_down(graph, walk, top, 0, ef)) ||
+        (!through && top > 0 && !sl_walk_down(graph, walk, top, 1, 1)) ||
         !sl_walk_room(walk, passage.pool_max) || !forget(graph, walk))
         return false;
     for (uint32_t i = 0; i < walk->pool_size; i++) {

@@ -54,7 +54,7 @@ static struct visits count_visits(struct sl_index *index, int size, int64_t offs
         test_cluster_vector(100, DIM, vector);
         snprintf(key, sizeof key, "probe%d", i);
         walk = sl_walk_begin(graph, vector); /* what prepare does */
-        if (walk == NULL || !sl_walk_search(graph, walk, 0, graph->ef_construction))
+        if (walk == NULL || !sl_walk_search(graph, walk, graph->ef_construction))
             abort();
         visits.put += (double)(walk->distances + walk->visited);
         sl_walk_end(graph, walk);

@@ -206,6 +206,7 @@ struct race {
     struct sl_index *index;
     atomic_bool stop;
     atomic_int searches;
+    atomic_int prepared;
     atomic_int wrong;
 };
 
@@ -236,10 +237,23 @@ static void *search_on(void *context)
     return NULL;
 }
 
+/* Documents made ready beside the writer; what they plan is out of date at once. */
+static void *prepare_on(void *context)
+{
+    struct race *race = context;
+
+    while (!atomic_load(&race->stop)) {
+        struct test_document document = {.key = "ready", .text = "ready", .offset = 1};
+        sl_prepared_free(test_prepare(race->index, &document));
+        atomic_fetch_add(&race->prepared, 1);
+    }
+    return NULL;
+}
+
 TEST(graph_is_searched_while_it_changes)
 {
     struct race race = {.index = make_index(100, SL_METRIC_COSINE)};
-    pthread_t threads[2];
+    pthread_t threads[3];
     struct sl_error err;
     float vector[DIM];
     char line[320];
@@ -247,6 +261,7 @@ TEST(graph_is_searched_while_it_changes)
 
     for (int i = 0; i < 2; i++)
         pthread_create(&threads[i], NULL, search_on, &race);
+    pthread_create(&threads[2], NULL, prepare_on, &race);
     test_seed(9);
     for (int round = 0; round < 30; round++) {
         struct sl_batch *batch;
@@ -265,10 +280,10 @@ TEST(graph_is_searched_while_it_changes)
             REQUIRE(sl_batch_commit(batch, &err) == SL_OK);
     }
     atomic_store(&race.stop, true);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     CHECK_THAT(race.wrong == 0, "%d of %d searches", race.wrong, race.searches);
-    CHECK(race.searches > 0);
+    CHECK(race.searches > 0 && race.prepared > 0);
     CHECK_THAT(test_verify(race.index, line) == 0, "%s", line);
     sl_index_close(race.index);
 }
