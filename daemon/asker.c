@@ -29,6 +29,7 @@ struct asker {
     struct sl_kafka_in *in;
     bool subscribed;
     bool paused;
+    bool lost; /* the assignment ran out, and there is no new one yet */
     int64_t commit_us;
 };
 
@@ -99,7 +100,9 @@ static void on_assigned(void *context, const struct sl_kafka_partition *list, ui
 
     sl_metric_add_label(SL_METRIC_KAFKA_REBALANCES, "assign", 1);
     engine->asker->paused = false;
+    engine->asker->lost = false;
     engine->group_joined = true;
+    engine_trouble_over(engine, SL_TROUBLE_QUESTIONS, engine->config->queries.group);
     sl_book_lock(&engine->questions);
     for (uint32_t i = 0; i < count; i++) {
         struct sl_part *part =
@@ -137,6 +140,7 @@ static void on_revoked(void *context, const struct sl_kafka_partition *list, uin
     struct sl_engine *engine = context;
 
     sl_metric_add_label(SL_METRIC_KAFKA_REBALANCES, "revoke", 1);
+    engine->asker->lost = lost;
     if (lost)
         sl_metric_add(SL_METRIC_KAFKA_ASSIGNMENT_LOST, 1);
     for (int waited = 0; !lost && waited < REVOKE_WAIT_MS && open_in(engine, list, count);
@@ -160,9 +164,8 @@ static void on_revoked(void *context, const struct sl_kafka_partition *list, uin
 
 /* ------------------------------------------------------------------------------ open and close */
 
-enum sl_err asker_open(struct sl_engine *engine, struct sl_error *err)
+static enum sl_err open_consumer(struct sl_engine *engine, struct sl_error *err)
 {
-    struct asker *asker = calloc(1, sizeof(*asker));
     struct sl_kafka_group_ops ops = {on_assigned, on_revoked, engine};
     struct sl_kafka_watch watch;
     char member[160];
@@ -171,11 +174,16 @@ enum sl_err asker_open(struct sl_engine *engine, struct sl_error *err)
                                           .ops = &ops,
                                           .watch = &watch};
 
-    SL_INVARIANT(asker != NULL);
     snprintf(member, sizeof(member), "sluice-%s", engine->instance);
     engine_watch(engine, &watch);
-    engine->asker = asker;
-    return sl_kafka_in_open(engine->config, &options, &asker->in, err);
+    return sl_kafka_in_open(engine->config, &options, &engine->asker->in, err);
+}
+
+enum sl_err asker_open(struct sl_engine *engine, struct sl_error *err)
+{
+    engine->asker = calloc(1, sizeof(*engine->asker));
+    SL_INVARIANT(engine->asker != NULL);
+    return open_consumer(engine, err);
 }
 
 void asker_close(struct sl_engine *engine)
@@ -277,6 +285,27 @@ static void take_record(struct sl_engine *engine, const struct sl_message *messa
 
 /* ------------------------------------------------------------------------------ the loop */
 
+/*
+ * A commit that waited for a coordinator when the session ran out is sent once there is one, by then in
+ * the name of nobody; the broker answers that somebody else has taken this instance's place, and
+ * librdkafka 2.0.2 calls that fatal. Nobody has: while the assignment is lost there is nothing to be
+ * thrown out of. So a new consumer takes the place. A second daemon of the same name is met as a member,
+ * with an assignment, and that stays fatal. With transactions nothing is committed this way.
+ */
+static void join_again(struct sl_engine *engine)
+{
+    struct asker *asker = engine->asker;
+    struct sl_error err = {0};
+
+    sl_log(SL_LOG_NOTICE, "group_rejoined",
+           "the question group's session ran out while its broker was away; joining anew");
+    asker->subscribed = false;
+    asker->lost = false;
+    asker->in = sl_kafka_in_close(asker->in);
+    if (open_consumer(engine, &err) != SL_OK)
+        engine_fail(engine, &err);
+}
+
 static void complain(struct sl_engine *engine, const struct sl_kafka_event *event)
 {
     struct sl_log_fields fields = {
@@ -284,6 +313,10 @@ static void complain(struct sl_engine *engine, const struct sl_kafka_event *even
     struct sl_error err = {0};
 
     sl_metric_add_label(SL_METRIC_KAFKA_ERRORS, event->code_name, 1);
+    if (event->type == SL_KAFKA_FATAL && engine->asker->lost && !engine->transactor) {
+        join_again(engine);
+        return;
+    }
     if (event->type == SL_KAFKA_FATAL) {
         sl_metric_add(SL_METRIC_KAFKA_FATAL_ERRORS, 1);
         sl_stop(&err, SL_EXIT_TEMPORARY, event->code, "kafka_fatal",
@@ -292,13 +325,21 @@ static void complain(struct sl_engine *engine, const struct sl_kafka_event *even
         engine_fail(engine, &err);
         return;
     }
+    if (event->type == SL_KAFKA_GROUP_DENIED)
+        engine_denied(engine, SL_TROUBLE_QUESTIONS, "READ", "GROUP",
+                      engine->config->queries.group);
+    if (event->type == SL_KAFKA_DENIED)
+        engine_denied(engine, SL_TROUBLE_QUESTIONS, "READ", "TOPIC",
+                      event->topic ? event->topic : engine->config->queries.topics.items[0]);
     if (event->type == SL_KAFKA_DOWN)
-        engine_kafka(engine, false);
+        engine->kafka_suspect = true;
     sl_log_with(SL_LOG_INFO, "kafka_error", &fields, "questions consumer: %s", event->text);
 }
 
 static void handle(struct sl_engine *engine, const struct sl_kafka_event *event)
 {
+    if (event->type == SL_KAFKA_RECORD || event->type == SL_KAFKA_EOF)
+        engine_trouble_over(engine, SL_TROUBLE_QUESTIONS, event->topic);
     if (event->type == SL_KAFKA_RECORD)
         take_record(engine, &event->message);
     else if (event->type == SL_KAFKA_OUT_OF_RANGE)
@@ -359,7 +400,8 @@ void *asker_run(void *context)
         set_paused(engine);
         sl_kafka_in_poll(asker->in, POLL_MS, &event);
         handle(engine, &event);
-        if (clock_us() - asker->commit_us > COMMIT_US) {
+        if (clock_us() - asker->commit_us > COMMIT_US && !engine->kafka_down &&
+            !engine->kafka_suspect && asker->subscribed) {
             asker->commit_us = clock_us();
             commit(engine, false);
         }

@@ -105,7 +105,11 @@ static void take_settings(struct sl_engine *engine, const struct sl_config *conf
 
 void sl_engine_reload(struct sl_engine *engine, const struct sl_config *config)
 {
+    struct sl_error err = {0};
+
     take_settings(engine, config);
+    if (sl_kafka_login_renew(engine->config, &err) != SL_OK)
+        sl_log_error(SL_LOG_ERROR, "credential_kept", &err);
 }
 
 /* ------------------------------------------------------------------------------ threads */
@@ -188,6 +192,7 @@ static struct sl_engine *make_engine(const struct sl_config *config)
     engine->started_us = clock_us();
     engine->lag_records = -1;
     pthread_mutex_init(&engine->mutex, NULL);
+    sl_troubles_init(&engine->troubles);
     sl_book_init(&engine->documents);
     sl_book_init(&engine->questions);
     sl_kafka_instance(config, engine->instance);
@@ -329,6 +334,7 @@ static void free_engine(struct sl_engine *engine)
     sl_queue_free(engine->to_answerers);
     sl_queue_free(engine->to_publisher);
     sl_queue_free(engine->to_transactor);
+    sl_troubles_fini(&engine->troubles);
     sl_book_fini(&engine->documents);
     sl_book_fini(&engine->questions);
     free_list(&engine->reply_topics);

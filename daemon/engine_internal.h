@@ -23,6 +23,7 @@
 #include "daemon/notify.h"
 #include "daemon/queue.h"
 #include "daemon/records.h"
+#include "daemon/trouble.h"
 #include "net/kafka_in.h"
 #include "net/kafka_out.h"
 
@@ -159,6 +160,8 @@ struct sl_engine {
     atomic_bool stopping; /* take no more records */
     atomic_bool ending;   /* finish now, drained or not */
     atomic_bool kafka_down;
+    atomic_bool kafka_suspect; /* a client thinks so: the topics thread looks at once */
+    struct sl_troubles troubles;
     atomic_bool group_joined;     /* the question group gave an assignment, if an empty one */
     atomic_bool topics_known;     /* every configured topic was there once */
     char topics_missing[256];     /* the mutex's */
@@ -222,6 +225,14 @@ void row_free(struct row_job *row);
 void engine_watch(struct sl_engine *engine, struct sl_kafka_watch *ret);
 /* A broker answered, or none can be reached: logged when it is news. Any thread. */
 void engine_kafka(struct sl_engine *engine, bool up);
+/* Something does not work, or works again: told when it is news. `event` is a row of docs/OPERATIONS.md. Any thread. */
+void engine_trouble(struct sl_engine *engine, enum sl_trouble kind, const char *subject,
+                    const char *event, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+void engine_trouble_over(struct sl_engine *engine, enum sl_trouble kind, const char *subject);
+/* A right is missing: which one ("READ"), on what ("TOPIC"), of which name. */
+void engine_denied(struct sl_engine *engine, enum sl_trouble kind, const char *operation,
+                   const char *resource, const char *name);
 
 /* feed.c, feed_topics.c */
 enum sl_err feed_open(struct sl_engine *engine, struct sl_error *err);

@@ -40,27 +40,34 @@ static bool documents_ready(struct sl_engine *engine, char *reason, size_t size)
     return ready;
 }
 
-bool sl_engine_ready(struct sl_engine *engine, char *reason, size_t size)
+/* What cannot be done at all just now is named by its trouble, if there is one, however young. */
+static bool is_joined(struct sl_engine *engine, char *reason, size_t size)
 {
+    const char *plain = NULL;
     char missing[256];
 
     pthread_mutex_lock(&engine->mutex);
     snprintf(missing, sizeof(missing), "%s", engine->topics_missing);
     pthread_mutex_unlock(&engine->mutex);
-    if (engine->kafka_down || !engine->cluster_known) {
-        snprintf(reason, size, "kafka down: no broker can be reached");
+    if (engine->kafka_down || !engine->cluster_known)
+        plain = "kafka down: no broker can be reached";
+    else if (!engine->topics_known)
+        plain = missing[0] ? missing : "waiting for the topics";
+    else if (engine->config->queries.topics.count > 0 && !engine->group_joined)
+        plain = "waiting to join the question group";
+    if (!plain)
+        return true;
+    if (!sl_trouble_first(&engine->troubles, clock_us(), 0, reason, size))
+        snprintf(reason, size, "%s%s", plain == missing ? "waiting for " : "", plain);
+    return false;
+}
+
+bool sl_engine_ready(struct sl_engine *engine, char *reason, size_t size)
+{
+    if (!is_joined(engine, reason, size) ||
+        sl_trouble_first(&engine->troubles, clock_us(), TROUBLE_GRACE_US, reason, size) ||
+        !documents_ready(engine, reason, size))
         return false;
-    }
-    if (!engine->topics_known) {
-        snprintf(reason, size, "waiting for %s", missing[0] ? missing : "the topics");
-        return false;
-    }
-    if (!documents_ready(engine, reason, size))
-        return false;
-    if (engine->config->queries.topics.count > 0 && !engine->group_joined) {
-        snprintf(reason, size, "waiting to join the question group");
-        return false;
-    }
     snprintf(reason, size, "caught up");
     return true;
 }

@@ -229,13 +229,17 @@ static void complain(struct sl_engine *engine, const struct sl_kafka_event *even
         engine_fail(engine, &err);
         return;
     }
+    if (event->type == SL_KAFKA_DENIED && event->topic)
+        engine_denied(engine, SL_TROUBLE_DOCUMENTS, "READ", "TOPIC", event->topic);
     if (event->type == SL_KAFKA_DOWN)
-        engine_kafka(engine, false);
+        engine->kafka_suspect = true;
     sl_log_with(SL_LOG_INFO, "kafka_error", &fields, "documents consumer: %s", event->text);
 }
 
 static void handle(struct sl_engine *engine, const struct sl_kafka_event *event)
 {
+    if (event->type == SL_KAFKA_RECORD || event->type == SL_KAFKA_EOF)
+        engine_trouble_over(engine, SL_TROUBLE_DOCUMENTS, event->topic);
     switch (event->type) {
     case SL_KAFKA_NOTHING:
         break;

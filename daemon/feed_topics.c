@@ -151,7 +151,9 @@ static bool look_at_topics(struct sl_engine *engine)
         if (look_at_topic(engine, topics->items[i], &err))
             continue;
         complete = false;
-        engine_kafka(engine, err.code != SL_AGAIN);
+        engine_kafka(engine, !sl_kafka_is_away(&err));
+        if (strcmp(err.reason, "denied") == 0)
+            engine_denied(engine, SL_TROUBLE_DOCUMENTS, "READ", "TOPIC", topics->items[i]);
         snprintf(missing, sizeof(missing), "topic %.100s: %.140s", topics->items[i], err.message);
     }
     if (complete)
@@ -171,11 +173,14 @@ void *feed_topics_run(void *context)
         if (!complete) {
             engine_kafka(engine, false);
         } else {
+            engine->kafka_suspect = false;
             complete = look_at_topics(engine);
             engine->topics_known = engine->topics_known || complete;
         }
         for (uint32_t slept = 0; !engine->stopping; slept += 50) {
-            if (slept >= (complete && !engine->kafka_down ? refresh_ms : MISSING_MS))
+            bool is_well = complete && !engine->kafka_down && !engine->kafka_suspect;
+
+            if (slept >= (is_well ? refresh_ms : MISSING_MS))
                 break;
             engine_sleep(engine, 50);
         }

@@ -5,6 +5,8 @@
  * them, and logged at a level that does not wake anybody. That a cluster is away at all is
  * engine->kafka_down, set by whoever polls.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <syslog.h>
 
 #include "daemon/engine_internal.h"
@@ -13,10 +15,14 @@
 static void on_error(void *context, const char *code, const char *text)
 {
     struct sl_log_fields fields = {.kafka_code = code};
+    struct sl_engine *engine = context;
 
-    (void)context;
     sl_metric_add_label(SL_METRIC_KAFKA_ERRORS, code, 1);
     sl_log_with(SL_LOG_INFO, "kafka_error", &fields, "Kafka client: %s", text);
+    if (sl_kafka_is_login(code))
+        engine_trouble(engine, SL_TROUBLE_LOGIN, "", "login_failed", "no entry to Kafka: %s", text);
+    if (sl_kafka_is_all_down(code))
+        engine->kafka_suspect = true;
 }
 
 static void on_broker(void *context, const char *broker, bool up, double rtt_mean, double rtt_p99)
@@ -40,8 +46,41 @@ static void on_log(void *context, int level, const char *text)
     sl_log(level <= LOG_CRIT ? SL_LOG_WARNING : SL_LOG_DEBUG, "kafka_client", "%s", text);
 }
 
+void engine_trouble(struct sl_engine *engine, enum sl_trouble kind, const char *subject,
+                    const char *event, const char *format, ...)
+{
+    char text[300];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (sl_trouble_begin(&engine->troubles, kind, subject, clock_us(), text))
+        sl_log(SL_LOG_ERROR, event, "%s", text);
+}
+
+void engine_trouble_over(struct sl_engine *engine, enum sl_trouble kind, const char *subject)
+{
+    static const char *const what[SL_TROUBLE_COUNT] = {
+        "Kafka lets us in", "the documents can be read", "the questions can be read",
+        "answers are taken", "dead letters are taken"};
+
+    if (sl_trouble_end(&engine->troubles, kind, subject))
+        sl_log(SL_LOG_NOTICE, "trouble_over", "%s again", what[kind]);
+}
+
+void engine_denied(struct sl_engine *engine, enum sl_trouble kind, const char *operation,
+                   const char *resource, const char *name)
+{
+    engine_trouble(engine, kind, name, "access_denied",
+                   "access denied: this user needs %s on %s %s; it is tried again until it may",
+                   operation, resource, name);
+}
+
 void engine_kafka(struct sl_engine *engine, bool up)
 {
+    if (up)
+        engine_trouble_over(engine, SL_TROUBLE_LOGIN, NULL);
     if (atomic_exchange(&engine->kafka_down, !up) == !up)
         return;
     if (up)

@@ -36,6 +36,7 @@
 #define IDLE_MS          50
 #define FLUSH_MS         5000
 #define TICK_US          1000000
+#define STUCK_US         10000000 /* without a report while records wait: say so */
 
 /* One record on its way: an answer or a dead letter. */
 struct sending {
@@ -59,6 +60,7 @@ struct publisher {
     bool outbox_more;
     struct sl_arena *arena; /* of one send */
     int64_t tick_us;
+    int64_t reported_us; /* the last record taken, or nothing was waiting */
 };
 
 /* ------------------------------------------------------------------- done, one way or the other */
@@ -157,8 +159,12 @@ bool publisher_is_default(const struct sl_engine *engine, const struct sl_outgoi
            outgoing->partition < 0;
 }
 
-static void no_topic(struct sl_engine *engine, struct sending *sending, const char *code)
+static void no_topic(struct sl_engine *engine, struct sending *sending, bool denied,
+                     const char *code)
 {
+    const char *topic = sending->asked ? engine->config->queries.answers_topic
+                                       : engine->config->documents.dead_letter_topic;
+    enum sl_trouble kind = sending->asked ? SL_TROUBLE_ANSWERS : SL_TROUBLE_LETTERS;
     struct sl_outgoing outgoing;
     struct sl_log_fields fields = {.kafka_code = code};
     const struct asked *asked = sending->asked;
@@ -171,6 +177,8 @@ static void no_topic(struct sl_engine *engine, struct sending *sending, const ch
         answer_fallback(engine, sending->asked, "reply_topic_unavailable",
                         "the reply topic or partition the question names does not exist or may not "
                         "be written to");
+    } else if (denied) {
+        engine_denied(engine, kind, "WRITE", "TOPIC", topic);
     } else {
         sl_log_with(SL_LOG_ERROR, "topic_unavailable", &fields,
                     "%s cannot be written to: it is tried again until it can",
@@ -190,7 +198,7 @@ static void on_failure(struct sl_engine *engine, struct sending *sending, enum s
         break;
     case SL_SENT_NO_TOPIC:
     case SL_SENT_DENIED:
-        no_topic(engine, sending, code);
+        no_topic(engine, sending, result == SL_SENT_DENIED, code);
         break;
     case SL_SENT_FATAL:
         sl_metric_add(SL_METRIC_KAFKA_FATAL_ERRORS, 1);
@@ -212,6 +220,8 @@ static void on_report(void *context, const struct sl_kafka_report *report)
 
     engine->publisher->open--;
     if (report->result == SL_SENT_OK) {
+        engine->publisher->reported_us = clock_us();
+        engine_trouble_over(engine, sending->asked ? SL_TROUBLE_ANSWERS : SL_TROUBLE_LETTERS, NULL);
         finish(engine, sending);
         return;
     }
@@ -407,6 +417,12 @@ static void tick(struct sl_engine *engine)
     if (clock_us() - publisher->tick_us < TICK_US)
         return;
     publisher->tick_us = clock_us();
+    if (publisher->open == 0 || publisher->reported_us == 0)
+        publisher->reported_us = publisher->tick_us;
+    else if (!engine->kafka_down && publisher->tick_us - publisher->reported_us > STUCK_US)
+        engine_trouble(engine, SL_TROUBLE_ANSWERS, "", "delivery_stuck",
+                       "the broker takes no answers: too few replicas in sync, or no leader; what "
+                       "waits is sent as soon as it does");
     sl_metric_set(SL_METRIC_PRODUCER_QUEUE, sl_kafka_out_waiting(publisher->out));
     sl_metric_set(SL_METRIC_OUTBOX_RECORDS, (double)engine->outbox_waiting);
 }

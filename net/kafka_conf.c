@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "net/kafka_internal.h"
+#include "net/kafka_login.h"
 
 static const char *const consumer_only[] = {
     "fetch.",
@@ -98,6 +99,8 @@ static enum sl_err set_credential(rd_kafka_conf_t *conf,
 
     if (names_file(credential->name))
         return set_credential_path(conf, credential, err);
+    if (strcmp(credential->name, KAFKA_TOKEN_PROPERTY) == 0) /* read when a token is wanted */
+        return set_property(conf, credential->name, credential->value, true, err);
     r = sl_secret_read(credential->value, &secret, err);
     if (r != SL_OK)
         return r;
@@ -137,14 +140,17 @@ enum sl_err kafka_conf_make(const struct sl_config *config, rd_kafka_type_t type
                             struct sl_error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    bool has_token = false;
     enum sl_err r = SL_OK;
 
     for (uint32_t i = 0; r == SL_OK && i < config->kafka.count; i++)
         if (!is_for_other(config->kafka.properties[i].name, type))
             r = set_property(conf, config->kafka.properties[i].name,
                              config->kafka.properties[i].value, false, err);
-    for (uint32_t i = 0; r == SL_OK && i < config->kafka.credential_count; i++)
+    for (uint32_t i = 0; r == SL_OK && i < config->kafka.credential_count; i++) {
         r = set_credential(conf, &config->kafka.credentials[i], err);
+        has_token |= strcmp(config->kafka.credentials[i].name, KAFKA_TOKEN_PROPERTY) == 0;
+    }
     for (size_t i = 0; r == SL_OK && i < owned_count; i++)
         r = set_property(conf, owned[i].name, owned[i].value, false, err);
     if (r == SL_OK && !sl_kafka_property(config, "statistics.interval.ms") && watch->broker)
@@ -158,6 +164,7 @@ enum sl_err kafka_conf_make(const struct sl_config *config, rd_kafka_type_t type
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_stats_cb(conf, on_stats);
     rd_kafka_conf_set_log_cb(conf, on_log);
+    kafka_login_configure(conf, has_token);
     *ret_conf = conf;
     return SL_OK;
 }
@@ -215,5 +222,24 @@ bool kafka_is_denied(rd_kafka_resp_err_t code)
 {
     return code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
            code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+           code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
            code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+}
+
+bool sl_kafka_is_away(const struct sl_error *err)
+{
+    return err->foreign_code == RD_KAFKA_RESP_ERR__TRANSPORT ||
+           err->foreign_code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+           err->foreign_code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+           err->foreign_code == RD_KAFKA_RESP_ERR__RESOLVE;
+}
+
+bool sl_kafka_is_login(const char *code)
+{
+    return strcmp(code, "_AUTHENTICATION") == 0 || strcmp(code, "_SSL") == 0;
+}
+
+bool sl_kafka_is_all_down(const char *code)
+{
+    return strcmp(code, "_ALL_BROKERS_DOWN") == 0;
 }

@@ -41,6 +41,25 @@ const char *sl_kafka_property(const struct sl_config *config, const char *name);
  * */
 void sl_kafka_instance(const struct sl_config *config, char *ret_name);
 
+/*
+ * Read password and token again and hand them to every client of this process. Connections that are
+ * up stay up; the next ones use what is new.
+ *
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  disk.
+ * Errors:  SL_AGAIN  bad_token, bad_property: the file holds nothing usable; SL_STOP  credential: it cannot be
+ *                    read. What was known before stays in use.
+ */
+enum sl_err sl_kafka_login_renew(const struct sl_config *config, struct sl_error *err);
+
+/* Is this failure one of reaching a broker, rather than of what it said? */
+bool sl_kafka_is_away(const struct sl_error *err);
+
+/* Of a code that watch->error() was told: the broker refused us or we refused it; none can be reached. */
+bool sl_kafka_is_login(const char *code);
+bool sl_kafka_is_all_down(const char *code);
+
 /* Version of the librdkafka in use, "2.0.2". */
 const char *sl_kafka_version(void);
 

@@ -17,11 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sluice/limits.h>
 
 #include "net/kafka_in.h"
 #include "net/kafka_in_internal.h"
+#include "net/kafka_login.h"
 
 static void copy_text(char *to, size_t room, const char *from)
 {
@@ -79,6 +81,7 @@ static enum sl_err make_client(struct sl_kafka_in *in, rd_kafka_conf_t *conf, st
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_property", "[kafka]: %s", text);
     }
     rd_kafka_poll_set_consumer(in->rk);
+    kafka_login_open(in->rk);
     return SL_OK;
 }
 
@@ -89,6 +92,14 @@ static void free_consumer(struct sl_kafka_in *in)
     free(in->topics_seen);
     pthread_mutex_destroy(&in->mutex);
     free(in);
+}
+
+/* Does the broker know who we are? */
+static bool is_guarded(const struct sl_config *config)
+{
+    const char *protocol = sl_kafka_property(config, "security.protocol");
+
+    return protocol && strcasecmp(protocol, "plaintext") != 0;
 }
 
 enum sl_err sl_kafka_in_open(const struct sl_config *config,
@@ -121,6 +132,7 @@ enum sl_err sl_kafka_in_open(const struct sl_config *config,
     pthread_mutex_init(&in->mutex, NULL);
     if (options->watch)
         in->watch = *options->watch;
+    in->asks_by_name = is_guarded(config);
     if (group)
         in->ops = *options->ops;
     r = kafka_conf_make(config, RD_KAFKA_CONSUMER, owned, count, &in->watch, &conf, err);
@@ -148,6 +160,7 @@ struct sl_kafka_in *sl_kafka_in_close(struct sl_kafka_in *in)
     if (!in)
         return NULL;
     drop_event(in); /* a record kept makes the close hang */
+    kafka_login_close(in->rk);
     rd_kafka_consumer_close(in->rk);
     rd_kafka_destroy(in->rk);
     free_consumer(in);
@@ -223,6 +236,9 @@ static enum sl_kafka_event_type type_of(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
         return SL_KAFKA_FATAL;
     default:
+        if (kafka_is_denied(code))
+            return code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ? SL_KAFKA_GROUP_DENIED
+                                                                        : SL_KAFKA_DENIED;
         return kafka_is_no_topic(code) ? SL_KAFKA_NO_TOPIC : SL_KAFKA_ERROR;
     }
 }

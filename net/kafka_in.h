@@ -71,6 +71,8 @@ enum sl_kafka_event_type {
     SL_KAFKA_OUT_OF_RANGE, /* the offset asked for is not in the log          */
     SL_KAFKA_NO_TOPIC,     /* topic or partition went away, or never was      */
     SL_KAFKA_DOWN,         /* no broker can be reached; it keeps trying       */
+    SL_KAFKA_DENIED,       /* not allowed to read the topic (`text` may name it)  */
+    SL_KAFKA_GROUP_DENIED, /* not allowed to be in the group                      */
     SL_KAFKA_ERROR,        /* anything else that librdkafka recovers from     */
     SL_KAFKA_FATAL         /* this consumer is done for (fenced, for one)     */
 };

@@ -14,6 +14,7 @@ struct sl_kafka_in {
     rd_kafka_message_t *current; /* the event last polled */
     struct sl_header *headers;
     pthread_mutex_t mutex; /* topics_seen */
+    bool asks_by_name;     /* see kafka_metadata.c */
     char **topics_seen;    /* the cluster had them once */
     uint32_t topics_seen_count;
 };

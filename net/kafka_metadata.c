@@ -6,7 +6,8 @@
  * once is asked for by name: the whole list of a big cluster is megabytes. One that was not is
  * looked for in that list, because a broker may create a topic merely because it is asked for by
  * name, with a number of partitions nobody chose (old brokers and librdkafka's mock do, whatever
- * allow.auto.create.topics says).
+ * allow.auto.create.topics says). A list holds only what this user may see, though: where users are
+ * told apart, only the name gets an answer that says so, and brokers like that do obey.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +84,7 @@ static rd_kafka_resp_err_t ask_metadata(struct sl_kafka_in *in, const char *topi
     rd_kafka_topic_t *handle;
     rd_kafka_resp_err_t code;
 
-    if (!was_seen(in, topic))
+    if (!in->asks_by_name && !was_seen(in, topic))
         return rd_kafka_metadata(in->rk, 1, NULL, ret, timeout_ms);
     handle = rd_kafka_topic_new(in->rk, topic, NULL);
     if (!handle)

@@ -18,6 +18,7 @@
 
 #include <sluice/limits.h>
 
+#include "net/kafka_login.h"
 #include "net/kafka_out_internal.h"
 #include "net/kafka_transaction.h"
 
@@ -69,8 +70,10 @@ static enum sl_err make_client(struct sl_kafka_out *out, rd_kafka_conf_t *conf,
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_opaque(conf, &out->watch);
     out->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-    if (out->rk)
+    if (out->rk) {
+        kafka_login_open(out->rk);
         return SL_OK;
+    }
     rd_kafka_conf_destroy(conf);
     return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_property", "[kafka]: %s", text);
 }
@@ -84,7 +87,7 @@ enum sl_err sl_kafka_out_open_transactional(const struct sl_config *config,
                                             sl_kafka_report_fn report, void *context,
                                             struct sl_kafka_out **ret_out, struct sl_error *err)
 {
-    struct kafka_property owned[5] = {{"enable.idempotence", "true"}, {"acks", "all"}};
+    struct kafka_property owned[6] = {{"enable.idempotence", "true"}, {"acks", "all"}};
     size_t count = 2;
     struct sl_kafka_out *out = calloc(1, sizeof(*out));
     rd_kafka_conf_t *conf = NULL;
@@ -94,6 +97,10 @@ enum sl_err sl_kafka_out_open_transactional(const struct sl_config *config,
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a producer");
     if (!sl_kafka_property(config, "partitioner"))
         owned[count++] = (struct kafka_property){"partitioner", "murmur2_random"};
+    /* A record waits as long as its broker is away: what the client gave up on might be in the log all the same. */
+    if (!transactional_id && !sl_kafka_property(config, "message.timeout.ms") &&
+        !sl_kafka_property(config, "delivery.timeout.ms"))
+        owned[count++] = (struct kafka_property){"message.timeout.ms", "0"};
     if (transactional_id) {
         owned[count++] = (struct kafka_property){"transactional.id", transactional_id};
         owned[count++] = (struct kafka_property){"transaction.timeout.ms",
@@ -199,6 +206,7 @@ struct sl_kafka_out *sl_kafka_out_close(struct sl_kafka_out *out)
 {
     if (!out)
         return NULL;
+    kafka_login_close(out->rk);
     rd_kafka_purge(out->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_flush(out->rk, 1000);
     rd_kafka_destroy(out->rk);
