@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <sluice/error.h>
 
@@ -177,29 +176,38 @@ double bench_cpu_seconds(void)
     return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-uint64_t bench_rss_bytes(void)
+/* The number behind `name` in a file of /proc, 0 when it is not there. */
+static uint64_t proc_number(const char *path, const char *name)
 {
-    FILE *file = fopen("/proc/self/statm", "r");
-    unsigned long size, resident = 0;
-
-    if (file != NULL) {
-        if (fscanf(file, "%lu %lu", &size, &resident) != 2)
-            resident = 0;
-        (void)fclose(file);
-    }
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-uint64_t bench_written_bytes(void)
-{
-    FILE *file = fopen("/proc/self/io", "r");
-    unsigned long long bytes = 0;
-    char line[128];
+    FILE *file = fopen(path, "r");
+    size_t size = strlen(name);
+    uint64_t number = 0;
+    char line[256];
 
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "write_bytes: %llu", &bytes) == 1)
+        if (strncmp(line, name, size) == 0) {
+            number = strtoull(line + size, NULL, 10);
             break;
+        }
     if (file != NULL)
         (void)fclose(file);
-    return bytes;
+    return number;
+}
+
+struct bench_usage bench_usage(void)
+{
+    return (struct bench_usage){
+        .rss_bytes = proc_number("/proc/self/status", "VmRSS:") * 1024,
+        .anon_bytes = proc_number("/proc/self/status", "RssAnon:") * 1024,
+        .written_bytes = proc_number("/proc/self/io", "write_bytes:")};
+}
+
+struct bench_usage bench_growth(const struct bench_usage *before)
+{
+    struct bench_usage now = bench_usage();
+
+    now.rss_bytes -= before->rss_bytes < now.rss_bytes ? before->rss_bytes : now.rss_bytes;
+    now.anon_bytes -= before->anon_bytes < now.anon_bytes ? before->anon_bytes : now.anon_bytes;
+    now.written_bytes -= before->written_bytes;
+    return now;
 }

@@ -33,7 +33,14 @@ void bench_stats(struct sl_index *index, struct sl_index_stats *ret_stats);
 
 double bench_seconds(void);     /* of the wall's clock                        */
 double bench_cpu_seconds(void); /* of all threads of this process             */
-uint64_t bench_rss_bytes(void);
-uint64_t bench_written_bytes(void); /* sent towards the disk by this process */
+
+/* What /proc knows of this process; bench_growth() is what came since `before`. */
+struct bench_usage {
+    uint64_t rss_bytes;  /* resident: its own memory and pages of files */
+    uint64_t anon_bytes; /* its own memory alone                        */
+    uint64_t written_bytes; /* sent towards the disk                    */
+};
+struct bench_usage bench_usage(void);
+struct bench_usage bench_growth(const struct bench_usage *before);
 
 #endif

@@ -19,7 +19,7 @@
 static void build(const struct bench_options *options, struct sl_index *index,
                   const struct vectors *base)
 {
-    uint64_t rss = bench_rss_bytes(), written = bench_written_bytes();
+    struct bench_usage usage = bench_usage();
     double from = bench_seconds(), cpu = bench_cpu_seconds();
     struct sl_index_stats stats;
     uint32_t count = base->count;
@@ -27,14 +27,15 @@ static void build(const struct bench_options *options, struct sl_index *index,
     fill_vectors(index, base, 0, count, options->threads, options->commit);
     from = bench_seconds() - from;
     cpu = bench_cpu_seconds() - cpu;
-    written = bench_written_bytes() - written;
+    usage = bench_growth(&usage);
     bench_stats(index, &stats);
     printf("{\"phase\": \"build\", \"vectors\": %u, \"storage\": \"%s\", \"seconds\": %.3f, "
            "\"cpu_seconds\": %.3f, \"rate\": %.0f, \"disk_bytes\": %llu, \"rss_bytes\": %llu, "
-           "\"written_bytes\": %llu, \"written_per_insert\": %.0f, \"threads\": %u, \"commit\": %u}\n",
+           "\"anon_bytes\": %llu, \"written_bytes\": %llu, \"written_per_insert\": %.0f, \"threads\": %u, \"commit\": %u}\n",
            count, bench_storage_name(options->storage), from, cpu, count / from,
-           (unsigned long long)stats.disk_bytes, (unsigned long long)(bench_rss_bytes() - rss),
-           (unsigned long long)written, (double)written / count, options->threads, options->commit);
+           (unsigned long long)stats.disk_bytes, (unsigned long long)usage.rss_bytes,
+           (unsigned long long)usage.anon_bytes, (unsigned long long)usage.written_bytes,
+           (double)usage.written_bytes / count, options->threads, options->commit);
     (void)fflush(stdout);
 }
 

@@ -12,6 +12,7 @@ import sys
 import plots
 
 RECALLS = (0.95, 0.98, 0.99)
+STORAGES = ("f32", "f16", "bf16", "i8", "bit")
 ORDER = ("sluice", "sluice-i8", "sluice-bf16", "hnswlib", "faiss", "usearch", "usearch-i8", "hannoy")
 TITLES = {"sluice": "sluice f32", "sluice-i8": "sluice i8", "sluice-bf16": "sluice bf16", "usearch": "usearch f32",
           "usearch-i8": "usearch i8", "hannoy-1000": "hannoy, a build every 1,000"}
@@ -75,8 +76,9 @@ def speeds_table(points):
         cells = [title(engine)]
         for recall in RECALLS:
             value, exact = speed_at(points[engine], recall)
-            own, _ = speed_at(mine, recall)
-            ratio = " (%.2f)" % (own / value) if value and own and engine != "sluice" else ""
+            own, own_exact = speed_at(mine, recall)
+            comparable = value and own and exact and own_exact and engine != "sluice"
+            ratio = " (%.2f)" % (own / value) if comparable else ""
             cells.append(("" if exact or not value else "> ") + number(value) + ratio)
         last = points[engine][-1]
         rows.append(cells + ["%.4f" % next((p[0] for p in points[engine] if p[2] == 64), 0), "%.4f at %d" % (last[0], last[2])])
@@ -149,7 +151,24 @@ def threads_part(directory):
 
 
 def storages(rows):
-    return [s for s in ("f32", "i8") if any(r["storage"] == s for r in rows)]
+    return [s for s in STORAGES if any(r["storage"] == s for r in rows)]
+
+
+def storage_part(directory):
+    context, rows = read(directory, "storage")
+    if not rows:
+        return ""
+    out = []
+    for storage in storages(rows):
+        build = next(r for r in rows if r["storage"] == storage and r["phase"] == "build")
+        found = {r["ef"]: r for r in rows if r["storage"] == storage and r["phase"] == "search"}
+        count = build["vectors"]
+        out.append([storage, number(build["disk_bytes"] / count), number(build["rss_bytes"] / count), number(build["anon_bytes"] / count),
+                    number(build["written_per_insert"]), number(count / build["cpu_seconds"])]
+                   + ["%.4f / %s" % (found[ef]["recall@10"], number(found[ef]["cpu_qps"])) for ef in sorted(found)])
+    efs = sorted({r["ef"] for r in rows if r["phase"] == "search"})
+    return "### Storages, 384 d\n\n%s\n%s\n" % (provenance(context), table(
+        ["per vector", "disk B", "RSS B", "of it not file", "written B", "built per CPU s"] + ["recall / QPS at ef %d" % ef for ef in efs], out))
 
 
 def ingest_part(directory):
@@ -222,7 +241,7 @@ def main():
     text = "".join(compare_part(directory, docs, name) for name in SETS)
     text += threads_part(directory)
     text += "".join(churn_part(directory, docs, kind) for kind in ("random", "clustered", "drifting"))
-    text += ingest_part(directory) + delete_part(directory) + open_part(directory, "open", "Opening") + million_part(directory)
+    text += storage_part(directory) + ingest_part(directory) + delete_part(directory) + open_part(directory, "open", "Opening") + million_part(directory)
     place_between(os.path.join(root, "docs", "BENCHMARKS.md"), text)
     print(text)
 
