@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sluice/json.h>
+
 #include "daemon/notify.h"
 
 #define CLIENT_MS 2000
@@ -101,16 +103,37 @@ static void answer_write(const struct sl_control *control, int client, int64_t d
     }
 }
 
+static void begin_compaction(const struct sl_control *control, struct sl_buffer *answer)
+{
+    struct sl_error err = {.reason = "unavailable", .message = "not to be had here"};
+
+    if (control->source.compact != NULL &&
+        control->source.compact(control->source.context, &err) == SL_OK) {
+        sl_buffer_view(answer, SL_VIEW("{\"compaction\": \"wanted\"}"));
+        return;
+    }
+    sl_buffer_view(answer, SL_VIEW("{\"error\": "));
+    sl_json_string(answer, sl_view_of(err.message));
+    sl_buffer_view(answer, SL_VIEW(", \"reason\": "));
+    sl_json_string(answer, sl_view_of(err.reason));
+    sl_buffer_view(answer, SL_VIEW("}"));
+}
+
 static void client_serve(const struct sl_control *control, int client)
 {
     int64_t deadline_ms = now_ms() + CLIENT_MS;
     char request[SL_CONTROL_REQUEST_BYTES_MAX + 1] = "";
     struct sl_buffer answer = {0};
 
-    if (request_read(control, client, deadline_ms, request) && strcmp(request, "status") == 0)
+    bool read = request_read(control, client, deadline_ms, request);
+
+    if (read && strcmp(request, "status") == 0)
         control->source.status_json(control->source.context, &answer);
+    else if (read && strcmp(request, "compact") == 0)
+        begin_compaction(control, &answer);
     else
-        sl_buffer_view(&answer, SL_VIEW("{\"error\": \"unknown request; allowed: status\"}"));
+        sl_buffer_view(&answer,
+                       SL_VIEW("{\"error\": \"unknown request; allowed: compact, status\"}"));
     sl_buffer_add(&answer, "\n", 1);
     if (!answer.failed)
         answer_write(control, client, deadline_ms, (struct sl_view){answer.data, answer.size});

@@ -1,8 +1,13 @@
 /*
- * control.h -- the unix socket `sluicectl status` asks.
+ * control.h -- the unix socket that `sluicectl status` and `sluicectl compact` ask.
  *
- * Protocol: connect, send one request line, read one line of JSON, closed. Requests: "status". Anything else
- * gets {"error": "..."}. A request is at most 256 bytes and must come within 2 s.
+ * Protocol: connect, send one request line, read one line of JSON, closed. Requests:
+ *
+ *     status     the status object
+ *     compact    {"compaction": "wanted"}, or {"error": "...", "reason": "busy"}; the status object says how it
+ *                goes on, in its member `compaction`
+ *
+ * Anything else gets {"error": "..."}. A request is at most 256 bytes and must come within 2 s.
  *
  * WHERE the socket is
  *     $RUNTIME_DIRECTORY/control.sock   when the service manager made one (RuntimeDirectory=);

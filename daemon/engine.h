@@ -49,6 +49,17 @@ enum sl_err sl_engine_start(const struct sl_config *config, struct sl_engine **r
 void sl_engine_reload(struct sl_engine *engine, const struct sl_config *config);
 
 /*
+ * Have the index written anew (sl_index_compact()) after the batch under way. What becomes of it is in the
+ * status object, member `compaction`.
+ *
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  SL_AGAIN  busy: one is under way, or the daemon is stopping
+ */
+enum sl_err sl_engine_compact(struct sl_engine *engine, struct sl_error *err);
+
+/*
  * Has something happened that ends the program? Then *err says what, with its exit code.
  *
  * Owns:    nothing.

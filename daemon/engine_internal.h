@@ -17,6 +17,7 @@
 #include "daemon/book.h"
 #include "daemon/budget.h"
 #include "daemon/clock.h"
+#include "daemon/compaction.h"
 #include "daemon/engine.h"
 #include "daemon/lanes.h"
 #include "daemon/metrics.h"
@@ -174,6 +175,7 @@ struct sl_engine {
     _Atomic uint32_t questions_open;
     _Atomic uint32_t row_jobs;   /* reply rows waiting for the indexer */
     struct sl_index_stats stats; /* of the last commit; the mutex's */
+    struct compaction compaction;
     int64_t started_us;
 
     struct feed *feed;

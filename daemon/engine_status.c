@@ -147,6 +147,8 @@ static void add_index(struct sl_engine *engine, struct sl_buffer *out)
     add_number(out, "vectors", (double)stats.vectors_live);
     add_number(out, "disk_bytes", (double)stats.disk_bytes);
     add_number(out, "outbox", (double)stats.outbox);
+    sl_json_name(out, "compaction");
+    compaction_json(engine, out);
 }
 
 void sl_engine_status_json(struct sl_engine *engine, struct sl_buffer *out)

@@ -281,6 +281,12 @@ static void drop_reply_rows(struct indexer *indexer)
     }
 }
 
+void indexer_take_in(struct indexer *indexer)
+{
+    gather(indexer, 0);
+    drop_reply_rows(indexer);
+}
+
 /* Take in what comes, without holding up a stop. */
 static void wait_paused(struct indexer *indexer, uint32_t wait_ms)
 {
@@ -292,6 +298,10 @@ static void wait_paused(struct indexer *indexer, uint32_t wait_ms)
         drop_reply_rows(indexer);
         if (clock_us() - indexer->stats_us > STATS_US)
             indexer_stats(indexer);
+        if (compaction_is_wanted(indexer->engine)) {
+            compaction_run(indexer);
+            return; /* there may be room now */
+        }
     }
 }
 
@@ -372,6 +382,8 @@ static void run_once(struct indexer *indexer)
     }
     if (clock_us() - indexer->stats_us > STATS_US)
         indexer_stats(indexer);
+    if (compaction_is_wanted(engine) && !sl_engine_failed(engine, &err))
+        compaction_run(indexer);
 }
 
 static void last_batch(struct indexer *indexer)

@@ -29,6 +29,9 @@ struct indexer {
 enum sl_err indexer_write(struct indexer *indexer, struct index_job **list, uint64_t *ret_letters,
                           struct sl_error *err);
 
+/* Take in what the other threads have done, while nothing can be written; replies go on uncached. */
+void indexer_take_in(struct indexer *indexer);
+
 /* Read the index's figures. Thread: the indexer's. */
 void indexer_stats(struct indexer *indexer);
 

@@ -108,6 +108,8 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
       "Time of a commit, the sync to disk included.")                                              \
     X(LMDB_COMMIT_FAILURES, COUNTER, "sluice_lmdb_commit_failures_total", "code", "", 0,           \
       "Commits that failed.")                                                                      \
+    X(INDEX_COMPACTIONS, COUNTER, "sluice_index_compactions_total", "result", "", 0,               \
+      "Times the index was written anew: done, cancelled or failed.")                              \
     X(CHECKSUM_FAILURES, COUNTER, "sluice_checksum_failures_total", "db", "", 0,                   \
       "Records whose checksum was wrong, by table.")                                               \
     X(DISK_FREE_BYTES, GAUGE, "sluice_disk_free_bytes", "", "", 0,                                 \

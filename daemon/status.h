@@ -8,10 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <sluice/error.h>
 #include <sluice/view.h>
 
 /*
- * Both functions are called from any thread, at any time between start and stop of whoever holds the source,
+ * The functions are called from any thread, at any time between start and stop of whoever holds the source,
  * and must not wait for disk or network.
  *
  * ready        true once caught up; else writes why not (one line, at most `size` bytes with the NUL).
@@ -21,11 +22,13 @@
  *               "queues":[{"name","items","items_max","bytes","bytes_max"}],
  *               "records_per_s","answers_per_s","disk_bytes","model","uptime_s"}
  *              A missing member is shown as a dash; more members do no harm.
+ * compact      begins what sl_engine_compact() does; NULL: not to be had here.
  */
 struct sl_status_source {
     bool (*ready)(void *context, char *reason, size_t size);
     void (*status_json)(void *context, struct sl_buffer *out);
     void *context;
+    enum sl_err (*compact)(void *context, struct sl_error *err);
 };
 
 #endif

@@ -72,6 +72,13 @@ static void status_json(void *context, struct sl_buffer *out)
     sl_engine_status_json(s->engine, out);
 }
 
+static enum sl_err compact(void *context, struct sl_error *err)
+{
+    struct supervisor *s = context;
+
+    return sl_engine_compact(s->engine, err);
+}
+
 static void log_start(const struct supervisor *s)
 {
     struct sl_view instance = sl_config_name(s->started->file);
@@ -104,7 +111,7 @@ static void control_start(struct supervisor *s, const struct sl_status_source *s
 /* 0, or the exit code. */
 static int start(struct supervisor *s)
 {
-    const struct sl_status_source source = {is_ready, status_json, s};
+    const struct sl_status_source source = {is_ready, status_json, s, compact};
     struct sl_error err = {0};
 
     sl_notify_status("starting: opening the model and the index");

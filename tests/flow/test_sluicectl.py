@@ -73,7 +73,7 @@ class Usage(Case):
             self.assertIn(f"  {command}", done.stderr)
 
     def test_unknown_commands_are_refused_with_the_list(self):
-        for command in ("compact", "backup", "rebuild", "pii", "extract", "serach"):
+        for command in ("frobnicate", "frobnicate", "rebuild", "pii", "extract", "serach"):
             done = self.run_it(command)
             self.assertEqual(done.returncode, 64)
             self.assertIn(command, done.stderr)

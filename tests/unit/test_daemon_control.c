@@ -31,7 +31,17 @@ static void fake_status(void *context, struct sl_buffer *out)
     sl_buffer_view(out, SL_VIEW("}"));
 }
 
-static const struct sl_status_source source = {fake_ready, fake_status, NULL};
+static int compactions;
+
+static enum sl_err fake_compact(void *context, struct sl_error *err)
+{
+    (void)context;
+    if (compactions++ > 0)
+        return sl_fail(err, SL_AGAIN, "busy", "a \"compaction\" is under way");
+    return SL_OK;
+}
+
+static const struct sl_status_source source = {fake_ready, fake_status, NULL, fake_compact};
 
 static int dial(const char *path)
 {
@@ -74,6 +84,22 @@ static struct sl_control *open_control(char path[256])
     return control;
 }
 
+TEST(compaction_is_asked_for)
+{
+    char path[256];
+    struct sl_control *control = open_control(path);
+
+    ask(path, "compact\n", 8);
+    CHECK_THAT(strcmp(answer, "{\"compaction\": \"wanted\"}\n") == 0, "%s", answer);
+    ask(path, "compact\n", 8);
+    CHECK_THAT(strstr(answer, "a \\\"compaction\\\" is under way") != NULL &&
+                   strstr(answer, "\"reason\": \"busy\"") != NULL,
+               "%s", answer);
+    ask(path, "compact now\n", 12);
+    CHECK(compactions == 2 && strstr(answer, "unknown request") != NULL);
+    (void)sl_control_stop(control);
+}
+
 TEST(one_question_one_line)
 {
     char path[256];
@@ -85,7 +111,7 @@ TEST(one_question_one_line)
     ask(path, "status\n", 7);
     CHECK_THAT(strcmp(answer, "{\"documents\": 63}\n") == 0, "%s", answer);
     ask(path, "shutdown\n", 9);
-    CHECK(strcmp(answer, "{\"error\": \"unknown request; allowed: status\"}\n") == 0);
+    CHECK(strcmp(answer, "{\"error\": \"unknown request; allowed: compact, status\"}\n") == 0);
     ask(path, "\n", 1);
     CHECK(strstr(answer, "\"error\"") != NULL);
     ask(path, "status\0x\n", 9);

@@ -40,7 +40,9 @@ typedef int (*ctl_run)(struct ctl *ctl, int argc, char **argv);
 
 int cmd_answer(struct ctl *ctl, int argc, char **argv);
 int cmd_ask(struct ctl *ctl, int argc, char **argv);
+int cmd_backup(struct ctl *ctl, int argc, char **argv);
 int cmd_chunk(struct ctl *ctl, int argc, char **argv);
+int cmd_compact(struct ctl *ctl, int argc, char **argv);
 int cmd_config(struct ctl *ctl, int argc, char **argv);
 int cmd_dates(struct ctl *ctl, int argc, char **argv);
 int cmd_eval(struct ctl *ctl, int argc, char **argv);
@@ -159,7 +161,8 @@ int ctl_documents_topic(const struct ctl *ctl, const char **topic);
 enum ctl_access {
     CTL_ACCESS_WRITE,  /* as the only writer; created when absent */
     CTL_ACCESS_SEARCH, /* read only, beside a daemon too; made by the same settings as configured */
-    CTL_ACCESS_READ    /* read only, whatever made it */
+    CTL_ACCESS_READ,   /* read only, whatever made it */
+    CTL_ACCESS_UPKEEP  /* as the only writer, whatever made it; it must be there */
 };
 
 /* An opened index with what belongs to it. */

@@ -28,6 +28,8 @@ static const struct command commands[] = {
     {"status", "ask the running daemon how it is", cmd_status},
     {"stats", "figures of the index", cmd_stats},
     {"verify", "check every record of the index", cmd_verify},
+    {"compact", "write the index anew, without what was deleted", cmd_compact},
+    {"backup", "copy the index, also beside a running daemon", cmd_backup},
     {"export", "print the documents as stored", cmd_export},
     {"config", "explain, list and write the configuration", cmd_config},
     {"dates", "show the date range that is read from a question", cmd_dates},

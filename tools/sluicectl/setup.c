@@ -130,13 +130,30 @@ int ctl_embedder(struct ctl *ctl, struct sl_embedder **ret_embedder)
     return SL_EXIT_OK;
 }
 
+/* What the index there was made with, for one who has to open it all the same. */
+static int look_at(struct ctl *ctl, struct sl_index_options *options)
+{
+    struct sl_index_options reading = {.path = options->path,
+                                       .map_size_bytes = options->map_size_bytes,
+                                       .read_only = true};
+    struct sl_index *index;
+    struct sl_error err = {0};
+
+    if (sl_index_open(&reading, &index, &err) != SL_OK)
+        return ctl_fail_error(ctl, &err, SL_EXIT_IO);
+    options->dim = sl_index_dim(index);
+    sl_index_close(index);
+    return SL_EXIT_OK;
+}
+
 int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
              struct ctl_opened *ret_opened)
 {
     const struct sl_config *config = ctl->config;
     struct sl_index_options options = {.path = config->index.path,
                                        .map_size_bytes = config->index.map_size_max,
-                                       .read_only = access != CTL_ACCESS_WRITE};
+                                       .read_only = access == CTL_ACCESS_READ ||
+                                                    access == CTL_ACCESS_SEARCH};
     struct sl_error err = {0};
     int exit_code;
 
@@ -155,6 +172,11 @@ int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
         options.storage = sl_storage_named(config->index.storage);
         options.m = config->index.m;
         options.ef_construction = config->index.ef_construction;
+    }
+    if (access == CTL_ACCESS_UPKEEP) {
+        exit_code = look_at(ctl, &options);
+        if (exit_code != SL_EXIT_OK)
+            return exit_code;
     }
     if (sl_index_open(&options, &ret_opened->index, &err) != SL_OK) {
         ctl_close(ret_opened);
