@@ -269,6 +269,20 @@ enum sl_err sl_batch_row(struct sl_batch *batch, enum sl_table table, struct sl_
                          struct sl_view value, struct sl_error *err);
 
 /*
+ * Take every document out of the index of which a record was found damaged (sl_index_damaged()), with
+ * whatever of it is left. Its key takes the same record again, and a note of where that record lies is
+ * kept until any version of the key is applied.
+ *
+ * Pre:     the first thing done in the batch.
+ * Post:    SL_OK: *ret_count documents are out once the batch is committed. A batch that fails or is
+ *          aborted leaves them noted as damaged.
+ * Thread:  the one that began the batch.
+ * Blocks:  CPU and disk: walks the tables that refer to documents, for each of them.
+ * Errors:  SL_STOP  corrupt: a record is damaged that belongs to many documents; map_full, io, memory
+ */
+enum sl_err sl_batch_quarantine(struct sl_batch *batch, uint32_t *ret_count, struct sl_error *err);
+
+/*
  * Make the batch durable and visible.
  *
  * Post:    SL_OK    on disk, synced, and seen by every snapshot opened from now on.
@@ -285,6 +299,18 @@ enum sl_err sl_batch_commit(struct sl_batch *batch, struct sl_error *err);
 /* Throw the batch away; the index is as before it. NULL is fine. Always returns NULL. Thread: the one
  * that began it. */
 struct sl_batch *sl_batch_abort(struct sl_batch *batch);
+
+/*
+ * How many documents have a record that was found damaged, by opening the index or by any call since that
+ * ended in `corrupt`, and wait for sl_batch_quarantine(). 0 after `corrupt`: what is damaged belongs to no
+ * single document.
+ *
+ * Owns:    nothing changes hands.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  none
+ */
+uint32_t sl_index_damaged(struct sl_index *index);
 
 /* ------------------------------------------------------------------- writing it anew as a whole */
 
@@ -483,6 +509,20 @@ enum sl_err sl_snapshot_rows(const struct sl_snapshot *snapshot, enum sl_table t
                              struct sl_view after, sl_row_fn each, void *context,
                              struct sl_error *err);
 
+/* A document that was damaged and taken out: the record to read again. offset -1: it was imported. */
+struct sl_quarantined {
+    struct sl_view topic;
+    struct sl_view key;
+    int32_t partition;
+    int64_t offset;
+    int64_t timestamp_ms;
+};
+
+/* Call `each` for every one of them until it returns false. */
+typedef bool (*sl_quarantined_fn)(void *context, const struct sl_quarantined *document);
+enum sl_err sl_snapshot_quarantined(const struct sl_snapshot *snapshot, sl_quarantined_fn each,
+                                    void *context, struct sl_error *err);
+
 struct sl_index_stats {
     uint64_t documents;
     uint64_t tombstones;
@@ -493,6 +533,7 @@ struct sl_index_stats {
     uint64_t terms_total;     /* sum of chunk lengths */
     uint64_t outbox;
     uint64_t replies;
+    uint64_t quarantined;     /* documents taken out as damaged, and not come again */
     uint64_t map_bytes;       /* ceiling */
     uint64_t used_bytes;      /* pages in use */
     uint64_t disk_bytes;      /* of the environment's files */

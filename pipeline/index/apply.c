@@ -560,12 +560,14 @@ static enum sl_err put_row(struct sl_batch *batch, const struct sl_key_row *row,
 {
     SL_CLEANUP(sl_buffer_fini) struct sl_buffer buffer = {0};
     struct sl_key key = sl_key_document(row->topic, row->key);
+    enum sl_err rc = sl_batch_came_again(batch, row->topic, row->key, err);
 
     sl_key_row_write(&buffer, row);
-    if (buffer.failed)
+    if (rc == SL_OK && buffer.failed)
         return sl_batch_memory(err);
-    return sl_txn_put(batch->txn, SL_STORE_KEY, sl_key_view(&key), sl_buffer_as_view(&buffer),
-                      err);
+    return rc == SL_OK ? sl_txn_put(batch->txn, SL_STORE_KEY, sl_key_view(&key),
+                                    sl_buffer_as_view(&buffer), err)
+                       : rc;
 }
 
 /* ------------------------------------------------------------------------------------ public */

@@ -27,6 +27,7 @@ static void batch_free(struct sl_batch *batch)
     free(batch->segments);
     sl_deltas_fini(&batch->deltas);
     (void)sl_arena_close(batch->arena);
+    free(batch->cleaned);
     free(batch);
 }
 
@@ -81,6 +82,7 @@ static enum sl_err roll_back(struct sl_batch *batch, struct sl_error *err)
     enum sl_err rc = SL_OK;
 
     (void)sl_txn_abort(batch->txn);
+    sl_quarantine_undo(batch);
     if (batch->touched)
         rc = sl_index_reload(index, err);
     index->broken = index->broken || rc != SL_OK;

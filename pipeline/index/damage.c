@@ -7,27 +7,77 @@
  */
 #include "index/damage.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 void sl_damage_init(struct sl_damage *damage)
 {
-    damage->count = 0;
+    damage->documents = NULL;
+    damage->count = damage->capacity = 0;
     (void)pthread_mutex_init(&damage->lock, NULL);
 }
 
 void sl_damage_fini(struct sl_damage *damage)
 {
+    free(damage->documents);
     (void)pthread_mutex_destroy(&damage->lock);
+}
+
+/* Where the document is in the list, or belongs. */
+static uint32_t place_of(const struct sl_damage *damage, uint32_t document)
+{
+    uint32_t low = 0, high = damage->count;
+
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (damage->documents[middle] < document)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_at(const struct sl_damage *damage, uint32_t at, uint32_t document)
+{
+    return at < damage->count && damage->documents[at] == document;
+}
+
+static void insert(struct sl_damage *damage, uint32_t at, uint32_t document)
+{
+    if (damage->count == damage->capacity) {
+        uint32_t capacity = damage->capacity * 2 + 16;
+        uint32_t *list = realloc(damage->documents, capacity * sizeof *list);
+        if (list == NULL)
+            return;
+        damage->documents = list;
+        damage->capacity = capacity;
+    }
+    memmove(damage->documents + at + 1, damage->documents + at,
+            (damage->count - at) * sizeof *damage->documents);
+    damage->documents[at] = document;
+    damage->count++;
 }
 
 void sl_damage_note(struct sl_damage *damage, uint32_t document)
 {
-    bool known = false;
+    uint32_t at;
 
     (void)pthread_mutex_lock(&damage->lock);
-    for (uint32_t i = 0; i < damage->count; i++)
-        known = known || damage->documents[i] == document;
-    if (!known && damage->count < SL_DAMAGE_MAX)
-        damage->documents[damage->count++] = document;
+    at = place_of(damage, document);
+    if (!is_at(damage, at, document))
+        insert(damage, at, document);
     (void)pthread_mutex_unlock(&damage->lock);
+}
+
+bool sl_damage_has(struct sl_damage *damage, uint32_t document)
+{
+    bool has;
+
+    (void)pthread_mutex_lock(&damage->lock);
+    has = is_at(damage, place_of(damage, document), document);
+    (void)pthread_mutex_unlock(&damage->lock);
+    return has;
 }
 
 uint32_t sl_damage_take(struct sl_damage *damage)

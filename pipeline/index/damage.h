@@ -6,20 +6,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SL_DAMAGE_MAX 256u
-
 struct sl_damage {
     pthread_mutex_t lock;
-    uint32_t documents[SL_DAMAGE_MAX];
-    uint32_t count;
+    uint32_t *documents; /* in order */
+    uint32_t count, capacity;
 };
 
 void sl_damage_init(struct sl_damage *damage);
 void sl_damage_fini(struct sl_damage *damage);
-/* Note a document once. What does not fit is met again when it is read again. Any thread. */
+/* Note a document once. Without memory for it, it is met again when it is read again. Any thread. */
 void sl_damage_note(struct sl_damage *damage, uint32_t document);
 /* Take one out; 0: none. Any thread. */
 uint32_t sl_damage_take(struct sl_damage *damage);
+bool sl_damage_has(struct sl_damage *damage, uint32_t document);
 uint32_t sl_damage_count(struct sl_damage *damage);
 
 #endif /* SLUICE_DAMAGE_H */

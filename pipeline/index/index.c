@@ -211,6 +211,8 @@ enum sl_err sl_index_reload(struct sl_index *index, struct sl_error *err)
         rc = load_documents(index, txn, err);
     if (rc == SL_OK)
         rc = load_chunks(index, txn, err);
+    if (rc == SL_OK)
+        rc = sl_quarantine_count(txn, &index->quarantined, err);
     if (rc == SL_OK && index->format.dim > 0)
         rc = sl_graph_load(txn, &index->format, &state, index->ef_construction, index->map_bytes,
                            &graph, err);
@@ -261,6 +263,8 @@ enum sl_err sl_index_open(const struct sl_index_options *options, struct sl_inde
     if (rc == SL_OK && !index->read_only) {
         sl_store_clean(index->store);
         rc = sl_index_reload(index, err);
+        if (rc == SL_OK)
+            rc = sl_quarantine_find(index, err);
     }
     if (rc == SL_OK)
         *ret_index = SL_TAKE(index);

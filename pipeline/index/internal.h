@@ -43,6 +43,7 @@ struct sl_index {
 
     struct sl_numbers documents; /* the writer's */
     struct sl_numbers chunks;
+    uint32_t quarantined; /* documents taken out as damaged, and not come again */
 };
 
 struct sl_snapshot {
@@ -186,7 +187,19 @@ struct sl_batch {
     struct sl_arena *arena; /* one operation's */
     bool failed;
     bool touched; /* RAM differs from the last commit */
+    uint32_t *cleaned; /* documents taken out as damaged */
+    uint32_t cleaned_count;
 };
+
+/* quarantine.c */
+enum sl_err sl_quarantine_count(struct sl_txn *txn, uint32_t *ret_count, struct sl_error *err);
+/* When records were found damaged: note documents that lack one, too. */
+enum sl_err sl_quarantine_find(struct sl_index *index, struct sl_error *err);
+/* The batch failed: what it took out is as damaged as before. */
+void sl_quarantine_undo(struct sl_batch *batch);
+/* A version of this key is being applied: no longer quarantined. */
+enum sl_err sl_batch_came_again(struct sl_batch *batch, struct sl_view topic, struct sl_view name,
+                                struct sl_error *err);
 
 enum sl_err sl_batch_failed(struct sl_batch *batch, enum sl_err rc);
 /* The document of a row, and the row itself: as if the key had never been seen. */

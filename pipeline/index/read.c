@@ -7,6 +7,15 @@
 
 #include <stdlib.h>
 
+#include "index/damage.h"
+
+/* A record that is not there, of a document known to be damaged: its key may be what changed. */
+static bool is_damaged(const struct sl_snapshot *snapshot, sl_doc_id doc)
+{
+    return doc <= UINT32_MAX &&
+           sl_damage_has(sl_store_damage(snapshot->index->store), (uint32_t)doc);
+}
+
 static enum sl_err get_document(const struct sl_snapshot *snapshot, sl_doc_id doc,
                                 struct sl_view *ret_payload, struct sl_error *err)
 {
@@ -15,6 +24,8 @@ static enum sl_err get_document(const struct sl_snapshot *snapshot, sl_doc_id do
 
     if (doc > 0 && doc <= UINT32_MAX)
         rc = sl_txn_get(snapshot->txn, SL_STORE_DOC, sl_key_view(&key), ret_payload, err);
+    if (rc == SL_REJECT && is_damaged(snapshot, doc))
+        return sl_corrupt(err, "doc", doc, "missing");
     if (rc == SL_REJECT)
         return sl_fail(err, SL_REJECT, "not_found", "index: no document %llu",
                        (unsigned long long)doc);
@@ -85,6 +96,8 @@ enum sl_err sl_snapshot_chunk(const struct sl_snapshot *snapshot, sl_doc_id doc,
     struct sl_view payload;
     enum sl_err rc = sl_txn_get(snapshot->txn, SL_STORE_CHUNK, sl_key_view(&key), &payload, err);
 
+    if (rc == SL_REJECT && is_damaged(snapshot, doc))
+        return sl_corrupt(err, "chunk", doc, "missing");
     if (rc == SL_REJECT)
         return sl_fail(err, SL_REJECT, "not_found", "index: document %llu has no chunk %u",
                        (unsigned long long)doc, chunk);
@@ -299,6 +312,7 @@ static enum sl_err count_rows(const struct sl_snapshot *snapshot, struct sl_inde
                               struct sl_error *err)
 {
     uint64_t keys = 0;
+    uint32_t quarantined = 0;
     enum sl_err rc = sl_txn_count(snapshot->txn, SL_STORE_DOC, &stats->documents, err);
 
     if (rc == SL_OK)
@@ -308,6 +322,9 @@ static enum sl_err count_rows(const struct sl_snapshot *snapshot, struct sl_inde
         rc = sl_txn_count(snapshot->txn, SL_STORE_OUTBOX, &stats->outbox, err);
     if (rc == SL_OK)
         rc = sl_txn_count(snapshot->txn, SL_STORE_REPLY, &stats->replies, err);
+    if (rc == SL_OK)
+        rc = sl_quarantine_count(snapshot->txn, &quarantined, err);
+    stats->quarantined = quarantined;
     return rc;
 }
 

@@ -394,6 +394,18 @@ static void compare_totals(struct sl_verify *verify, const struct totals *totals
         compare_count(verify, SL_STORE_LINK, "live slots", verify->graph->live, verify->windows);
 }
 
+static bool name_quarantined(void *context, const struct sl_quarantined *document)
+{
+    char name[128];
+
+    name_key(document->key, name, sizeof name);
+    sl_verify_fault(context, SL_STORE_NOTE,
+                    "document %s: it was damaged and taken out; its record is offset %lld of %.*s/%d",
+                    name, (long long)document->offset, SL_VIEW_ARG(document->topic),
+                    (int)document->partition);
+    return true;
+}
+
 static void verify_snapshot(struct sl_verify *verify)
 {
     static const struct {
@@ -415,6 +427,7 @@ static void verify_snapshot(struct sl_verify *verify)
         sl_verify_graph(verify);
     each_record(verify, SL_STORE_DOC, check_document, &totals);
     compare_totals(verify, &totals);
+    (void)sl_snapshot_quarantined(verify->snapshot, name_quarantined, verify, NULL);
     free(totals.terms.values);
     free(totals.postings.values);
     free(totals.attributes.values);

@@ -46,6 +46,8 @@ static enum sl_err apply_one(const struct history *history, struct sl_index *ind
     rc = test_try_prepare(index, &document, &prepared, err);
     if (rc == SL_OK)
         rc = sl_batch_apply(batch, prepared, &applied, err);
+    if (rc != SL_OK)
+        (void)sl_prepared_free(prepared);
     return rc;
 }
 
