@@ -169,7 +169,8 @@ static enum sl_err open_consumer(struct sl_engine *engine, struct sl_error *err)
     struct sl_kafka_group_ops ops = {on_assigned, on_revoked, engine};
     struct sl_kafka_watch watch;
     char member[160];
-    struct sl_kafka_in_options options = {.group_id = engine->config->queries.group,
+    struct sl_kafka_in_options options = {.fetch_bytes = engine->fetch_bytes / 4,
+                                          .group_id = engine->config->queries.group,
                                           .instance_id = member,
                                           .ops = &ops,
                                           .watch = &watch};
@@ -203,18 +204,20 @@ void asker_close(struct sl_engine *engine)
 
 static int64_t weigh(const struct asked *asked)
 {
-    return (int64_t)(sizeof(*asked) + asked->record->bytes + asked->encoded.capacity +
+    size_t answer = asked->encoded.capacity;
+
+    if (asked->stage == SL_STAGE_PUBLISHER)
+        answer *= 2; /* the client's copy */
+    return (int64_t)(sizeof(*asked) + asked->record->bytes + answer +
                      (asked->arena ? sl_arena_bytes(asked->arena) : 0));
 }
 
 void asked_move(struct sl_engine *engine, struct asked *asked, enum sl_stage stage)
 {
-    int64_t bytes = weigh(asked);
-
-    sl_budget_add(&engine->budget, stage, 1, bytes);
     sl_budget_add(&engine->budget, asked->stage, -1, -asked->bytes);
     asked->stage = stage;
-    asked->bytes = bytes;
+    asked->bytes = weigh(asked);
+    sl_budget_add(&engine->budget, stage, 1, asked->bytes);
 }
 
 void asked_free(struct sl_engine *engine, struct asked *asked)
@@ -353,7 +356,10 @@ static void set_paused(struct sl_engine *engine)
     struct asker *asker = engine->asker;
     struct sl_kafka_partition *list = NULL;
     uint32_t open = engine->questions_open, count;
-    bool pause = asker->paused ? open > ENGINE_QUESTIONS_MAX / 2 : open >= ENGINE_QUESTIONS_MAX;
+    bool pause = asker->paused ? open > ENGINE_QUESTIONS_MAX / 2 ||
+                                     (open > 0 && !sl_budget_questions_are_low(&engine->budget))
+                               : open >= ENGINE_QUESTIONS_MAX ||
+                                     (open > 0 && sl_budget_questions_are_high(&engine->budget));
 
     if (pause == asker->paused)
         return;

@@ -70,6 +70,7 @@ static struct sl_part *enter(struct sl_book *book, uint32_t at, struct sl_part *
         book->parts = realloc(book->parts, book->capacity * sizeof(struct sl_part *));
         SL_INVARIANT(book->parts != NULL);
     }
+    part->number = book->count;
     memmove(&book->parts[at + 1], &book->parts[at], (book->count - at) * sizeof(struct sl_part *));
     book->parts[at] = part;
     book->count++;

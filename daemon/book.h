@@ -12,16 +12,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/budget.h"
 #include "daemon/ledger.h"
 #include "net/kafka_in.h"
 
-/* Fields are the lock's, but for topic and partition, which never change. */
+/* Fields are the lock's, but for topic, partition and number, which never change. */
 struct sl_part {
     char *topic;
     int32_t partition;
+    uint32_t number;       /* in the order of entering the book: its line in queues */
+    struct sl_share share; /* what it has under way (documents); atomic */
     struct sl_ledger *ledger;
     uint32_t epoch; /* grows when the partition is assigned or taken away */
     bool assigned;
+    const char *paused; /* why it is not fetched (documents); NULL: it is */
     bool dirty;        /* the ledger has moved since the position was last stored */
     int64_t committed; /* frontier as stored (documents) or committed (questions); -1: never */
     int64_t newest_ms; /* timestamp of the newest record stored; -1: none */

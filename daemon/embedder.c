@@ -1,11 +1,16 @@
 /*
  * embedder.c -- the stage that turns texts into vectors, in batches across documents.
  *
- * Documents with texts to embed stand in a ring. A thread fills a batch by going round the ring and
- * taking a few texts from each, so that a small document behind a huge one is through with the next
- * batch. The texts are sorted by length before they are encoded (padding to the longest is what a
+ * Documents with texts to embed wait in a line per partition. A thread fills a batch by going from line to
+ * line and taking a few texts from the document at the head, which then goes to the end of its line: a
+ * small document behind a huge one, or a new one beside another partition's backlog, is through with
+ * the next batch. The texts are sorted by length before they are encoded (padding to the longest is what a
  * batch wastes), and a document whose last vector is in goes back to the workers. Nobody waits for
  * anything here but these threads for the encoder.
+ *
+ * An encoder that is away is asked again until it is back. One that fails on some text and on no other would
+ * look the same; after a few failures in a row it is asked for a harmless text, and if it can do that, the
+ * batch is taken apart and what still fails is set aside.
  *
  * Rejected: one batch per document (a 3-chunk document uses a tenth of a batch), a thread that
  * waits a while for more texts (what is there is enough when there is load, and latency when there
@@ -19,6 +24,8 @@
 
 #define RETRY_MS     200u
 #define RETRY_MS_MAX 5000u
+#define ATTEMPTS_MAX 5u /* failures in a row before the encoder is asked for something harmless */
+#define WAIT_MS      500
 #define SHARES       4u /* of a batch's places, what one document gets per round */
 
 /* One text of a batch. */
@@ -31,13 +38,12 @@ struct embedder_text {
 
 struct embedder_stage {
     struct sl_engine *engine;
-    pthread_mutex_t mutex;
-    pthread_cond_t came;
-    struct work *first; /* ring of documents with texts not taken yet */
-    struct work *last;
+    struct sl_queue *documents; /* with texts not taken yet; a line per partition */
+    pthread_mutex_t mutex;      /* texts_done of documents whose texts are in several batches */
     uint32_t batch_max;
-    bool stopped;
 };
+
+static _Thread_local struct sl_heartbeat *embedder_heartbeat; /* this thread's */
 
 struct embedder_stage *embedder_open(struct sl_engine *engine)
 {
@@ -47,83 +53,77 @@ struct embedder_stage *embedder_open(struct sl_engine *engine)
         return NULL;
     stage->engine = engine;
     stage->batch_max = engine->config->embed.batch ? engine->config->embed.batch : 32;
+    stage->documents = sl_queue_make(ENGINE_DOCUMENTS_MAX);
+    SL_INVARIANT(stage->documents != NULL);
     pthread_mutex_init(&stage->mutex, NULL);
-    pthread_cond_init(&stage->came, NULL);
     return stage;
 }
 
 struct embedder_stage *embedder_close(struct embedder_stage *stage)
 {
+    struct work *work;
+
     if (!stage)
         return NULL;
-    while (stage->first) {
-        struct work *work = stage->first;
-
-        stage->first = work->next;
+    while ((work = sl_queue_pop(stage->documents, 0)))
         work_free(stage->engine, work);
-    }
-    pthread_cond_destroy(&stage->came);
+    sl_queue_free(stage->documents);
     pthread_mutex_destroy(&stage->mutex);
     free(stage);
     return NULL;
 }
 
-static void append(struct embedder_stage *stage, struct work *work)
-{
-    work->next = NULL;
-    if (stage->last)
-        stage->last->next = work;
-    else
-        stage->first = work;
-    stage->last = work;
-}
-
-static struct work *take_first(struct embedder_stage *stage)
-{
-    struct work *work = stage->first;
-
-    stage->first = work->next;
-    if (!stage->first)
-        stage->last = NULL;
-    return work;
-}
-
 void embedder_submit(struct embedder_stage *stage, struct work *work)
 {
-    pthread_mutex_lock(&stage->mutex);
-    append(stage, work);
-    pthread_cond_signal(&stage->came);
-    pthread_mutex_unlock(&stage->mutex);
+    if (sl_queue_push_line(stage->documents, work, work_line(work)))
+        return;
+    SL_INVARIANT(sl_queue_is_closed(stage->documents)); /* never full: budget.h */
+    work_free(stage->engine, work);
 }
 
 void embedder_stop(struct embedder_stage *stage)
 {
-    pthread_mutex_lock(&stage->mutex);
-    stage->stopped = true;
-    pthread_cond_broadcast(&stage->came);
-    pthread_mutex_unlock(&stage->mutex);
+    sl_queue_close(stage->documents);
 }
 
 /* ------------------------------------------------------------------------------ a batch */
 
-/* Take up to batch_max texts, a share from each document in turn. A document leaves the ring with
- * its last text. */
-static uint32_t fill(struct embedder_stage *stage, struct embedder_text *texts)
+/* A document's next texts. The document goes back to its line before they are encoded, or is out. */
+static uint32_t take_texts(struct work *work, struct embedder_text *texts, uint32_t most)
+{
+    uint32_t left = work->ingest->text_count - work->texts_taken;
+    uint32_t take = left < most ? left : most;
+
+    for (uint32_t i = 0; i < take; i++)
+        texts[i] = (struct embedder_text){.work = work, .index = work->texts_taken++};
+    return take;
+}
+
+/* Back to its line. At the end there are no lines any more: nobody will ask for the rest of its texts. */
+static void put_back(struct embedder_stage *stage, struct work *work)
+{
+    if (sl_queue_push_line(stage->documents, work, work_line(work)))
+        return;
+    SL_INVARIANT(sl_queue_is_closed(stage->documents));
+    pthread_mutex_lock(&stage->mutex);
+    work->texts_done += work->ingest->text_count - work->texts_taken;
+    pthread_mutex_unlock(&stage->mutex);
+}
+
+/* Take up to batch_max texts, a share from the document whose turn it is; alone it gets all it likes. */
+static uint32_t fill(struct embedder_stage *stage, struct work *work, struct embedder_text *texts)
 {
     uint32_t count = 0;
     uint32_t share = stage->batch_max / SHARES ? stage->batch_max / SHARES : 1;
 
-    while (stage->first && count < stage->batch_max) {
-        struct work *work = take_first(stage);
-        uint32_t left = work->ingest->text_count - work->texts_taken;
-        uint32_t take = stage->first ? share : left; /* alone: all it likes */
+    while (work) {
+        uint32_t room = stage->batch_max - count;
+        bool alone = sl_queue_count(stage->documents) == 0;
 
-        take = take < left ? take : left;
-        take = take < stage->batch_max - count ? take : stage->batch_max - count;
-        for (uint32_t i = 0; i < take; i++)
-            texts[count++] = (struct embedder_text){.work = work, .index = work->texts_taken++};
+        count += take_texts(work, texts + count, alone || share > room ? room : share);
         if (work->texts_taken < work->ingest->text_count)
-            append(stage, work);
+            put_back(stage, work);
+        work = count < stage->batch_max ? sl_queue_pop(stage->documents, 0) : NULL;
     }
     return count;
 }
@@ -137,18 +137,17 @@ static int by_length(const void *a, const void *b)
     return x_size < y_size ? -1 : x_size > y_size;
 }
 
+/* 0: the stage ends. */
 static uint32_t wait_batch(struct embedder_stage *stage, struct embedder_text *texts)
 {
-    uint32_t count = 0;
+    struct work *work = NULL;
+    uint32_t count;
 
-    pthread_mutex_lock(&stage->mutex);
-    while (!stage->first && !stage->stopped)
-        pthread_cond_wait(&stage->came, &stage->mutex);
-    if (!stage->stopped)
-        count = fill(stage, texts);
-    if (stage->first)
-        pthread_cond_signal(&stage->came);
-    pthread_mutex_unlock(&stage->mutex);
+    while (!work && !sl_queue_is_closed(stage->documents))
+        work = sl_queue_pop(stage->documents, WAIT_MS);
+    if (!work)
+        return 0;
+    count = fill(stage, work, texts);
     qsort(texts, count, sizeof(*texts), by_length);
     return count;
 }
@@ -174,17 +173,36 @@ static enum sl_err encode_once(const struct sl_engine *engine, const struct sl_v
     return SL_OK;
 }
 
+/* It fails on these texts. On others too? */
+static bool works_otherwise(const struct sl_engine *engine)
+{
+    struct sl_view harmless = SL_VIEW("a");
+    float *vector = calloc(engine->embedder->dim, sizeof(*vector));
+    enum sl_err r;
+
+    SL_INVARIANT(vector != NULL);
+    r = engine->embedder->ops->encode(engine->embedder, SL_EMBED_PASSAGE, &harmless, 1, vector,
+                                      NULL);
+    free(vector);
+    return r == SL_OK;
+}
+
 /* Until it works, is refused, or the engine ends. */
-static enum sl_err encode(struct sl_engine *engine, const struct sl_view *views, uint32_t count,
+static enum sl_err encode(struct embedder_stage *stage, const struct sl_view *views, uint32_t count,
                           float *vectors, struct sl_error *err)
 {
-    uint32_t wait_ms = RETRY_MS;
+    struct sl_engine *engine = stage->engine;
+    uint32_t wait_ms = RETRY_MS, attempts = 0;
     enum sl_err r;
 
     while ((r = encode_once(engine, views, count, vectors, err)) == SL_AGAIN && !engine->ending) {
         sl_metric_add_labels(SL_METRIC_RETRIES, "embed", err->reason, 1);
         engine_sleep(engine, wait_ms);
+        sl_heartbeat_beat(embedder_heartbeat);
         wait_ms = wait_ms * 2 < RETRY_MS_MAX ? wait_ms * 2 : RETRY_MS_MAX;
+        if (++attempts % ATTEMPTS_MAX == 0 && works_otherwise(engine))
+            return sl_fail(err, SL_REJECT, "embed_failed",
+                           "the encoder failed on it %u times, and not on other texts", attempts);
     }
     return r;
 }
@@ -197,14 +215,14 @@ static void deliver(struct embedder_text *texts, uint32_t count, const float *ve
 }
 
 /* One text of the batch can never work: find it, and set its document aside. */
-static enum sl_err encode_singly(struct sl_engine *engine, struct embedder_text *texts,
+static enum sl_err encode_singly(struct embedder_stage *stage, struct embedder_text *texts,
                                  uint32_t count, float *vectors, struct sl_error *err)
 {
-    size_t dim = engine->embedder->dim;
+    size_t dim = stage->engine->embedder->dim;
 
     for (uint32_t i = 0; i < count; i++) {
         enum sl_err r =
-            encode(engine, &texts[i].work->ingest->texts[texts[i].index], 1, vectors, err);
+            encode(stage, &texts[i].work->ingest->texts[texts[i].index], 1, vectors, err);
 
         if (r == SL_STOP || r == SL_AGAIN)
             return r;
@@ -263,11 +281,11 @@ static void run_batch(struct embedder_stage *stage, struct embedder_text *texts,
 
     for (uint32_t i = 0; i < count; i++)
         views[i] = texts[i].work->ingest->texts[texts[i].index];
-    r = encode(engine, views, count, vectors, &err);
+    r = encode(stage, views, count, vectors, &err);
     if (r == SL_OK)
         deliver(texts, count, vectors, engine->embedder->dim);
     else if (r == SL_REJECT)
-        r = encode_singly(engine, texts, count, vectors, &err);
+        r = encode_singly(stage, texts, count, vectors, &err);
     if (r == SL_STOP)
         engine_fail(engine, &err);
     if (r == SL_OK)
@@ -280,17 +298,17 @@ void *embedder_run(void *context)
 {
     struct sl_engine *engine = context;
     struct embedder_stage *stage = engine->embedding;
-    struct sl_heartbeat *heartbeat = sl_heartbeat_open("embedder", ENGINE_HEARTBEAT_MS * 5);
     struct embedder_text *texts = calloc(stage->batch_max, sizeof(*texts));
     struct sl_view *views = calloc(stage->batch_max, sizeof(*views));
     float *vectors = calloc((size_t)stage->batch_max * engine->embedder->dim, sizeof(*vectors));
     uint32_t count;
 
     SL_INVARIANT(texts && views && vectors);
+    embedder_heartbeat = sl_heartbeat_open("embedder", ENGINE_HEARTBEAT_MS * 5);
     for (;;) {
-        sl_heartbeat_idle(heartbeat);
+        sl_heartbeat_idle(embedder_heartbeat);
         count = wait_batch(stage, texts);
-        sl_heartbeat_beat(heartbeat);
+        sl_heartbeat_beat(embedder_heartbeat);
         if (count == 0)
             break;
         run_batch(stage, texts, count, views, vectors);
@@ -298,6 +316,6 @@ void *embedder_run(void *context)
     free(texts);
     free(views);
     free(vectors);
-    sl_heartbeat_close(heartbeat);
+    sl_heartbeat_close(embedder_heartbeat);
     return NULL;
 }

@@ -23,6 +23,11 @@
 #include "daemon/engine_internal.h"
 #include "daemon/log.h"
 
+#define FETCH_PART      32u /* of the budget, for the documents consumer's queue */
+#define FETCH_BYTES_MAX (16u << 20)
+#define BATCH_PART      16u /* of the budget, for one transaction of the index */
+#define BATCH_BYTES_MAX (32u << 20)
+
 /* -------------------------------------------------------------------------- shared small things */
 
 void engine_fail(struct sl_engine *engine, const struct sl_error *err)
@@ -183,6 +188,21 @@ static void make_queues(struct sl_engine *engine)
                  engine->to_answerers && engine->to_publisher);
 }
 
+/*
+ * What is not charged record by record is bounded by a part of the budget, and set aside: what the consumers
+ * fetch ahead (a full queue, and one response from each of a few brokers on top), and the pages an
+ * index transaction has changed.
+ */
+static void set_aside(struct sl_engine *engine, uint64_t budget)
+{
+    uint64_t fetch = budget / FETCH_PART < FETCH_BYTES_MAX ? budget / FETCH_PART : FETCH_BYTES_MAX;
+    uint64_t batch = budget / BATCH_PART < BATCH_BYTES_MAX ? budget / BATCH_PART : BATCH_BYTES_MAX;
+
+    engine->fetch_bytes = (uint32_t)fetch;
+    engine->batch_bytes = (int64_t)batch;
+    sl_budget_reserve(&engine->budget, 4 * (fetch + fetch / 4) + batch);
+}
+
 static struct sl_engine *make_engine(const struct sl_config *config)
 {
     struct sl_engine *engine = calloc(1, sizeof(*engine));
@@ -198,6 +218,7 @@ static struct sl_engine *make_engine(const struct sl_config *config)
     sl_kafka_instance(config, engine->instance);
     make_queues(engine);
     take_settings(engine, config);
+    set_aside(engine, config->workers.memory_budget);
     return engine;
 }
 

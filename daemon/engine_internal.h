@@ -58,7 +58,7 @@ struct work {
     struct sl_error error; /* why it is dead: what the dead letter says */
     bool dead;
     const char *op;    /* what applying it did: a metric's label */
-    struct work *next; /* in the embedder's and the indexer's lists */
+    struct work *next; /* in the indexer's lists */
 };
 
 /* A row to be written with the next batch. Made with malloc(); freed by the indexer. */
@@ -149,6 +149,8 @@ struct sl_engine {
     uint8_t cluster_space[16]; /* namespace of all ids */
 
     struct sl_budget budget;
+    int64_t batch_bytes;  /* prepared documents in one transaction of the index */
+    uint32_t fetch_bytes; /* what the documents consumer may fetch ahead; the questions' a quarter */
     struct sl_book documents;
     struct sl_book questions;
     struct sl_lanes *lanes;
@@ -215,6 +217,7 @@ struct work *work_make(struct sl_engine *engine, const struct sl_message *messag
 void work_free(struct sl_engine *engine, struct work *work);
 void work_move(struct sl_engine *engine, struct work *work,
                enum sl_stage stage); /* and weigh it again */
+uint32_t work_line(const struct work *work); /* its partition's line in a queue */
 void work_to_workers(struct sl_engine *engine, struct work *work, enum work_step step, bool first);
 void work_to_indexer(struct sl_engine *engine, struct work *work);
 void work_reject(struct work *work, const struct sl_error *err);

@@ -3,9 +3,8 @@
  *
  * There is no group: every document partition is read from the position stored with the documents
  * themselves, so a crash can neither lose nor repeat one, and no rebalance ever moves state. The
- * thread waits at most 100 ms in any call. When as much is under way as the budget allows it pauses
- * all partitions, once, and goes on polling; at the low mark it resumes them, once. Where a
- * partition begins, and what happens when its position is not in the log, is in feed_start.c.
+ * thread waits at most 100 ms in any call. When partitions pause and resume is in feed_pause.c; where a
+ * partition begins, and what happens when its position is not in the log, in feed_start.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +21,6 @@
 #define TICK_US          1000000
 #define LAG_COMMIT_US    5000000
 #define REFRESH_MS       30000
-#define PATIENCE_US      300000 /* the high mark must stand that long before partitions pause */
 #define PATIENCE_STEP_US 2000
 
 /* ------------------------------------------------------------------------------ open and close */
@@ -40,7 +38,8 @@ enum sl_err feed_open(struct sl_engine *engine, struct sl_error *err)
     const char *lag_group = engine->config->documents.lag_group;
     char group[192];
     struct sl_kafka_watch watch;
-    struct sl_kafka_in_options options = {.group_id = group, .watch = &watch};
+    struct sl_kafka_in_options options = {
+        .fetch_bytes = engine->fetch_bytes, .group_id = group, .watch = &watch};
     struct feed *feed = calloc(1, sizeof(*feed));
 
     SL_INVARIANT(feed != NULL);
@@ -143,6 +142,7 @@ static void take_record(struct sl_engine *engine, const struct sl_message *messa
         sl_metric_add_label(SL_METRIC_RECORDS_DEDUPLICATED, part->topic, 1);
         return;
     }
+    engine->feed->last = part;
     work = work_make(engine, message, part);
     SL_INVARIANT(work != NULL);
     if (sl_lanes_enter(engine->lanes, &work->lane))
@@ -209,6 +209,7 @@ static void out_of_range(struct sl_engine *engine, const struct sl_kafka_event *
     }
     at.offset = sl_ledger_end(part->ledger);
     part->expected.offset = -1;
+    part->paused = NULL; /* assigning resumes */
     sl_book_unlock(&engine->documents);
     if (sl_kafka_in_unassign(engine->feed->in, &at, 1, &err) != SL_OK ||
         sl_kafka_in_assign(engine->feed->in, &at, 1, &err) != SL_OK)
@@ -255,54 +256,6 @@ static void handle(struct sl_engine *engine, const struct sl_kafka_event *event)
     default:
         complain(engine, event);
     }
-}
-
-/* ------------------------------------------------------------------------------ pausing */
-
-static bool a_ledger_is_full(struct sl_engine *engine)
-{
-    struct sl_book *book = &engine->documents;
-    bool full = false;
-
-    sl_book_lock(book);
-    for (uint32_t i = 0; i < book->count; i++)
-        full |= book->parts[i]->ledger && sl_ledger_is_full(book->parts[i]->ledger);
-    sl_book_unlock(book);
-    return full;
-}
-
-static const char *pause_reason(struct sl_engine *engine)
-{
-    const char *full = engine->paused;
-
-    if (full)
-        return full;
-    if (engine->feed->paused)
-        return sl_budget_is_low(&engine->budget) && !a_ledger_is_full(engine) ? NULL : "inflight";
-    return sl_budget_is_high(&engine->budget) || a_ledger_is_full(engine) ? "inflight" : NULL;
-}
-
-/* On the edge only: librdkafka drops what it has fetched with each pause. */
-static void set_paused(struct sl_engine *engine, const char *reason)
-{
-    struct feed *feed = engine->feed;
-    struct sl_kafka_partition *list = NULL;
-    uint32_t count;
-
-    if ((reason != NULL) == feed->paused && reason == feed->paused_reason)
-        return;
-    count = sl_book_assigned(&engine->documents, &list);
-    if (reason && !feed->paused)
-        sl_kafka_in_pause(feed->in, list, count, NULL);
-    else if (!reason)
-        sl_kafka_in_resume(feed->in, list, count, NULL);
-    free(list);
-    if (feed->paused_reason)
-        sl_metric_set_label(SL_METRIC_KAFKA_PARTITIONS_PAUSED, feed->paused_reason, 0);
-    if (reason)
-        sl_metric_set_label(SL_METRIC_KAFKA_PARTITIONS_PAUSED, reason, count);
-    feed->paused = reason != NULL;
-    feed->paused_reason = reason;
 }
 
 /* ------------------------------------------------------------------------------ once a second */
@@ -394,39 +347,18 @@ static void poll_once(struct sl_engine *engine)
     handle(engine, &event);
 }
 
-/*
- * A pause throws away what was fetched, so one for every burst would fetch everything several
- * times. Is it worth waiting a moment without polling instead?
- */
-static bool is_brief(struct feed *feed, const char *reason)
-{
-    int64_t now = clock_us();
-
-    if (!reason || feed->paused) {
-        feed->high_us = 0;
-        return false;
-    }
-    if (feed->high_us == 0)
-        feed->high_us = now;
-    return now - feed->high_us < PATIENCE_US;
-}
-
 void *feed_run(void *context)
 {
     struct sl_engine *engine = context;
     struct sl_heartbeat *heartbeat = sl_heartbeat_open("feed", ENGINE_HEARTBEAT_MS);
 
     while (!engine->stopping) {
-        const char *reason = pause_reason(engine);
-
         sl_heartbeat_beat(heartbeat);
-        if (is_brief(engine->feed, reason)) {
+        feed_start(engine);
+        if (feed_pause(engine))
             usleep(PATIENCE_STEP_US);
-        } else {
-            feed_start(engine);
-            set_paused(engine, reason);
+        else
             poll_once(engine);
-        }
         tick(engine);
     }
     sl_heartbeat_close(heartbeat);

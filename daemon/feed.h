@@ -1,6 +1,6 @@
 /*
- * feed.h -- between feed.c, which polls, feed_start.c, which begins partitions, and feed_topics.c,
- * which asks the cluster.
+ * feed.h -- between feed.c, which polls, feed_start.c, which begins partitions, feed_pause.c, which holds
+ * them up, and feed_topics.c, which asks the cluster.
  */
 #ifndef SLUICE_FEED_H
 #define SLUICE_FEED_H
@@ -26,9 +26,11 @@ struct feed {
     uint32_t found_capacity;
     uint32_t refresh_ms;
     /* the feed thread's own */
-    bool paused;
-    int64_t high_us; /* since when the high mark stands; 0: it does not */
-    const char *paused_reason;
+    struct sl_part *last; /* whose record came last */
+    bool held;            /* the high mark of all together was reached, and not yet the low one */
+    int64_t scan_us;      /* when all partitions were last looked at */
+    int64_t high_us;      /* since when a partition waits to be paused; 0: none does */
+    int64_t patience_us;  /* when patience last ended with a pause */
     int64_t tick_us;
     int64_t lag_commit_us;
     int64_t poll_us;
@@ -37,6 +39,9 @@ struct feed {
 
 /* feed_topics.c -> feed.c: hand over a partition that is not read yet. Any thread. */
 void feed_found(struct feed *feed, const struct found *found);
+
+/* feed_pause.c: pause and resume what is due. True: wait a moment without polling. Feed's thread. */
+bool feed_pause(struct sl_engine *engine);
 
 /* feed_start.c: begin reading what was found; judge a position that is not in the log (true: go on).
  * Feed's thread. */

@@ -104,6 +104,7 @@ static struct sl_part *enter(struct sl_engine *engine, const struct found *found
         part->eof_at = part->committed;
     sl_part_settle(part);
     part->assigned = true;
+    part->paused = NULL;
     sl_book_unlock(&engine->documents);
     return part;
 }
@@ -149,8 +150,6 @@ static void begin(struct sl_engine *engine, const struct found *found)
         engine_fail(engine, &err);
         return;
     }
-    if (engine->feed->paused)
-        sl_kafka_in_pause(engine->feed->in, &from, 1, NULL);
     sl_log(SL_LOG_INFO, "partition_assigned", "%s/%d: reading from %lld, the log is %lld to %lld",
            found->topic, (int)found->partition, (long long)part->committed, (long long)found->low,
            (long long)found->high);

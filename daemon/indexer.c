@@ -1,7 +1,7 @@
 /*
  * indexer.c -- the only writer: results into batches, batches into the index.
  *
- *     gather   results that are there, at most BATCH_ITEMS, BATCH_BYTES or BATCH_MS after the first
+ *     gather   results that are there, at most BATCH_ITEMS, engine->batch_bytes or BATCH_MS after the first
  *     apply    documents, deletes, dead letters (into the outbox), rows; then the positions they
  *              account for
  *     commit   all of it, or nothing
@@ -24,7 +24,6 @@
 #include "daemon/log.h"
 
 #define BATCH_ITEMS 512u
-#define BATCH_BYTES (32 << 20)
 #define BATCH_MS    20
 #define POSITION_US                                                                                \
     1000000 /* a moved position is stored after this long even with nothing else to write */
@@ -125,7 +124,7 @@ static void gather(struct indexer *indexer, int wait_ms)
         int left = (int)((until - clock_us()) / 1000);
 
         keep(indexer, job);
-        if (indexer->count >= BATCH_ITEMS || indexer->bytes >= BATCH_BYTES)
+        if (indexer->count >= BATCH_ITEMS || indexer->bytes >= indexer->engine->batch_bytes)
             return;
         job = sl_queue_pop(queue, left > 0 ? left : 0);
     }

@@ -13,7 +13,7 @@
 
 #include <sluice/view.h>
 
-#define SL_LANES 1024u
+#define SL_LANES (1u << 18)
 
 struct sl_lanes;
 

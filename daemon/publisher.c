@@ -73,6 +73,13 @@ void publisher_answered(struct sl_engine *engine, struct asked *asked)
     asker_done(engine, asked);
 }
 
+/* The letter and the client's copy of it. */
+static void charge_letter(struct sl_engine *engine, const struct sending *sending, int64_t sign)
+{
+    sl_budget_add(&engine->budget, SL_STAGE_PUBLISHER, sign,
+                  sign * 2 * (int64_t)sending->letter.capacity);
+}
+
 static void finish_letter(struct sl_engine *engine, const struct sending *sending)
 {
     uint8_t key[8];
@@ -80,6 +87,7 @@ static void finish_letter(struct sl_engine *engine, const struct sending *sendin
     for (int i = 0; i < 8; i++)
         key[i] = (uint8_t)(sending->sequence >> (8 * (7 - i)));
     engine->publisher->letters--;
+    charge_letter(engine, sending, -1);
     row_submit(engine, row_make(SL_TABLE_OUTBOX, (struct sl_view){(const char *)key, sizeof(key)},
                                 SL_VIEW_NULL));
 }
@@ -132,8 +140,10 @@ static void shorten(struct sl_engine *engine, struct sending *sending)
         return;
     }
     sl_outgoing_encode(&shorter, &bytes);
+    charge_letter(engine, sending, -1);
     sl_buffer_fini(&sending->letter);
     sending->letter = bytes;
+    charge_letter(engine, sending, 1);
     sending->shortened = true;
     retry(engine, sending, false);
 }
@@ -299,10 +309,18 @@ static void send_due(struct sl_engine *engine)
 /* ------------------------------------------------------------------------------ the outbox */
 
 struct taking {
+    struct sl_engine *engine;
     struct publisher *publisher;
     struct sending *first, **end;
     size_t bytes;
 };
+
+static size_t letter_bytes_max(const struct sl_engine *engine)
+{
+    size_t part = (size_t)sl_budget_room(&engine->budget) / 16;
+
+    return part < LETTER_BYTES_MAX ? part : LETTER_BYTES_MAX;
+}
 
 static bool take_letter(void *context, struct sl_view key, struct sl_view value)
 {
@@ -310,7 +328,7 @@ static bool take_letter(void *context, struct sl_view key, struct sl_view value)
     struct publisher *publisher = taking->publisher;
     struct sending *sending;
 
-    if (publisher->letters >= LETTERS_MAX || taking->bytes > LETTER_BYTES_MAX) {
+    if (publisher->letters >= LETTERS_MAX || taking->bytes > letter_bytes_max(taking->engine)) {
         publisher->outbox_more = true;
         return false;
     }
@@ -319,6 +337,7 @@ static bool take_letter(void *context, struct sl_view key, struct sl_view value)
         sending->sequence = sending->sequence << 8 | (uint8_t)key.data[i];
     sl_buffer_view(&sending->letter, value);
     SL_INVARIANT(!sending->letter.failed);
+    charge_letter(taking->engine, sending, 1);
     publisher->outbox_at = sending->sequence;
     publisher->letters++;
     taking->bytes += value.size;
@@ -330,7 +349,7 @@ static bool take_letter(void *context, struct sl_view key, struct sl_view value)
 static void read_outbox(struct sl_engine *engine)
 {
     struct publisher *publisher = engine->publisher;
-    struct taking taking = {.publisher = publisher, .end = &taking.first};
+    struct taking taking = {.engine = engine, .publisher = publisher, .end = &taking.first};
     uint64_t rows = engine->outbox_rows;
     struct sl_snapshot *snapshot = NULL;
     uint8_t after[8];
@@ -378,6 +397,8 @@ static void free_sending(struct sl_engine *engine, struct sending *sending)
 {
     if (sending->asked)
         asked_free(engine, sending->asked);
+    else
+        charge_letter(engine, sending, -1);
     sl_buffer_fini(&sending->letter);
     free(sending);
 }

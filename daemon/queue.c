@@ -1,9 +1,11 @@
 /*
- * queue.c -- a ring of pointers with one lock and one condition.
+ * queue.c -- lines of items behind one lock and one condition; who takes goes from line to line.
  *
  * Simple on purpose: an item is a document or a question, worth milliseconds of work, so a
- * lock-free ring would save nothing that can be measured. Waiting uses the monotonic clock; a jump
- * of the wall clock neither wakes nor stalls.
+ * lock-free ring would save nothing that can be measured. Lines that have items stand in a ring; each
+ * turn takes one item of the first line, which then goes to the ring's end. What was put at the head is
+ * taken before all lines, the last one first. Waiting uses the monotonic clock; a jump of the wall clock
+ * neither wakes nor stalls.
  */
 #include "daemon/queue.h"
 
@@ -14,12 +16,29 @@
 
 #include <sluice/error.h>
 
+#define NONE UINT32_MAX
+
+struct node {
+    void *item;
+    uint32_t next; /* in its line, in `head` or in `free` */
+};
+
+struct line {
+    uint32_t first, last; /* nodes */
+    uint32_t next;        /* line in the ring; only while it has items */
+};
+
 struct sl_queue {
     pthread_mutex_t mutex;
     pthread_cond_t came;
-    void **items;
+    struct node *nodes;
     uint32_t capacity;
-    uint32_t head;
+    uint32_t fresh; /* nodes from here on were never used */
+    uint32_t free;
+    uint32_t head; /* taken before all lines */
+    struct line *lines;
+    uint32_t line_count;
+    uint32_t first_line, last_line;
     uint32_t count;
     bool closed;
 };
@@ -32,12 +51,13 @@ struct sl_queue *sl_queue_make(uint32_t capacity)
     SL_PRE(capacity > 0);
     if (!queue)
         return NULL;
-    queue->items = calloc(capacity, sizeof(*queue->items));
-    if (!queue->items) {
+    queue->nodes = calloc(capacity, sizeof(*queue->nodes));
+    if (!queue->nodes) {
         free(queue);
         return NULL;
     }
     queue->capacity = capacity;
+    queue->free = queue->head = queue->first_line = queue->last_line = NONE;
     pthread_mutex_init(&queue->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -52,22 +72,115 @@ struct sl_queue *sl_queue_free(struct sl_queue *queue)
         return NULL;
     pthread_cond_destroy(&queue->came);
     pthread_mutex_destroy(&queue->mutex);
-    free(queue->items);
+    free(queue->nodes);
+    free(queue->lines);
     free(queue);
     return NULL;
 }
 
-static bool push(struct sl_queue *queue, void *item, bool front)
+/* ------------------------------------------------------------------------------ nodes and lines */
+
+static uint32_t node_take(struct sl_queue *queue, void *item)
+{
+    uint32_t node = queue->free;
+
+    if (node == NONE)
+        node = queue->fresh++;
+    else
+        queue->free = queue->nodes[node].next;
+    queue->nodes[node] = (struct node){item, NONE};
+    return node;
+}
+
+static void *node_give_back(struct sl_queue *queue, uint32_t node)
+{
+    void *item = queue->nodes[node].item;
+
+    queue->nodes[node].next = queue->free;
+    queue->free = node;
+    return item;
+}
+
+static void make_lines(struct sl_queue *queue, uint32_t count)
+{
+    if (count <= queue->line_count)
+        return;
+    queue->lines = realloc(queue->lines, count * sizeof(*queue->lines));
+    SL_INVARIANT(queue->lines != NULL);
+    for (; queue->line_count < count; queue->line_count++)
+        queue->lines[queue->line_count] = (struct line){NONE, NONE, NONE};
+}
+
+static void ring_append(struct sl_queue *queue, uint32_t line)
+{
+    queue->lines[line].next = NONE;
+    if (queue->last_line == NONE)
+        queue->first_line = line;
+    else
+        queue->lines[queue->last_line].next = line;
+    queue->last_line = line;
+}
+
+static void line_append(struct sl_queue *queue, uint32_t number, uint32_t node)
+{
+    struct line *line;
+
+    make_lines(queue, number + 1);
+    line = &queue->lines[number];
+    if (line->first == NONE) {
+        line->first = node;
+        ring_append(queue, number);
+    } else {
+        queue->nodes[line->last].next = node;
+    }
+    line->last = node;
+}
+
+/* One item of the line whose turn it is. */
+static void *line_take(struct sl_queue *queue)
+{
+    uint32_t number = queue->first_line;
+    struct line *line = &queue->lines[number];
+    uint32_t node = line->first;
+
+    queue->first_line = line->next;
+    if (queue->first_line == NONE)
+        queue->last_line = NONE;
+    line->first = queue->nodes[node].next;
+    if (line->first != NONE)
+        ring_append(queue, number);
+    return node_give_back(queue, node);
+}
+
+static void *take(struct sl_queue *queue)
+{
+    uint32_t node = queue->head;
+
+    queue->count--;
+    if (node == NONE)
+        return line_take(queue);
+    queue->head = queue->nodes[node].next;
+    return node_give_back(queue, node);
+}
+
+/* ------------------------------------------------------------------------------ in and out */
+
+static bool push(struct sl_queue *queue, void *item, uint32_t line, bool front)
 {
     bool room;
+    uint32_t node;
 
     SL_PRE(item != NULL);
     pthread_mutex_lock(&queue->mutex);
     room = !queue->closed && queue->count < queue->capacity;
     if (room) {
-        if (front)
-            queue->head = (queue->head + queue->capacity - 1) % queue->capacity;
-        queue->items[(queue->head + (front ? 0 : queue->count)) % queue->capacity] = item;
+        node = node_take(queue, item);
+        if (front) {
+            queue->nodes[node].next = queue->head;
+            queue->head = node;
+        } else {
+            line_append(queue, line, node);
+        }
         queue->count++;
         pthread_cond_signal(&queue->came);
     }
@@ -77,12 +190,17 @@ static bool push(struct sl_queue *queue, void *item, bool front)
 
 bool sl_queue_push(struct sl_queue *queue, void *item)
 {
-    return push(queue, item, false);
+    return push(queue, item, 0, false);
+}
+
+bool sl_queue_push_line(struct sl_queue *queue, void *item, uint32_t line)
+{
+    return push(queue, item, line, false);
 }
 
 bool sl_queue_push_front(struct sl_queue *queue, void *item)
 {
-    return push(queue, item, true);
+    return push(queue, item, 0, true);
 }
 
 static struct timespec until(int timeout_ms)
@@ -112,11 +230,8 @@ void *sl_queue_pop(struct sl_queue *queue, int timeout_ms)
         else
             waited = pthread_cond_timedwait(&queue->came, &queue->mutex, &at);
     }
-    if (queue->count > 0) {
-        item = queue->items[queue->head];
-        queue->head = (queue->head + 1) % queue->capacity;
-        queue->count--;
-    }
+    if (queue->count > 0)
+        item = take(queue);
     pthread_mutex_unlock(&queue->mutex);
     return item;
 }

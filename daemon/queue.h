@@ -4,6 +4,9 @@
  * The bound is a promise, not a brake: what may be under way at all is limited where records come
  * in (budget.h), and every queue has room for all of it. So no push ever waits, and no two stages
  * can wait for each other although work goes both ways between them.
+ *
+ * It has lines, numbered from 0: within a line first in, first out; between lines in turn, so that a long
+ * one holds nobody up for more than its share.
  */
 #ifndef SLUICE_QUEUE_H
 #define SLUICE_QUEUE_H
@@ -27,8 +30,8 @@ struct sl_queue *sl_queue_make(uint32_t capacity);
 struct sl_queue *sl_queue_free(struct sl_queue *queue);
 
 /*
- * Put an item at the end, or at the head (work that frees memory goes first). False when the queue
- * is full or closed: the item stays the caller's.
+ * Put an item at the end of a line (line 0), or before all lines (work that frees memory goes first).
+ * False when the queue is full or closed: the item stays the caller's.
  *
  * Owns:    the queue holds the pointer until it is popped.
  * Thread:  any.
@@ -36,10 +39,11 @@ struct sl_queue *sl_queue_free(struct sl_queue *queue);
  * Errors:  false
  */
 bool sl_queue_push(struct sl_queue *queue, void *item);
+bool sl_queue_push_line(struct sl_queue *queue, void *item, uint32_t line);
 bool sl_queue_push_front(struct sl_queue *queue, void *item);
 
 /*
- * Take the item at the head; NULL when none came within timeout_ms (-1: wait for as long as it
+ * Take the item whose turn it is; NULL when none came within timeout_ms (-1: wait for as long as it
  * takes), or when the queue is closed and empty.
  *
  * Owns:    the item is the caller's.

@@ -1,9 +1,9 @@
 /*
  * work.c -- a document under way: made, weighed, handed on, freed.
  *
- * Its weight (record, arena, prepared document) is charged to exactly one stage at any time;
- * handing it on moves the charge and weighs it anew, so the budget follows a document as it grows
- * from a record to vectors.
+ * Its weight (record, arena, prepared document) is charged to exactly one stage at any time, and to its
+ * partition's share; handing it on moves the charge and weighs it anew, so the budget follows a document
+ * as it grows from a record to vectors.
  */
 #include <stdlib.h>
 
@@ -20,6 +20,25 @@ static int64_t weigh(const struct work *work)
     if (work->prepared)
         bytes += sl_prepared_bytes(work->prepared);
     return (int64_t)bytes;
+}
+
+/* To its stage and to its partition's share. */
+static void charge(struct sl_engine *engine, struct work *work, int64_t items)
+{
+    sl_budget_add(&engine->budget, work->stage, items, items * work->bytes);
+    if (work->part)
+        work->part->share.bytes += items * work->bytes;
+}
+
+static void charge_record(struct sl_engine *engine, struct work *work, int64_t items)
+{
+    int64_t bytes = items * (int64_t)work->record->bytes;
+
+    engine->budget.record_bytes += bytes;
+    if (work->part) {
+        work->part->share.items += items;
+        work->part->share.record_bytes += bytes;
+    }
 }
 
 struct work *work_make(struct sl_engine *engine, const struct sl_message *message,
@@ -39,15 +58,15 @@ struct work *work_make(struct sl_engine *engine, const struct sl_message *messag
     work->stage = SL_STAGE_LANES;
     work->lane.lane = sl_lane_of(message->topic, message->key);
     work->bytes = weigh(work);
-    sl_budget_add(&engine->budget, work->stage, 1, work->bytes);
-    engine->budget.record_bytes += (int64_t)work->record->bytes;
+    charge(engine, work, 1);
+    charge_record(engine, work, 1);
     return work;
 }
 
 void work_free(struct sl_engine *engine, struct work *work)
 {
-    sl_budget_add(&engine->budget, work->stage, -1, -work->bytes);
-    engine->budget.record_bytes -= (int64_t)work->record->bytes;
+    charge(engine, work, -1);
+    charge_record(engine, work, -1);
     sl_prepared_free(work->prepared);
     sl_arena_close(work->arena);
     free(work->record);
@@ -56,12 +75,15 @@ void work_free(struct sl_engine *engine, struct work *work)
 
 void work_move(struct sl_engine *engine, struct work *work, enum sl_stage stage)
 {
-    int64_t bytes = weigh(work);
-
-    sl_budget_add(&engine->budget, stage, 1, bytes);
-    sl_budget_add(&engine->budget, work->stage, -1, -work->bytes);
+    charge(engine, work, -1);
     work->stage = stage;
-    work->bytes = bytes;
+    work->bytes = weigh(work);
+    charge(engine, work, 1);
+}
+
+uint32_t work_line(const struct work *work)
+{
+    return work->part ? work->part->number : 0;
 }
 
 void work_to_workers(struct sl_engine *engine, struct work *work, enum work_step step, bool first)
@@ -72,7 +94,7 @@ void work_to_workers(struct sl_engine *engine, struct work *work, enum work_step
     if (step != WORK_READ)
         work_move(engine, work, SL_STAGE_WORKERS);
     pushed = first ? sl_queue_push_front(engine->to_workers, work)
-                   : sl_queue_push(engine->to_workers, work);
+                   : sl_queue_push_line(engine->to_workers, work, work_line(work));
     if (!pushed) {
         SL_INVARIANT(sl_queue_is_closed(engine->to_workers)); /* never full: budget.h */
         work_free(engine, work);

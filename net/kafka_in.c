@@ -25,6 +25,9 @@
 #include "net/kafka_in_internal.h"
 #include "net/kafka_login.h"
 
+#define FETCH_BYTES     (16u << 20)
+#define PARTITION_BYTES (1u << 20)
+
 static void copy_text(char *to, size_t room, const char *from)
 {
     snprintf(to, room, "%s", from ? from : "");
@@ -107,6 +110,8 @@ enum sl_err sl_kafka_in_open(const struct sl_config *config,
                              struct sl_error *err)
 {
     bool group = options->ops != NULL;
+    uint32_t bytes = options->fetch_bytes ? options->fetch_bytes : FETCH_BYTES;
+    char queue_kbytes[16], fetch_bytes[16], partition_bytes[16];
     struct kafka_property owned[] = {
         {"group.id", options->group_id},
         {"enable.auto.commit", "false"},
@@ -114,8 +119,9 @@ enum sl_err sl_kafka_in_open(const struct sl_config *config,
         {"enable.partition.eof", "true"},
         {"isolation.level", "read_committed"},
         {"check.crcs", "true"},
-        {"queued.max.messages.kbytes", "16384"},
-        {"fetch.message.max.bytes", "1048576"},
+        {"queued.max.messages.kbytes", queue_kbytes},
+        {"fetch.max.bytes", fetch_bytes},
+        {"fetch.message.max.bytes", partition_bytes},
         {"allow.auto.create.topics", "false"},
         {"auto.offset.reset", group ? "earliest" : "error"},
         {"partition.assignment.strategy", "range,roundrobin"},
@@ -127,6 +133,10 @@ enum sl_err sl_kafka_in_open(const struct sl_config *config,
     enum sl_err r;
 
     SL_PRE(options->group_id && options->group_id[0]);
+    snprintf(queue_kbytes, sizeof(queue_kbytes), "%u", bytes >> 10);
+    snprintf(fetch_bytes, sizeof(fetch_bytes), "%u", bytes);
+    snprintf(partition_bytes, sizeof(partition_bytes), "%u",
+             bytes < PARTITION_BYTES ? bytes : PARTITION_BYTES);
     if (!in)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a consumer");
     pthread_mutex_init(&in->mutex, NULL);

@@ -34,6 +34,7 @@ struct sl_kafka_group_ops {
 };
 
 struct sl_kafka_in_options {
+    uint32_t fetch_bytes; /* to fetch ahead, and in one response; 0: 16 MiB. One larger record still comes */
     const char *group_id;                 /* always needed */
     const char *instance_id;              /* static member of the group; NULL: dynamic */
     const struct sl_kafka_group_ops *ops; /* NULL: assigned by hand */

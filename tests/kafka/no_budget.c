@@ -6,11 +6,22 @@
 #include "daemon/budget.h"
 
 bool __wrap_sl_budget_is_high(const struct sl_budget *budget);
+bool __wrap_sl_budget_share_is_high(const struct sl_budget *budget, const struct sl_share *share,
+                                    uint32_t active);
 bool __wrap_sl_budget_admits(const struct sl_budget *budget);
 
 bool __wrap_sl_budget_is_high(const struct sl_budget *budget)
 {
     (void)budget;
+    return false;
+}
+
+bool __wrap_sl_budget_share_is_high(const struct sl_budget *budget, const struct sl_share *share,
+                                    uint32_t active)
+{
+    (void)budget;
+    (void)share;
+    (void)active;
     return false;
 }
 

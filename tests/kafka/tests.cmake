@@ -30,19 +30,24 @@ sluice_counted_daemon(sluiced_positions_before SLUICE_TEST_POSITIONS_BEFORE sl_l
 sluice_counted_daemon(sluiced_positions_after SLUICE_TEST_POSITIONS_AFTER sl_batch_position sl_batch_commit)
 sluice_counted_daemon(sluiced_not_carried SLUICE_TEST_NOT_CARRIED sl_ledger_make)
 
-# The daemon with functions replaced by those of kafka/<name>.c: controls.
+# The daemon with functions replaced by those of kafka/<source>.c, for tests and controls:
+# sluice_daemon_with(name source... WRAP function...)
 function(sluice_daemon_with name)
-  add_executable(sluiced_${name} ${CMAKE_SOURCE_DIR}/daemon/main.c ${CMAKE_CURRENT_SOURCE_DIR}/kafka/${name}.c)
-  target_link_libraries(sluiced_${name} PRIVATE sluice_flags sluice_daemon)
+  cmake_parse_arguments(with "" "" "WRAP" ${ARGN})
+  list(TRANSFORM with_UNPARSED_ARGUMENTS REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/kafka/\\1.c")
+  add_executable(sluiced_${name} ${CMAKE_SOURCE_DIR}/daemon/main.c ${with_UNPARSED_ARGUMENTS})
+  target_link_libraries(sluiced_${name} PRIVATE sluice_flags sluice_daemon sluice_test)
   target_compile_definitions(sluiced_${name} PRIVATE SLUICE_LMDB_VERSION="${LMDB_VERSION}")
-  foreach(wrapped ${ARGN})
+  foreach(wrapped ${with_WRAP})
     target_link_options(sluiced_${name} PRIVATE -Wl,--wrap=${wrapped})
   endforeach()
   set_target_properties(sluiced_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endfunction()
 
-sluice_daemon_with(no_replies reply_cache_get)
-sluice_daemon_with(no_budget sl_budget_is_high sl_budget_admits)
+sluice_daemon_with(no_replies no_replies WRAP reply_cache_get)
+sluice_daemon_with(gated gated WRAP sl_config_embedder)
+sluice_daemon_with(no_budget gated no_budget
+  WRAP sl_config_embedder sl_budget_is_high sl_budget_share_is_high sl_budget_admits)
 
 function(sluice_kafka_test name label timeout)
   add_test(NAME ${label}/${name}

@@ -24,6 +24,26 @@ TEST(queue_keeps_order_and_bound)
     sl_queue_free(queue);
 }
 
+TEST(queue_lines_take_turns)
+{
+    struct sl_queue *queue = sl_queue_make(8);
+    int a[4], b[2], c, head;
+
+    for (int i = 0; i < 4; i++)
+        CHECK(sl_queue_push_line(queue, &a[i], 5));
+    CHECK(sl_queue_push_line(queue, &b[0], 0) && sl_queue_push_line(queue, &b[1], 0));
+    CHECK(sl_queue_pop(queue, 0) == &a[0] && sl_queue_pop(queue, 0) == &b[0]);
+    CHECK(sl_queue_push_line(queue, &c, 9)); /* whoever comes waits for one of each line */
+    CHECK(sl_queue_push_front(queue, &head));
+    CHECK(sl_queue_pop(queue, 0) == &head);
+    CHECK(sl_queue_pop(queue, 0) == &a[1] && sl_queue_pop(queue, 0) == &b[1]);
+    CHECK(sl_queue_pop(queue, 0) == &c);
+    CHECK(sl_queue_pop(queue, 0) == &a[2] && sl_queue_pop(queue, 0) == &a[3]);
+    CHECK(sl_queue_count(queue) == 0 && sl_queue_pop(queue, 0) == NULL);
+    CHECK(sl_queue_push(queue, &c) && sl_queue_pop(queue, 0) == &c);
+    sl_queue_free(queue);
+}
+
 TEST(queue_closed_gives_out_what_is_left)
 {
     struct sl_queue *queue = sl_queue_make(2);
@@ -88,6 +108,29 @@ TEST(budget_marks)
     CHECK(!sl_budget_is_high(&budget) && sl_budget_is_low(&budget));
     sl_budget_add(&budget, SL_STAGE_ANSWERERS, 1, 10000);
     CHECK(sl_budget_is_high(&budget) && !sl_budget_is_low(&budget));
+}
+
+TEST(budget_shares)
+{
+    struct sl_budget budget = {0};
+    struct sl_share share = {0};
+
+    sl_budget_limit(&budget, 80, 8000, 20000);
+    sl_budget_reserve(&budget, 12000);
+    CHECK(sl_budget_room(&budget) == 8000);
+    share.items = 59;
+    CHECK(!sl_budget_share_is_high(&budget, &share, 1));
+    share.items = 60; /* three quarters */
+    CHECK(sl_budget_share_is_high(&budget, &share, 1) && !sl_budget_share_is_low(&budget, &share, 1));
+    share.items = 29; /* half of it */
+    CHECK(sl_budget_share_is_low(&budget, &share, 1));
+    CHECK(!sl_budget_share_is_low(&budget, &share, 2) && !sl_budget_share_is_high(&budget, &share, 2));
+    share.bytes = 3000;
+    CHECK(sl_budget_share_is_high(&budget, &share, 2));
+    share.items = 0; /* nothing under way: it may always take one */
+    CHECK(!sl_budget_share_is_high(&budget, &share, 1000) && sl_budget_share_is_low(&budget, &share, 1000));
+    sl_budget_reserve(&budget, 1000000); /* never all of it */
+    CHECK(sl_budget_room(&budget) == 5000);
 }
 
 TEST(budget_always_lets_one_document_through)
