@@ -316,6 +316,37 @@ static enum sl_err open_following(struct sl_store *store, uint64_t map_size_byte
     return rc;
 }
 
+/* env.new in the store's directory, with all tables and nothing in them. */
+static enum sl_err make_new(struct sl_store *store, uint64_t map_size_bytes, struct sl_error *err)
+{
+    enum sl_err rc;
+
+    sl_directory_remove(&store->directory, SL_ENVIRONMENT_NEW);
+    (void)strcpy(store->directory.name, SL_ENVIRONMENT_NEW);
+    rc = open_environment(store, map_size_bytes, err);
+    return rc == SL_OK ? open_tables(store, err) : rc;
+}
+
+/*
+ * In a directory without CURRENT. env.0 is there already when a creation was killed between naming it and
+ * naming it in CURRENT; before that it was env.new, and what is there of that is begun again.
+ */
+static enum sl_err create(struct sl_store *store, uint64_t map_size_bytes, struct sl_error *err)
+{
+    char path[PATH_MAX];
+    bool unsure;
+    enum sl_err rc;
+
+    sl_directory_environment(&store->directory, "env.0", "data.mdb", path);
+    if (access(path, F_OK) != 0) {
+        rc = make_new(store, map_size_bytes, err);
+        return rc == SL_OK ? sl_directory_adopt(&store->directory, &unsure, err) : rc;
+    }
+    (void)strcpy(store->directory.name, "env.0");
+    rc = open_current(store, map_size_bytes, err);
+    return rc == SL_OK ? sl_directory_write_current(&store->directory, err) : rc;
+}
+
 enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_only,
                           struct sl_store **ret_store, struct sl_error *err)
 {
@@ -326,15 +357,8 @@ enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_o
         return SL_STOP;
     rc = sl_directory_open(path, read_only, &store->directory, err);
     if (rc == SL_OK && store->directory.name[0] == '\0') {
-        (void)strcpy(store->directory.name, "env.0");
         errno = ENOENT;
-        rc = read_only ? sl_path_error(path, "open", err) : SL_OK;
-        if (rc == SL_OK)
-            rc = open_environment(store, map_size_bytes, err);
-        if (rc == SL_OK)
-            rc = open_tables(store, err);
-        if (rc == SL_OK)
-            rc = sl_directory_write_current(&store->directory, err);
+        rc = read_only ? sl_path_error(path, "open", err) : create(store, map_size_bytes, err);
     } else if (rc == SL_OK) {
         rc = open_following(store, map_size_bytes, err);
     }
@@ -377,17 +401,6 @@ struct sl_damage *sl_store_damage(struct sl_store *store)
 }
 
 /* ---------------------------------------------------------------------------------- replacing */
-
-/* env.new in the store's directory, with all tables and nothing in them. */
-static enum sl_err make_new(struct sl_store *store, uint64_t map_size_bytes, struct sl_error *err)
-{
-    enum sl_err rc;
-
-    sl_directory_remove(&store->directory, SL_ENVIRONMENT_NEW);
-    (void)strcpy(store->directory.name, SL_ENVIRONMENT_NEW);
-    rc = open_environment(store, map_size_bytes, err);
-    return rc == SL_OK ? open_tables(store, err) : rc;
-}
 
 enum sl_err sl_store_beside(const struct sl_store *store, uint64_t map_size_bytes,
                             uint64_t needed_bytes, struct sl_store **ret_fresh,
