@@ -177,6 +177,11 @@ static void survey_both_ways(const char *what, const struct scene *scene)
         printf("%s, %s: %d points, %d times the old state, %d times a new one\n", what,
                way == POINTS_HALF ? "in the middle of writes" : "after each call", found.points,
                found.old, found.new);
+        printf("PROVED {\"promise\": \"disk.kill_points\", \"says\": \"killed at any call that "
+               "changes a "
+               "file, the index is as before or after a commit\", \"runs\": 1, \"faults\": %d, "
+               "\"violations\": %d}\n",
+               found.points, found.wrong);
         CHECK_THAT(found.wrong == 0, "%s: %d of %d", what, found.wrong, found.points);
         CHECK(found.points > 3 && found.old > 0); /* or it shows nothing */
         CHECK(way == POINTS_HALF || scene->first == scene->after || found.new > 0);
@@ -278,6 +283,9 @@ TEST(points_a_commit_split_in_two_is_caught)
 {
     struct scene scene = {test_directory(), SL_STORAGE_F32, 0, act_commit_split_in_two,
                           history.batch};
+    struct survey found = survey(&scene, POINTS_AFTER);
 
-    CHECK(survey(&scene, POINTS_AFTER).wrong > 0);
+    printf("PROVED {\"promise\": \"disk.kill_points\", \"control\": true, \"violations\": %d}\n",
+           found.wrong);
+    CHECK(found.wrong > 0);
 }
