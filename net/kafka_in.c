@@ -121,6 +121,7 @@ enum sl_err sl_kafka_in_open(const struct sl_config *config,
         {"check.crcs", "true"},
         {"queued.max.messages.kbytes", queue_kbytes},
         {"fetch.max.bytes", fetch_bytes},
+        {"message.max.bytes", fetch_bytes}, /* a producer's; but checked against fetch.max.bytes */
         {"fetch.message.max.bytes", partition_bytes},
         {"allow.auto.create.topics", "false"},
         {"auto.offset.reset", group ? "earliest" : "error"},
