@@ -25,29 +25,34 @@ K = 10
 class Hnswlib:
     def __init__(self, dim, capacity, options, replace=False):
         import hnswlib
-        self.replace = replace
+        self.replace, self.label_of, self.given = replace, {}, np.empty(0, np.int64)
         self.index = hnswlib.Index(space=options.metric, dim=dim)
         self.index.init_index(max_elements=capacity, M=options.m, random_seed=100,
                               ef_construction=options.ef_construction, allow_replace_deleted=replace)
         self.index.set_num_threads(options.threads)
 
-    def add(self, rows, labels):
+    # Each coming vector gets a label of its own: one that was deleted and not yet replaced must not come
+    # again, for hnswlib then forgets it when its old place is taken.
+    def add(self, rows, numbers):
+        labels = np.arange(len(self.given), len(self.given) + len(numbers))
+        self.given = np.concatenate([self.given, np.asarray(numbers, np.int64)])
+        self.label_of.update(zip(map(int, numbers), labels.tolist()))
         self.index.add_items(rows, labels, num_threads=-1, replace_deleted=self.replace)
 
-    def remove(self, labels):
-        for label in labels:
-            self.index.mark_deleted(int(label))
+    def remove(self, numbers):
+        for number in numbers:
+            self.index.mark_deleted(self.label_of.pop(int(number)))
 
     def search(self, queries, ef):
         self.index.set_ef(ef)
-        return self.index.knn_query(queries, k=K, num_threads=-1)[0]
+        return self.given[self.index.knn_query(queries, k=K, num_threads=-1)[0].astype(np.int64)]
 
     def save(self, path):
         self.index.save_index(path)
 
     def unreachable(self):
         """Live elements no walk can come to: those with no path over links from the entry point."""
-        state = self.index.__getstate__()
+        (state,) = self.index.__getstate__()
         count, size = state["cur_element_count"], state["size_data_per_element"]
         level0 = np.frombuffer(bytes(state["data_level0"]), np.uint8)[:count * size].reshape(count, size)
         heads = np.ascontiguousarray(level0[:, :4 * (1 + 2 * state["M"])]).view(np.uint32)
@@ -67,7 +72,7 @@ class Hnswlib:
         """Where a descent may enter level 0: all that links of upper levels reach from the entry."""
         lists, levels = bytes(state["link_lists"]), state["element_levels"]
         row, starts, at = state["size_links_per_element"], {}, 0
-        for node in np.flatnonzero(levels):
+        for node in np.flatnonzero(levels[:state["cur_element_count"]]):
             starts[int(node)] = at
             at += row * int(levels[node])
         seen, stack = {int(state["enterpoint_node"])}, [int(state["enterpoint_node"])]
@@ -197,7 +202,7 @@ def churn(options):
     base, queries = vectors.read(options.base), vectors.read(options.query)[:300]
     plan = vectors.read_rows(options.plan)
     run, live = Churn(options, base), set(plan[0].tolist())
-    run.capacity = max(len(plan[0]), max(len(plan[0]), len(base))) # room as the plan may need
+    run.capacity = len(base) # more than are ever live
     clock = Clock()
     run.engine = run.fresh(plan[0])
     rate = len(plan[0]) / clock.read()[0]
