@@ -50,11 +50,12 @@ struct rewrite {
 static enum sl_err advance(struct rewrite *rewrite, size_t bytes)
 {
     enum sl_err rc;
+    bool first = rewrite->done_bytes == 0;
 
     rewrite->done_bytes += bytes;
     rewrite->since_commit_bytes += bytes;
     rewrite->since_progress_bytes += bytes;
-    if (rewrite->since_progress_bytes >= PROGRESS_BYTES) {
+    if (first || rewrite->since_progress_bytes >= PROGRESS_BYTES) {
         rewrite->since_progress_bytes = 0;
         if (rewrite->progress != NULL &&
             !rewrite->progress(rewrite->context, rewrite->done_bytes, rewrite->total_bytes))

@@ -146,14 +146,13 @@ struct sl_view sl_term_key(struct sl_view term, char room[SL_TERM_KEY_BYTES])
 void sl_format_write(struct sl_buffer *buffer, const struct sl_format *format)
 {
     sl_buffer_add(buffer, MAGIC, MAGIC_BYTES);
-    sl_write_u32(buffer, format->storage == SL_STORAGE_F32 ? 1 : SL_FORMAT_VERSION);
+    sl_write_u32(buffer, format->version);
     sl_write_u32(buffer, BYTE_ORDER_MARK_VALUE);
     sl_write_u32(buffer, format->dim);
     sl_write_u32(buffer, format->metric);
     sl_write_u32(buffer, format->m);
     sl_write_view(buffer, format->fingerprint);
-    if (format->storage != SL_STORAGE_F32)
-        sl_write_u32(buffer, format->storage);
+    sl_write_u32(buffer, format->storage);
 }
 
 enum sl_err sl_format_read(struct sl_view payload, struct sl_format *ret_format,

@@ -18,7 +18,11 @@
 #include <sluice/limits.h>
 #include <sluice/view.h>
 
-#define SL_FORMAT_VERSION   2u /* 1: without storage, which is f32; still written for that */
+#define SL_FORMAT_VERSION   3u /* 1: storage is f32; 1 and 2: larger slabs */
+#define SL_SLAB_BYTES_MAX   (256u << 10) /* of vectors, from version 3 on */
+#define SL_SLAB_BYTES_OLD   (1u << 20)
+#define SL_LINK_PAGES       1u /* of a slab of links */
+#define SL_LINK_PAGES_OLD   9u
 #define SL_SEGMENT_CHUNKS   1024u /* chunk numbers in one postings segment; documents in one block */
 #define SL_SLOT_NONE        UINT32_MAX
 #define SL_KEY_TABLE_BYTES  511u  /* LMDB's bound */

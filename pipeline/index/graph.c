@@ -18,6 +18,7 @@
 #include <sluice/hash.h>
 
 #define REGION_STEP (1u << 20)
+#define FREE_SHARE  10u /* when one slot in so many is free, the slab with most is filled up, few as they be */
 
 static bool region_reserve(struct sl_region *region, size_t bytes)
 {
@@ -76,8 +77,8 @@ static bool reserve_all(struct sl_graph *graph)
     return true;
 }
 
-/* How vectors are kept, and how many of them fit a slab of a mebibyte. */
-static void choose_storage(struct sl_graph *graph, enum sl_storage storage)
+/* How vectors are kept, and how many of them fit a slab. */
+static void choose_storage(struct sl_graph *graph, enum sl_storage storage, size_t slab_bytes_max)
 {
     static const enum sl_code codes[] = {[SL_STORAGE_F32] = SL_CODE_F32, [SL_STORAGE_F16] = SL_CODE_F16,
                                          [SL_STORAGE_BF16] = SL_CODE_BF16, [SL_STORAGE_I8] = SL_CODE_I8,
@@ -90,7 +91,7 @@ static void choose_storage(struct sl_graph *graph, enum sl_storage storage)
     graph->exact =
         both ? sl_codec_choose(SL_CODE_F32, graph->metric, graph->dim) : graph->codec;
     each = graph->codec.stride + (both ? graph->exact.stride : 0);
-    while (((size_t)2 << graph->slab_shift) * each <= (1u << 20))
+    while (((size_t)2 << graph->slab_shift) * each <= slab_bytes_max)
         graph->slab_shift++;
     graph->full_at = both ? (size_t)graph->codec.stride << graph->slab_shift : 0;
 }
@@ -110,10 +111,12 @@ struct sl_graph *sl_graph_new(const struct sl_format *format, uint32_t ef_constr
     graph->ef_construction = ef_construction;
     graph->level_factor = 1.0 / log((double)(format->m > 1 ? format->m : 2));
     graph->entry = graph->root = graph->leaving = SL_SLOT_NONE;
-    choose_storage(graph, (enum sl_storage)format->storage);
-    /* the most records of (4 + 2 m) numbers that fit nine pages */
+    choose_storage(graph, (enum sl_storage)format->storage,
+                   format->version < 3 ? SL_SLAB_BYTES_OLD : SL_SLAB_BYTES_MAX);
+    /* the most records of (4 + 2 m) numbers that fit */
     graph->link_slab_slots =
-        (9 * 4096 - 16 - SL_SLAB_HEADER) / ((4 + 2 * graph->m) * (uint32_t)sizeof(uint32_t));
+        ((format->version < 3 ? SL_LINK_PAGES_OLD : SL_LINK_PAGES) * 4096 - 16 - SL_SLAB_HEADER) /
+        ((4 + 2 * graph->m) * (uint32_t)sizeof(uint32_t));
     slots = map_bytes / (sl_graph_slab_bytes(graph) >> graph->slab_shift) +
             (2u << graph->slab_shift);
     graph->slot_max = slots < SL_SLOT_NONE - 1 ? (uint32_t)slots : SL_SLOT_NONE - 1;
@@ -382,7 +385,9 @@ static uint32_t next_free(struct sl_graph *graph)
 /* A slab with free slots worth rewriting it for; the one with most of them. */
 static bool choose_slab(struct sl_graph *graph)
 {
-    uint32_t worth = (1u << graph->slab_shift) / 5 + 1, best = 0;
+    uint32_t in_slab = 1u << graph->slab_shift, best = 0;
+    bool many = graph->slot_end - graph->live - graph->limbo_count > graph->slot_end / FREE_SHARE;
+    uint32_t worth = many ? in_slab / 16 + 1 : in_slab / 5 + 1;
 
     for (uint32_t slab = 0; slab < sl_graph_slabs(graph); slab++) {
         const struct sl_slab *s = &graph->vector_slabs[slab];

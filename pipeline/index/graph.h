@@ -69,6 +69,7 @@ struct sl_region {
 /* One slab of vectors or of links, as its owner, the writer, sees it. */
 struct sl_slab {
     uint64_t dirty_since; /* commit of the oldest change not in the slab on disk; 0 = none */
+    uint32_t touched;     /* slots changed in this batch; vector slabs: new vectors in it */
     uint32_t free;        /* vector slabs: slots below slot_end in no use */
     bool on_heap;
     bool written; /* in this batch */

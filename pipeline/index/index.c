@@ -49,6 +49,7 @@ static enum sl_err create(struct sl_index *index, const struct sl_index_options 
     SL_CLEANUP(sl_buffer_fini) struct sl_buffer buffer = {0};
     struct sl_state state = {.entry = SL_SLOT_NONE, .root = SL_SLOT_NONE, .document_end = 1};
     struct sl_format format = {
+        .version = SL_FORMAT_VERSION,
         .dim = options->dim,
         .metric = options->metric != 0 ? (uint32_t)options->metric : (uint32_t)SL_METRIC_COSINE,
         .m = options->m != 0 ? options->m : DEFAULT_M,

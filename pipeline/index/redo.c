@@ -2,14 +2,15 @@
  * redo.c -- the graph to and from the store: redo log, rolling checkpoint, loading.
  *
  * Writing each changed link list as a record of its own would copy some sixteen pages an insertion. So a
- * commit appends one stream to the log: every slot it changed as it is now, new vectors included. Slabs of
+ * commit appends one stream to the log: every slot it changed as it is now, new vectors included, but for slabs
+ * that changed so much that writing them at once costs no more (half of the links; a slab that is full now). Slabs of
  * links and of vectors are images written from RAM later, those first that have waited longest, a few with
  * each commit, so that the log stays shorter than an eighth of them; its head is cut off as they go. All of it happens inside the
  * transaction that also holds documents and positions, so there is nothing to reconcile after a crash.
  *
  * Loading reads the link slabs, notes where the vector slabs lie in the map, and applies the log. Applying
- * is idempotent: the log is a suffix of history and holds whole slots, so what is in a slab already is
- * written over with itself.
+ * is idempotent: the log is a suffix of history and holds whole slots; what is older than its slab is
+ * passed over.
  *
  * Known weakness: a commit that logs more than the limit has to write many slabs at once.
  */
@@ -17,7 +18,7 @@
 
 #include <stdlib.h>
 
-#define LOG_BYTES_MIN  (4u << 20)
+#define LOG_BYTES_MIN  (1u << 20)
 #define HEADER_PAYLOAD (SL_SLAB_HEADER - 4u) /* the checksum comes before it */
 
 /* ------------------------------------------------------------------------------------ saving */
@@ -32,7 +33,8 @@ static void write_lists(const struct sl_graph *graph, uint32_t slot, uint32_t fi
     }
 }
 
-static void write_slot(struct sl_graph *graph, uint32_t number, struct sl_buffer *buffer)
+static void write_slot(struct sl_graph *graph, uint32_t number, bool vector,
+                       struct sl_buffer *buffer)
 {
     const struct sl_slot *slot = &graph->slots[number];
     bool live = slot->state == SL_SLOT_LIVE;
@@ -42,12 +44,12 @@ static void write_slot(struct sl_graph *graph, uint32_t number, struct sl_buffer
     if (!live)
         return;
     sl_write_u8(buffer, slot->level);
-    sl_write_u8(buffer, slot->fresh);
+    sl_write_u8(buffer, vector ? 1 : 0);
     sl_write_u32(buffer, slot->chunk);
     sl_write_u32(buffer, slot->document);
     sl_write_u32(buffer, slot->parent);
     write_lists(graph, number, 0, buffer);
-    if (slot->fresh)
+    if (vector)
         sl_buffer_add(buffer, sl_graph_full(graph, number), sl_graph_kept_bytes(graph));
 }
 
@@ -55,6 +57,29 @@ static void note_dirty(struct sl_slab *slab, uint64_t commit)
 {
     if (slab->dirty_since == 0)
         slab->dirty_since = commit;
+}
+
+/* How many slots of each slab this batch changed. */
+static void count_touched(struct sl_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->dirty_count; i++) {
+        uint32_t slot = graph->dirty[i];
+        graph->link_slabs[slot / graph->link_slab_slots].touched++;
+        if (graph->slots[slot].fresh)
+            graph->vector_slabs[slot >> graph->slab_shift].touched++;
+    }
+}
+
+/* Is a slab of links written at once rather than logged? When logging it would cost about as much. */
+static bool links_at_once(const struct sl_graph *graph, uint32_t slab)
+{
+    return graph->link_slabs[slab].touched * 2 >= graph->link_slab_slots;
+}
+
+/* A slab of vectors is, when it got its last new one: nothing else will come for it to wait for. */
+static bool vectors_at_once(const struct sl_graph *graph, uint32_t slab)
+{
+    return graph->vector_slabs[slab].touched > 0 && slab != graph->alloc_slab;
 }
 
 static enum sl_err write_log(struct sl_graph *graph, struct sl_txn *txn, struct sl_state *state,
@@ -66,10 +91,10 @@ static enum sl_err write_log(struct sl_graph *graph, struct sl_txn *txn, struct 
 
     for (uint32_t i = 0; i < graph->dirty_count; i++) {
         uint32_t slot = graph->dirty[i];
-        write_slot(graph, slot, &buffer);
-        note_dirty(&graph->link_slabs[slot / graph->link_slab_slots], commit);
-        if (graph->slots[slot].fresh)
-            note_dirty(&graph->vector_slabs[slot >> graph->slab_shift], commit);
+        bool vector = graph->slots[slot].fresh &&
+                      !vectors_at_once(graph, slot >> graph->slab_shift);
+        if (vector || !links_at_once(graph, slot / graph->link_slab_slots))
+            write_slot(graph, slot, vector, &buffer);
     }
     if (buffer.failed)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "index: out of memory for the log");
@@ -238,9 +263,14 @@ static enum sl_err trim(struct sl_txn *txn, uint64_t oldest, struct sl_state *st
     return rc;
 }
 
+static size_t bytes_of(const struct sl_graph *graph, const struct waiting *one)
+{
+    return one->vectors ? sl_graph_vector_slab_bytes(graph) : sl_graph_link_slab_bytes(graph);
+}
+
 /* Write one slab; what it had waiting is in it now. */
-static enum sl_err checkpoint_one(struct sl_graph *graph, const struct waiting *one,
-                                  struct sl_txn *txn, struct sl_error *err)
+static enum sl_err write_slab(struct sl_graph *graph, const struct waiting *one,
+                              struct sl_txn *txn, struct sl_error *err)
 {
     struct sl_slab *slab =
         one->vectors ? &graph->vector_slabs[one->slab] : &graph->link_slabs[one->slab];
@@ -248,37 +278,62 @@ static enum sl_err checkpoint_one(struct sl_graph *graph, const struct waiting *
     slab->dirty_since = 0;
     slab->written = true;
     return one->vectors ? sl_graph_write_vectors(graph, one->slab, txn, err)
-                          : sl_graph_write_links(graph, one->slab, txn, err);
+                        : sl_graph_write_links(graph, one->slab, txn, err);
+}
+
+/* Slabs this batch touched: written, or noted as waiting. */
+static enum sl_err write_touched(struct sl_graph *graph, struct sl_txn *txn, struct sl_error *err)
+{
+    uint64_t commit = sl_txn_id(txn);
+    enum sl_err rc = SL_OK;
+
+    for (uint32_t i = 0; rc == SL_OK && i < sl_graph_slabs(graph); i++) {
+        if (vectors_at_once(graph, i))
+            rc = write_slab(graph, &(struct waiting){0, i, true}, txn, err);
+        else if (graph->vector_slabs[i].touched > 0)
+            note_dirty(&graph->vector_slabs[i], commit);
+        graph->vector_slabs[i].touched = 0;
+    }
+    for (uint32_t i = 0; rc == SL_OK && i < sl_graph_link_slabs(graph); i++) {
+        if (links_at_once(graph, i))
+            rc = write_slab(graph, &(struct waiting){0, i, false}, txn, err);
+        else if (graph->link_slabs[i].touched > 0)
+            note_dirty(&graph->link_slabs[i], commit);
+        graph->link_slabs[i].touched = 0;
+    }
+    return rc;
 }
 
 /*
- * A commit earns the right to write slabs in proportion to what it logged, so that all have been written
- * once when the log has grown by its limit. Past half of the limit it is used; past the limit slabs are
- * written whether earned or not.
+ * Past half of the log's limit a commit writes waiting slabs, the longest first, in proportion to what it
+ * logged: all of them have been written when the log has grown by the other half. Past the limit slabs are
+ * written until it is below.
  */
 static enum sl_err checkpoint(struct sl_graph *graph, struct sl_txn *txn, struct sl_state *state,
                               uint64_t logged_bytes, struct sl_error *err)
 {
     uint64_t total = (uint64_t)sl_graph_slabs(graph) * sl_graph_vector_slab_bytes(graph) +
                      (uint64_t)sl_graph_link_slabs(graph) * sl_graph_link_slab_bytes(graph);
-    uint64_t limit = total / 8 > LOG_BYTES_MIN ? total / 8 : LOG_BYTES_MIN;
+    uint64_t limit = total / 8 > LOG_BYTES_MIN ? total / 8 : LOG_BYTES_MIN, waiting = 0;
     uint32_t count;
-    struct waiting *list;
+    struct waiting *list = list_waiting(graph, &count);
     enum sl_err rc = SL_OK;
 
-    graph->checkpoint_credit += (uint64_t)((double)logged_bytes * (double)total / (double)limit);
-    if (state->log_bytes <= limit / 2)
-        return SL_OK;
-    list = list_waiting(graph, &count);
     if (list == NULL)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "index: out of memory for a checkpoint");
-    for (uint32_t i = 0; rc == SL_OK && i < count; i++) {
-        uint64_t bytes = list[i].vectors ? sl_graph_vector_slab_bytes(graph) : sl_graph_link_slab_bytes(graph);
+    for (uint32_t i = 0; i < count; i++)
+        waiting += bytes_of(graph, &list[i]);
+    rc = trim(txn, count > 0 ? list[0].since : UINT64_MAX, state, err);
+    if (state->log_bytes > limit / 2)
+        graph->checkpoint_credit +=
+            (uint64_t)((double)logged_bytes * (double)waiting / (double)(limit / 2));
+    for (uint32_t i = 0; rc == SL_OK && i < count && state->log_bytes > limit / 2; i++) {
+        uint64_t bytes = bytes_of(graph, &list[i]);
         if (state->log_bytes <= limit && graph->checkpoint_credit < bytes)
             break;
         graph->checkpoint_credit -=
             bytes < graph->checkpoint_credit ? bytes : graph->checkpoint_credit;
-        rc = checkpoint_one(graph, &list[i], txn, err);
+        rc = write_slab(graph, &list[i], txn, err);
         if (rc == SL_OK && (i + 1 == count || list[i + 1].since != list[i].since))
             rc = trim(txn, i + 1 == count ? UINT64_MAX : list[i + 1].since, state, err);
     }
@@ -290,8 +345,12 @@ enum sl_err sl_graph_save(struct sl_graph *graph, struct sl_txn *txn, struct sl_
                           struct sl_error *err)
 {
     uint64_t before = state->log_bytes;
-    enum sl_err rc = write_log(graph, txn, state, err);
+    enum sl_err rc;
 
+    count_touched(graph);
+    rc = write_log(graph, txn, state, err);
+    if (rc == SL_OK)
+        rc = write_touched(graph, txn, err);
     state->slot_end = graph->slot_end;
     state->entry = graph->entry;
     state->root = graph->root;
@@ -474,6 +533,18 @@ static bool replay_vector(struct loading *load, struct sl_reader *reader, uint32
     return true;
 }
 
+/* A slot whose slab is newer than this record: of use is its vector at most. */
+static bool skip_slot(struct loading *load, struct sl_reader *reader, uint32_t number,
+                      uint64_t commit)
+{
+    uint8_t level = sl_read_u8(reader), vector = sl_read_u8(reader);
+
+    (void)sl_read_bytes(reader, 3 * sizeof(uint32_t));
+    for (uint32_t l = 0; l <= level && !reader->bad; l++)
+        (void)sl_read_bytes(reader, sl_read_u8(reader) * sizeof(uint32_t));
+    return !reader->bad && (!vector || replay_vector(load, reader, number, commit));
+}
+
 static bool replay_slot(struct loading *load, struct sl_reader *reader, uint64_t commit)
 {
     struct sl_graph *graph = load->graph;
@@ -483,9 +554,10 @@ static bool replay_slot(struct loading *load, struct sl_reader *reader, uint64_t
 
     if (reader->bad || number >= graph->slot_end)
         return false;
+    if (commit <= load->link_commits[number / graph->link_slab_slots])
+        return !live || skip_slot(load, reader, number, commit);
     slot = &graph->slots[number];
-    if (commit > load->link_commits[number / graph->link_slab_slots])
-        note_dirty(&graph->link_slabs[number / graph->link_slab_slots], commit);
+    note_dirty(&graph->link_slabs[number / graph->link_slab_slots], commit);
     if (!live) {
         *slot = (struct sl_slot){.state = SL_SLOT_FREE};
         return true;
