@@ -31,3 +31,13 @@ install(FILES config/sluiced.conf DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sluic
 install(FILES systemd/notify-reload.conf DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sluice/examples)
 file(GLOB SLUICE_DOCS CONFIGURE_DEPENDS README.md docs/*.md)
 install(FILES ${SLUICE_DOCS} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sluice)
+
+# The library for programs of one's own (docs/LIBRARY.md): cmake --install BUILD --component dev
+file(RELATIVE_PATH SLUICE_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" SLUICE_PC_TO_PREFIX "${SLUICE_PC_TO_PREFIX}")
+configure_file(cmake/sluice.pc.in ${CMAKE_BINARY_DIR}/sluice.pc @ONLY)
+install(TARGETS sluice ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev EXCLUDE_FROM_ALL)
+install(DIRECTORY include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev EXCLUDE_FROM_ALL)
+install(FILES ${CMAKE_BINARY_DIR}/sluice.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+  COMPONENT dev EXCLUDE_FROM_ALL)
+install(DIRECTORY docs/examples DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sluice COMPONENT dev EXCLUDE_FROM_ALL)
