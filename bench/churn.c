@@ -1,10 +1,11 @@
 /*
- * churn.c -- `sluice-bench churn`: what replacing documents round after round does to recall, speed, size
- * and reachability.
+ * churn.c -- `sluice-bench churn`: what replacing documents round after round does to recall,
+ * speed, size and reachability.
  *
- * The plan (plan.h) says which vectors go and come. One that comes takes the key of one that goes, so it is
- * a replaced document; where a round has more of one than of the other, the rest is deleted or new. Recall is
- * against exact search of that round. At the end a fresh index of what is live then is measured beside.
+ * The plan (plan.h) says which vectors go and come. One that comes takes the key of one that goes,
+ * so it is a replaced document; where a round has more of one than of the other, the rest is
+ * deleted or new. Recall is against exact search of that round. At the end a fresh index of what is
+ * live then is measured beside.
  */
 #include "bench.h"
 
@@ -26,9 +27,9 @@ struct churn {
     const struct vectors *base;
     struct plan plan;
     struct measure measure;
-    uint32_t *truth;   /* [queries][BENCH_K]                     */
-    uint32_t *key_of;  /* [base]; NO_KEY: not in the index       */
-    uint32_t *free;    /* keys of deleted documents, a stack     */
+    uint32_t *truth;  /* [queries][BENCH_K]                     */
+    uint32_t *key_of; /* [base]; NO_KEY: not in the index       */
+    uint32_t *free;   /* keys of deleted documents, a stack     */
     struct fill_item *items;
     uint32_t free_count, key_next, version;
 };
@@ -148,8 +149,8 @@ static int start(struct churn *churn, struct vectors *queries)
 {
     const struct bench_options *options = churn->options;
     size_t total = churn->base->count;
-    int code = plan_make(options->kind, churn->base, options->fraction, options->rounds,
-                         &churn->plan);
+    int code =
+        plan_make(options->kind, churn->base, options->fraction, options->rounds, &churn->plan);
 
     if (queries->count > QUERIES_MAX)
         queries->count = QUERIES_MAX;

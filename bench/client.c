@@ -1,8 +1,9 @@
 /*
  * client.c -- the index as a benchmark uses it.
  *
- * Vectors go in through the public calls: each is a document of one chunk with one window and a two-letter
- * text, so the figures include documents, attributes, the version row and durable commits.
+ * Vectors go in through the public calls: each is a document of one chunk with one window and a
+ * two-letter text, so the figures include documents, attributes, the version row and durable
+ * commits.
  */
 #include "client.h"
 
@@ -69,8 +70,7 @@ struct sl_prepared *bench_prepare(struct sl_index *index, const float *vector, u
 {
     char name[16];
     struct sl_window window = {.byte_end = 2, .vector = vector};
-    struct sl_chunk chunk = {
-        .byte_end = 2, .word_count = 1, .windows = &window, .window_count = 1};
+    struct sl_chunk chunk = {.byte_end = 2, .word_count = 1, .windows = &window, .window_count = 1};
     struct sl_document document = {.topic = BENCH_TOPIC,
                                    .key = {name, 0},
                                    .offset = version,
@@ -141,8 +141,8 @@ uint32_t bench_search(const struct sl_snapshot *snapshot, const float *query, ui
     struct sl_error err;
     uint32_t count;
 
-    must(sl_snapshot_nearest(snapshot, query, BENCH_K, ef < BENCH_K ? BENCH_K : ef, exact, NULL, hits,
-                             &count, ret_stats, &err),
+    must(sl_snapshot_nearest(snapshot, query, BENCH_K, ef < BENCH_K ? BENCH_K : ef, exact, NULL,
+                             hits, &count, ret_stats, &err),
          &err);
     for (uint32_t i = 0; i < count; i++) /* documents are numbered from 1 as they came */
         ret_numbers[i] = (uint32_t)hits[i].doc - 1;
@@ -196,10 +196,9 @@ static uint64_t proc_number(const char *path, const char *name)
 
 struct bench_usage bench_usage(void)
 {
-    return (struct bench_usage){
-        .rss_bytes = proc_number("/proc/self/status", "VmRSS:") * 1024,
-        .anon_bytes = proc_number("/proc/self/status", "RssAnon:") * 1024,
-        .written_bytes = proc_number("/proc/self/io", "write_bytes:")};
+    return (struct bench_usage){.rss_bytes = proc_number("/proc/self/status", "VmRSS:") * 1024,
+                                .anon_bytes = proc_number("/proc/self/status", "RssAnon:") * 1024,
+                                .written_bytes = proc_number("/proc/self/io", "write_bytes:")};
 }
 
 struct bench_usage bench_growth(const struct bench_usage *before)

@@ -36,8 +36,8 @@ double bench_cpu_seconds(void); /* of all threads of this process             */
 
 /* What /proc knows of this process; bench_growth() is what came since `before`. */
 struct bench_usage {
-    uint64_t rss_bytes;  /* resident: its own memory and pages of files */
-    uint64_t anon_bytes; /* its own memory alone                        */
+    uint64_t rss_bytes;     /* resident: its own memory and pages of files */
+    uint64_t anon_bytes;    /* its own memory alone                        */
     uint64_t written_bytes; /* sent towards the disk                    */
 };
 struct bench_usage bench_usage(void);

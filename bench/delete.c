@@ -2,8 +2,8 @@
  * delete.c -- `sluice-bench delete`: what taking a document out costs.
  *
  * A fifth of the documents, spread evenly, goes in durable batches. Counted are the call alone (the
- * document's records, postings and attributes, and its vector out of the graph) and the call with its share
- * of the commit.
+ * document's records, postings and attributes, and its vector out of the graph) and the call with
+ * its share of the commit.
  */
 #include "bench.h"
 

@@ -1,11 +1,11 @@
 /*
  * fill.c -- vectors into an index as fast as a number of threads can.
  *
- * As in the daemon, documents are prepared by many and applied by one, in order. They stand in a ring:
- * whoever is free takes the next number and prepares it, at most RING ahead of the one to be applied; the
- * applier takes what is ready in front and otherwise prepares as well, so two threads are both always busy.
- * Rejected: preparing a block with all threads and then applying it; apply and commit then leave the others
- * idle, and what one block holds cannot see its own neighbours.
+ * As in the daemon, documents are prepared by many and applied by one, in order. They stand in a
+ * ring: whoever is free takes the next number and prepares it, at most RING ahead of the one to be
+ * applied; the applier takes what is ready in front and otherwise prepares as well, so two threads
+ * are both always busy. Rejected: preparing a block with all threads and then applying it; apply
+ * and commit then leave the others idle, and what one block holds cannot see its own neighbours.
  */
 #include "fill.h"
 
@@ -41,8 +41,8 @@ static bool prepare_next(struct fill *fill)
         return false;
     fill->next++;
     (void)pthread_mutex_unlock(&fill->mutex);
-    prepared = bench_prepare(fill->index, vector_at(fill->base, item->vector), item->key,
-                             item->version);
+    prepared =
+        bench_prepare(fill->index, vector_at(fill->base, item->vector), item->key, item->version);
     (void)pthread_mutex_lock(&fill->mutex);
     fill->ring[at % RING] = prepared;
     (void)pthread_cond_broadcast(&fill->moved);

@@ -10,8 +10,8 @@ struct fill_item {
 };
 
 /*
- * Put in all items, in order, a durable commit every `commit`. This thread applies and commits; the others
- * prepare ahead of it, and it prepares too when nothing is ready.
+ * Put in all items, in order, a durable commit every `commit`. This thread applies and commits; the
+ * others prepare ahead of it, and it prepares too when nothing is ready.
  */
 void fill_items(struct sl_index *index, const struct vectors *base, const struct fill_item *items,
                 uint32_t count, uint32_t threads, uint32_t commit);

@@ -1,10 +1,10 @@
 /*
- * index.c -- `sluice-bench index`: build an index from a vector file with durable commits, then measure
- * recall, speed and latency of searches for each ef.
+ * index.c -- `sluice-bench index`: build an index from a vector file with durable commits, then
+ * measure recall, speed and latency of searches for each ef.
  *
- * Truth is the file's; without one, or with a part of the base, it is found by exact search. With --session
- * the process stays: each line of standard input is an ef and is answered by one line, so that a script can
- * alternate between engines that all have their index in memory.
+ * Truth is the file's; without one, or with a part of the base, it is found by exact search. With
+ * --session the process stays: each line of standard input is an ef and is answered by one line, so
+ * that a script can alternate between engines that all have their index in memory.
  */
 #include "bench.h"
 
@@ -31,7 +31,8 @@ static void build(const struct bench_options *options, struct sl_index *index,
     bench_stats(index, &stats);
     printf("{\"phase\": \"build\", \"vectors\": %u, \"storage\": \"%s\", \"seconds\": %.3f, "
            "\"cpu_seconds\": %.3f, \"rate\": %.0f, \"disk_bytes\": %llu, \"rss_bytes\": %llu, "
-           "\"anon_bytes\": %llu, \"written_bytes\": %llu, \"written_per_insert\": %.0f, \"threads\": %u, \"commit\": %u}\n",
+           "\"anon_bytes\": %llu, \"written_bytes\": %llu, \"written_per_insert\": %.0f, "
+           "\"threads\": %u, \"commit\": %u}\n",
            count, bench_storage_name(options->storage), from, cpu, count / from,
            (unsigned long long)stats.disk_bytes, (unsigned long long)usage.rss_bytes,
            (unsigned long long)usage.anon_bytes, (unsigned long long)usage.written_bytes,
@@ -91,11 +92,13 @@ static int run(const struct bench_options *options, struct sl_index *index,
 
     build(options, index, base);
     code = find_truth(options, index, queries, &truth);
-    if (code == 0 && (base->count < BENCH_K || truth.count < queries->count || truth.dim < BENCH_K)) {
-        (void)fprintf(stderr,
-                      "sluice-bench: recall@10 needs 10 vectors at least, and 10 neighbours of each of "
-                      "the %u queries\n",
-                      queries->count);
+    if (code == 0 &&
+        (base->count < BENCH_K || truth.count < queries->count || truth.dim < BENCH_K)) {
+        (void)fprintf(
+            stderr,
+            "sluice-bench: recall@10 needs 10 vectors at least, and 10 neighbours of each of "
+            "the %u queries\n",
+            queries->count);
         code = SL_EXIT_DATA;
     }
     if (code == 0)

@@ -1,10 +1,11 @@
 /*
  * ingest.c -- `sluice-bench ingest`: what searches feel of ingestion.
  *
- * The first half of the base is in the index. The queries go round and round in this thread, each with a
- * snapshot of its own: first alone, then while another thread puts in the second half as fast as it can with
- * durable commits. Both passes see the same index but for what comes in meanwhile. On a machine with fewer
- * cores than threads the figure is of the scheduler, not of the index.
+ * The first half of the base is in the index. The queries go round and round in this thread, each
+ * with a snapshot of its own: first alone, then while another thread puts in the second half as
+ * fast as it can with durable commits. Both passes see the same index but for what comes in
+ * meanwhile. On a machine with fewer cores than threads the figure is of the scheduler, not of the
+ * index.
  */
 #include "bench.h"
 
@@ -88,7 +89,8 @@ static int run(struct ingest *ingest)
         return SL_EXIT_OS;
     count = search_on(ingest, 1);
     (void)pthread_join(writer, NULL);
-    busy = print_pass(ingest, "busy", count, (ingest->base->count - half) / (bench_seconds() - from));
+    busy =
+        print_pass(ingest, "busy", count, (ingest->base->count - half) / (bench_seconds() - from));
     printf("{\"phase\": \"ingest\", \"pass\": \"ratio\", \"p99_ratio\": %.2f}\n", busy / idle);
     return 0;
 }

@@ -1,9 +1,9 @@
 /*
  * measure.c -- how good and how fast searches are.
  *
- * A snapshot is held for a run of queries, as a caller with a stream of them may do; per query there is the
- * search, two readings of the clock and nothing else. The CPU's seconds are counted beside the wall's: on a
- * machine that does other work too they are what can be compared.
+ * A snapshot is held for a run of queries, as a caller with a stream of them may do; per query
+ * there is the search, two readings of the clock and nothing else. The CPU's seconds are counted
+ * beside the wall's: on a machine that does other work too they are what can be compared.
  */
 #include "measure.h"
 
@@ -64,8 +64,8 @@ static uint64_t search_run(struct pass *pass, const struct sl_snapshot *snapshot
         struct sl_search_stats stats;
         double start = bench_seconds();
         uint32_t *found = measure->found + (size_t)i * BENCH_K;
-        uint32_t have = bench_search(snapshot, vector_at(measure->queries, i), pass->ef, false, found,
-                                     &stats);
+        uint32_t have =
+            bench_search(snapshot, vector_at(measure->queries, i), pass->ef, false, found, &stats);
         measure->seconds[i] = bench_seconds() - start;
         distances += stats.distances;
         while (have < BENCH_K)

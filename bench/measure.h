@@ -8,8 +8,8 @@ struct measure {
     const struct vectors *queries;
     const uint32_t *truth; /* [queries][truth_dim], the first BENCH_K count */
     uint32_t truth_dim;
-    uint32_t *found;       /* [queries][BENCH_K] */
-    double *seconds;       /* [queries]          */
+    uint32_t *found; /* [queries][BENCH_K] */
+    double *seconds; /* [queries]          */
 };
 
 struct measure_result {

@@ -1,8 +1,10 @@
 /*
- * open.c -- `sluice-bench open`: seconds to open an index that was closed, and one whose process was killed.
+ * open.c -- `sluice-bench open`: seconds to open an index that was closed, and one whose process
+ * was killed.
  *
- * A child fills the index and kills itself after the last commit; this process then opens what is there,
- * closes it and opens it again. The file is in the page cache, as after a restart of the service.
+ * A child fills the index and kills itself after the last commit; this process then opens what is
+ * there, closes it and opens it again. The file is in the page cache, as after a restart of the
+ * service.
  */
 #include "bench.h"
 

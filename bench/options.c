@@ -1,5 +1,6 @@
 /*
- * options.c -- the options of `index`, `churn`, `ingest`, `delete` and `open`: one list, read in one place.
+ * options.c -- the options of `index`, `churn`, `ingest`, `delete` and `open`: one list, read in
+ * one place.
  *
  * A benchmark ignores what it has no use for, so that a script can give all of them the same words.
  */
@@ -22,10 +23,8 @@ static const struct word metrics[] = {
 static const struct word storages[] = {{"f32", SL_STORAGE_F32},   {"f16", SL_STORAGE_F16},
                                        {"bf16", SL_STORAGE_BF16}, {"i8", SL_STORAGE_I8},
                                        {"bit", SL_STORAGE_BIT},   {NULL, 0}};
-static const struct word kinds[] = {{"random", PLAN_RANDOM},
-                                    {"clustered", PLAN_CLUSTERED},
-                                    {"drifting", PLAN_DRIFTING},
-                                    {NULL, 0}};
+static const struct word kinds[] = {
+    {"random", PLAN_RANDOM}, {"clustered", PLAN_CLUSTERED}, {"drifting", PLAN_DRIFTING}, {NULL, 0}};
 
 const char *bench_storage_name(enum sl_storage storage)
 {
@@ -141,13 +140,13 @@ static bool read_option(int name, char *text, struct bench_options *options)
 int bench_options_read(int argc, char **argv, struct bench_options *ret_options)
 {
     static const struct option names[] = {
-        {"base", 1, NULL, 'b'},     {"query", 1, NULL, 'q'},    {"truth", 1, NULL, 't'},
-        {"metric", 1, NULL, 'x'},   {"m", 1, NULL, 'm'},        {"ef-construction", 1, NULL, 'c'},
-        {"ef", 1, NULL, 'e'},       {"threads", 1, NULL, 'n'},  {"storage", 1, NULL, 's'},
-        {"dir", 1, NULL, 'd'},      {"commit", 1, NULL, 'k'},   {"limit", 1, NULL, 'l'},
-        {"rounds", 1, NULL, 'r'},   {"fraction", 1, NULL, 'f'}, {"kind", 1, NULL, 'y'},
-        {"every", 1, NULL, 'v'},    {"plan", 1, NULL, 'o'},     {"queries-repeat", 1, NULL, 'p'},
-        {"hold", 1, NULL, 'h'},     {"session", 0, NULL, 'i'},  {0}};
+        {"base", 1, NULL, 'b'},   {"query", 1, NULL, 'q'},    {"truth", 1, NULL, 't'},
+        {"metric", 1, NULL, 'x'}, {"m", 1, NULL, 'm'},        {"ef-construction", 1, NULL, 'c'},
+        {"ef", 1, NULL, 'e'},     {"threads", 1, NULL, 'n'},  {"storage", 1, NULL, 's'},
+        {"dir", 1, NULL, 'd'},    {"commit", 1, NULL, 'k'},   {"limit", 1, NULL, 'l'},
+        {"rounds", 1, NULL, 'r'}, {"fraction", 1, NULL, 'f'}, {"kind", 1, NULL, 'y'},
+        {"every", 1, NULL, 'v'},  {"plan", 1, NULL, 'o'},     {"queries-repeat", 1, NULL, 'p'},
+        {"hold", 1, NULL, 'h'},   {"session", 0, NULL, 'i'},  {0}};
     int name;
 
     *ret_options = (struct bench_options){.metric = SL_METRIC_COSINE,
@@ -169,15 +168,16 @@ int bench_options_read(int argc, char **argv, struct bench_options *ret_options)
     while ((name = getopt_long(argc, argv, "", names, NULL)) != -1)
         if (name == '?' || !read_option(name, optarg, ret_options)) {
             if (name != '?')
-                (void)fprintf(stderr,
-                              "sluice-bench: bad value \"%s\" (metric: ip, l2, cos; storage: f32, f16, bf16, "
-                              "i8, bit; kind: random, clustered, drifting; numbers from 1; commit: up to %u; "
-                              "fraction: up to 0.2)\n",
-                              optarg, SL_BATCH_OPS_MAX);
+                (void)fprintf(
+                    stderr,
+                    "sluice-bench: bad value \"%s\" (metric: ip, l2, cos; storage: f32, f16, bf16, "
+                    "i8, bit; kind: random, clustered, drifting; numbers from 1; commit: up to %u; "
+                    "fraction: up to 0.2)\n",
+                    optarg, SL_BATCH_OPS_MAX);
             return SL_EXIT_USAGE;
         }
-    if (ret_options->base == NULL || ret_options->query == NULL ||
-        ret_options->directory == NULL || optind != argc) {
+    if (ret_options->base == NULL || ret_options->query == NULL || ret_options->directory == NULL ||
+        optind != argc) {
         (void)fprintf(stderr, "sluice-bench: --base, --query and --dir are needed\n");
         return SL_EXIT_USAGE;
     }

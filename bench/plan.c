@@ -1,10 +1,11 @@
 /*
  * plan.c -- which vectors leave an index and which come in, round after round.
  *
- * Random replacement is the kind churn there is: what leaves is spread evenly over the graph. Deleting all
- * there is about one topic tears a hole, and a drifting stream moves the whole index to where nothing was;
- * both are made here from the vectors alone, by k-means and by the first principal direction. A plan is made
- * before anything is timed and can be written down, so that other engines replay the very same one.
+ * Random replacement is the kind churn there is: what leaves is spread evenly over the graph.
+ * Deleting all there is about one topic tears a hole, and a drifting stream moves the whole index
+ * to where nothing was; both are made here from the vectors alone, by k-means and by the first
+ * principal direction. A plan is made before anything is timed and can be written down, so that
+ * other engines replay the very same one.
  */
 #include "plan.h"
 
@@ -169,7 +170,8 @@ static void list_members(const uint32_t *group_of, uint32_t total, struct groups
     }
 }
 
-/* Move whole groups, drawn at random, to the other side until it has at least `wanted` more vectors. */
+/* Move whole groups, drawn at random, to the other side until it has at least `wanted` more
+ * vectors. */
 static struct plan_list move_groups(struct maker *maker, struct groups *groups, bool to_live,
                                     uint32_t wanted)
 {
@@ -207,9 +209,9 @@ static void make_clustered(struct maker *maker)
     for (uint32_t r = 0; r < maker->plan->rounds; r++) {
         memset(groups.moved, 0, groups.count * sizeof *groups.moved);
         maker->plan->out[r] = move_groups(maker, &groups, false, maker->step);
-        maker->plan->into[r] = move_groups(
-            maker, &groups, true,
-            groups.live_vectors < maker->live ? maker->live - groups.live_vectors : 0);
+        maker->plan->into[r] =
+            move_groups(maker, &groups, true,
+                        groups.live_vectors < maker->live ? maker->live - groups.live_vectors : 0);
     }
     for (uint32_t g = 0; g < groups.count; g++)
         free(groups.members[g].numbers);
@@ -296,8 +298,7 @@ static void make_drifting(struct maker *maker)
     for (uint32_t r = 0; r < maker->plan->rounds; r++) {
         uint32_t from = (uint32_t)((uint64_t)r * maker->step % maker->total);
         maker->plan->out[r] = copy_window(placed, maker->total, from, maker->step);
-        maker->plan->into[r] =
-            copy_window(placed, maker->total, from + maker->live, maker->step);
+        maker->plan->into[r] = copy_window(placed, maker->total, from + maker->live, maker->step);
     }
     free(placed);
     free(mean);

@@ -25,14 +25,16 @@ struct plan {
 };
 
 /*
- * Four fifths of the vectors are live at any time; each round replaces about `fraction` of them. The same
- * arguments give the same plan. plan_fini() frees it. 0, or an exit code with the message printed.
+ * Four fifths of the vectors are live at any time; each round replaces about `fraction` of them.
+ * The same arguments give the same plan. plan_fini() frees it. 0, or an exit code with the message
+ * printed.
  */
 int plan_make(enum plan_kind kind, const struct vectors *base, double fraction, uint32_t rounds,
               struct plan *ret_plan);
 void plan_fini(struct plan *plan);
 
-/* As an .ivecs file: the start, then per round what goes out and what comes in. 0, or an exit code. */
+/* As an .ivecs file: the start, then per round what goes out and what comes in. 0, or an exit code.
+ */
 int plan_write(const struct plan *plan, const char *path);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * vectors.c -- files of vectors.
  *
- * Read whole into memory, in the formats of the TEXMEX sets that most public sets of vectors come in. A
- * file is believed only if every row has the length of the first.
+ * Read whole into memory, in the formats of the TEXMEX sets that most public sets of vectors come
+ * in. A file is believed only if every row has the length of the first.
  */
 #include "vectors.h"
 
