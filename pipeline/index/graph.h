@@ -33,6 +33,7 @@
 #define SL_ALPHA            1.2f
 #define SL_EPOCH_NEVER      UINT32_MAX
 #define SL_SLAB_HEADER      48u /* of a value, checksum included; LMDB's page header makes it 64 */
+#define SL_INTACT_MARKS     1024u
 #define SL_SLAB_CODES_SUM   16u /* where in it the codes' own checksum stands, if they have one */
 
 enum sl_slot_state { SL_SLOT_FREE = 0, SL_SLOT_LIVE, SL_SLOT_LIMBO };
@@ -145,6 +146,9 @@ struct sl_graph {
     uint32_t *limbo;
     _Atomic uint32_t limbo_count;
     uint32_t limbo_capacity;
+
+    /* commit << 22 | segment: its record's checksum was compared as of that commit */
+    _Atomic uint64_t intact[SL_INTACT_MARKS];
 
     pthread_mutex_t walks_lock;
     struct sl_walk *walks;
@@ -320,8 +324,9 @@ struct sl_walk *sl_walk_begin(struct sl_graph *graph, const float *query);
 /* To look for what lies near a slot's own vector. */
 struct sl_walk *sl_walk_begin_at(struct sl_graph *graph, uint32_t slot);
 void sl_walk_end(struct sl_graph *graph, struct sl_walk *walk);
-/* From the query to a slot's full vector. */
-float sl_walk_exact(struct sl_graph *graph, const struct sl_walk *walk, uint32_t slot);
+/* How far the query is from the full vectors of `count` slots: their distances are filled in. */
+void sl_walk_exact(struct sl_graph *graph, struct sl_walk *walk, struct sl_near *items,
+                   uint32_t count);
 /* The entry alone in the pool, or nothing when the graph is empty; its level. false: out of memory */
 bool sl_walk_start(struct sl_graph *graph, struct sl_walk *walk, uint32_t *ret_level);
 /* From the pool on level `top` down to `level`, greedily above it; the pool then holds the nearest `ef` found

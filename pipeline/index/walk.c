@@ -63,12 +63,6 @@ struct sl_walk *sl_walk_begin(struct sl_graph *graph, const float *query)
     return walk;
 }
 
-float sl_walk_exact(struct sl_graph *graph, const struct sl_walk *walk, uint32_t slot)
-{
-    return graph->exact.distance(graph->full_at != 0 ? walk->full : walk->query,
-                                 sl_graph_full(graph, slot), graph->exact.units);
-}
-
 struct sl_walk *sl_walk_begin_at(struct sl_graph *graph, uint32_t slot)
 {
     struct sl_walk *walk = begin(graph);
@@ -126,15 +120,12 @@ static bool forget(struct sl_graph *graph, struct sl_walk *walk)
     return true;
 }
 
-/* Insert into a sorted array of at most `limit`; returns where, or `limit` when it is too far away.
- */
+/* Insert into a sorted array of at most `limit`; returns where. Pre: it is not full of nearer ones. */
 static uint32_t insert_sorted(struct sl_near *array, uint32_t *size, uint32_t limit,
                               struct sl_near item)
 {
     uint32_t low = 0, high = *size;
 
-    if (*size == limit && item.distance >= array[limit - 1].distance)
-        return limit;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
         if (array[middle].distance <= item.distance)
@@ -149,12 +140,38 @@ static uint32_t insert_sorted(struct sl_near *array, uint32_t *size, uint32_t li
     return low;
 }
 
-static inline void prefetch(const char *vector, uint32_t bytes)
+static inline void prefetch(const void *from, uint32_t bytes)
 {
+    const char *at = from;
+
     if (bytes > FETCHED_BYTES)
         bytes = FETCHED_BYTES;
     for (uint32_t i = 0; i < bytes; i += SL_LINE_BYTES)
-        __builtin_prefetch(vector + i, 0, 3);
+        __builtin_prefetch(at + i, 0, 3);
+}
+
+void sl_walk_exact(struct sl_graph *graph, struct sl_walk *walk, struct sl_near *items,
+                   uint32_t count)
+{
+    const struct sl_codec codec = graph->exact;
+    const void *query = graph->full_at != 0 ? walk->full : walk->query;
+
+    for (uint32_t i = 0; i < count && i < AHEAD; i++)
+        prefetch(sl_graph_full(graph, items[i].slot), codec.stride);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + AHEAD < count)
+            prefetch(sl_graph_full(graph, items[i + AHEAD].slot), codec.stride);
+        items[i].distance = codec.distance(query, sl_graph_full(graph, items[i].slot), codec.units);
+    }
+    walk->distances += count;
+}
+
+/* A list on level 0, wherever in its lines it begins. */
+static inline void prefetch_list(const struct sl_graph *graph, uint32_t slot)
+{
+    uint32_t bytes = (1 + 2 * graph->m) * (uint32_t)sizeof(uint32_t);
+
+    prefetch(graph->links + (size_t)slot * (1 + 2 * graph->m), bytes + SL_LINE_BYTES - 4);
 }
 
 uint32_t sl_walk_links(const struct sl_graph *graph, uint32_t slot, uint32_t level,
@@ -217,20 +234,29 @@ static inline uint32_t compare_batch(struct sl_graph *graph, struct sl_walk *wal
                                      const uint32_t *batch, uint32_t count, uint32_t pool_max,
                                      uint32_t lowest, const struct passage *passage)
 {
-    for (uint32_t i = 0; i < count && i < AHEAD; i++)
-        prefetch(sl_graph_code(graph, batch[i]), graph->codec.stride);
+    const struct sl_codec codec = graph->codec;
+    const void *codes[BATCH_MAX];
+
+    for (uint32_t i = 0; i < count; i++) {
+        codes[i] = sl_graph_code(graph, batch[i]);
+        if (i < AHEAD)
+            prefetch(codes[i], codec.stride);
+    }
     for (uint32_t i = 0; i < count; i++) {
         struct sl_near item = {.slot = batch[i]};
         uint32_t place;
         if (i + AHEAD < count)
-            prefetch(sl_graph_code(graph, batch[i + AHEAD]), graph->codec.stride);
-        item.distance =
-            graph->codec.distance(walk->query, sl_graph_code(graph, batch[i]), graph->codec.units);
-        place = insert_sorted(walk->pool, &walk->pool_size, pool_max, item);
-        if (place < lowest)
-            lowest = place;
+            prefetch(codes[i + AHEAD], codec.stride);
+        item.distance = codec.distance(walk->query, codes[i], codec.units);
         if (passage != NULL)
             admit(passage, item);
+        if (walk->pool_size == pool_max && item.distance >= walk->pool[pool_max - 1].distance)
+            continue;
+        place = insert_sorted(walk->pool, &walk->pool_size, pool_max, item);
+        if (place < lowest) {
+            lowest = place;
+            prefetch_list(graph, item.slot);
+        }
     }
     walk->distances += count;
     return lowest;
@@ -251,6 +277,8 @@ static void expand(struct sl_graph *graph, struct sl_walk *walk, uint32_t level,
         }
         walk->pool[at].slot |= FOLLOWED;
         count = collect(graph, walk, slot, level, batch);
+        if (at + 1 < walk->pool_size)
+            prefetch_list(graph, walk->pool[at + 1].slot & ~FOLLOWED);
         at = compare_batch(graph, walk, batch, count, ef, at + 1, NULL);
     }
     for (uint32_t i = 0; i < walk->pool_size; i++)

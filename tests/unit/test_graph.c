@@ -173,14 +173,17 @@ TEST(walk_filtered_finds_what_passes_by_itself)
         struct sl_walk *walk;
         struct sl_near best[10];
         uint32_t count = 0;
+        uint64_t compared;
         bool gave_up;
         test_cluster_vector(20, DIM, query);
         walk = sl_walk_begin(graph, query);
         REQUIRE(sl_walk_filtered(graph, walk, 64, true, one_in_ten, NULL, UINT64_MAX, &gave_up));
         CHECK(!gave_up);
+        compared = walk->distances;
         for (uint32_t slot = 3; slot < graph->slot_end; slot += 10) {
-            struct sl_near item = {sl_walk_exact(graph, walk, slot), slot};
+            struct sl_near item = {0, slot};
             uint32_t at = count < 10 ? count++ : 9;
+            sl_walk_exact(graph, walk, &item, 1);
             if (at == 9 && count == 10 && best[9].distance <= item.distance && slot > 93)
                 continue;
             for (; at > 0 && best[at - 1].distance > item.distance; at--)
@@ -193,7 +196,7 @@ TEST(walk_filtered_finds_what_passes_by_itself)
                 found += best[i].slot == walk->results[j].slot;
         for (uint32_t j = 0; j < walk->result_count; j++)
             CHECK(one_in_ten(NULL, walk->results[j].slot));
-        CHECK_THAT(walk->distances < 1500, "%d", (int)walk->distances);
+        CHECK_THAT(compared < 1500, "%d", (int)compared);
         sl_walk_end(graph, walk);
     }
     CHECK_THAT(found >= wanted * 97 / 100, "%u of %u", found, wanted);
