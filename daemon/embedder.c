@@ -24,7 +24,8 @@
 
 #define RETRY_MS     200u
 #define RETRY_MS_MAX 5000u
-#define ATTEMPTS_MAX 5u /* failures in a row before the encoder is asked for something harmless */
+#define BATCH_ATTEMPTS 3u /* failures in a row before the encoder is asked for something harmless */
+#define TEXT_ATTEMPTS  5u
 #define WAIT_MS      500
 #define SHARES       4u /* of a batch's places, what one document gets per round */
 
@@ -193,6 +194,7 @@ static enum sl_err encode(struct embedder_stage *stage, const struct sl_view *vi
 {
     struct sl_engine *engine = stage->engine;
     uint32_t wait_ms = RETRY_MS, attempts = 0;
+    uint32_t attempts_max = count > 1 ? BATCH_ATTEMPTS : TEXT_ATTEMPTS;
     enum sl_err r;
 
     while ((r = encode_once(engine, views, count, vectors, err)) == SL_AGAIN && !engine->ending) {
@@ -200,7 +202,7 @@ static enum sl_err encode(struct embedder_stage *stage, const struct sl_view *vi
         engine_sleep(engine, wait_ms);
         sl_heartbeat_beat(embedder_heartbeat);
         wait_ms = wait_ms * 2 < RETRY_MS_MAX ? wait_ms * 2 : RETRY_MS_MAX;
-        if (++attempts % ATTEMPTS_MAX == 0 && works_otherwise(engine))
+        if (++attempts % attempts_max == 0 && works_otherwise(engine))
             return sl_fail(err, SL_REJECT, "embed_failed",
                            "the encoder failed on it %u times, and not on other texts", attempts);
     }
@@ -212,26 +214,6 @@ static void deliver(struct embedder_text *texts, uint32_t count, const float *ve
     for (uint32_t i = 0; i < count; i++)
         memcpy(texts[i].work->ingest->vectors[texts[i].index], vectors + i * dim,
                dim * sizeof(float));
-}
-
-/* One text of the batch can never work: find it, and set its document aside. */
-static enum sl_err encode_singly(struct embedder_stage *stage, struct embedder_text *texts,
-                                 uint32_t count, float *vectors, struct sl_error *err)
-{
-    size_t dim = stage->engine->embedder->dim;
-
-    for (uint32_t i = 0; i < count; i++) {
-        enum sl_err r =
-            encode(stage, &texts[i].work->ingest->texts[texts[i].index], 1, vectors, err);
-
-        if (r == SL_STOP || r == SL_AGAIN)
-            return r;
-        texts[i].rejected = r == SL_REJECT;
-        texts[i].error = *err;
-        if (r == SL_OK)
-            deliver(&texts[i], 1, vectors, dim);
-    }
-    return SL_OK;
 }
 
 /* The document that got its last vector with this text; NULL when some are still out. The lock is
@@ -272,25 +254,66 @@ static void abandon(struct embedder_stage *stage, struct embedder_text *texts, u
     }
 }
 
+/* One text: vectors, or why not, and its document goes on if it was the last. */
+static void settle_text(struct embedder_stage *stage, struct embedder_text *text, enum sl_err r,
+                        const float *vector, const struct sl_error *err)
+{
+    text->rejected = r == SL_REJECT;
+    text->error = *err;
+    if (r == SL_OK)
+        deliver(text, 1, vector, stage->engine->embedder->dim);
+    complete(stage, text, 1);
+}
+
+/*
+ * A text of the batch fails where others work: each alone. What works goes on at once; the rest is left
+ * at the front of `texts`, *count long. With `patient` nothing is left unless the engine ends.
+ */
+static enum sl_err encode_singly(struct embedder_stage *stage, struct embedder_text *texts,
+                                 uint32_t *count, bool patient, float *vector, struct sl_error *err)
+{
+    uint32_t left = 0;
+
+    for (uint32_t i = 0; i < *count; i++) {
+        struct sl_view *view = &texts[i].work->ingest->texts[texts[i].index];
+        enum sl_err r = patient ? encode(stage, view, 1, vector, err)
+                                : encode_once(stage->engine, view, 1, vector, err);
+
+        if (r == SL_STOP || (patient && r == SL_AGAIN)) {
+            memmove(texts + left, texts + i, (*count - i) * sizeof(*texts));
+            *count = left + *count - i;
+            return r;
+        }
+        if (r == SL_AGAIN)
+            texts[left++] = texts[i];
+        else
+            settle_text(stage, &texts[i], r, vector, err);
+    }
+    *count = left;
+    return SL_OK;
+}
+
 static void run_batch(struct embedder_stage *stage, struct embedder_text *texts, uint32_t count,
                       struct sl_view *views, float *vectors)
 {
-    struct sl_engine *engine = stage->engine;
     struct sl_error err = {0};
     enum sl_err r;
 
     for (uint32_t i = 0; i < count; i++)
         views[i] = texts[i].work->ingest->texts[texts[i].index];
     r = encode(stage, views, count, vectors, &err);
-    if (r == SL_OK)
-        deliver(texts, count, vectors, engine->embedder->dim);
-    else if (r == SL_REJECT)
-        r = encode_singly(stage, texts, count, vectors, &err);
-    if (r == SL_STOP)
-        engine_fail(engine, &err);
-    if (r == SL_OK)
+    if (r == SL_OK) {
+        deliver(texts, count, vectors, stage->engine->embedder->dim);
         complete(stage, texts, count);
-    else
+        return;
+    }
+    if (r == SL_REJECT)
+        r = encode_singly(stage, texts, &count, false, vectors, &err);
+    if (r == SL_OK)
+        r = encode_singly(stage, texts, &count, true, vectors, &err);
+    if (r == SL_STOP)
+        engine_fail(stage->engine, &err);
+    if (r != SL_OK)
         abandon(stage, texts, count);
 }
 

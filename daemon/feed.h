@@ -30,7 +30,6 @@ struct feed {
     bool held;            /* the high mark of all together was reached, and not yet the low one */
     int64_t scan_us;      /* when all partitions were last looked at */
     int64_t high_us;      /* since when a partition waits to be paused; 0: none does */
-    int64_t patience_us;  /* when patience last ended with a pause */
     int64_t tick_us;
     int64_t lag_commit_us;
     int64_t poll_us;

@@ -6,8 +6,9 @@
  * the high mark. Each has its low mark. Polling goes on.
  *
  * librdkafka throws away what it has fetched of a partition that pauses, so a pause for every burst would
- * fetch everything several times. It is worth waiting a moment without polling instead; but not more often
- * than once a second, for meanwhile nobody is read.
+ * fetch some of it twice. When no other partition is read it is worth waiting a moment without polling
+ * instead. When others are, it is not: their records stand in the client's one queue behind those of the
+ * backlog, and are not even fetched while that is full.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,6 @@
 
 #define SCAN_US     20000
 #define PATIENCE_US 300000
-#define BREATHER_US 1000000 /* between one wait and the next */
 
 static bool is_ledger_full(const struct sl_part *part)
 {
@@ -51,6 +51,7 @@ static uint32_t active_count(const struct sl_book *book)
 struct change {
     struct sl_kafka_partition *pause, *resume;
     uint32_t pause_count, resume_count;
+    uint32_t free_count; /* of partitions that are read and go on being read */
 };
 
 static void look(struct sl_engine *engine, struct change *ret)
@@ -72,6 +73,8 @@ static void look(struct sl_engine *engine, struct change *ret)
             ret->pause[ret->pause_count++] = at;
         else if (part->assigned && !pause && part->paused)
             ret->resume[ret->resume_count++] = at;
+        else
+            ret->free_count += part->assigned && !pause;
     }
     sl_book_unlock(book);
 }
@@ -108,9 +111,9 @@ static void show(struct sl_engine *engine)
         sl_metric_set_label(SL_METRIC_KAFKA_PARTITIONS_PAUSED, reasons[r], counts[r]);
 }
 
-static bool is_patient(struct feed *feed, int64_t now)
+static bool is_patient(struct feed *feed, const struct change *change, int64_t now)
 {
-    if (feed->high_us == 0 && now - feed->patience_us < BREATHER_US)
+    if (change->pause_count == 0 || change->resume_count + change->free_count > 0)
         return false;
     if (feed->high_us == 0)
         feed->high_us = now;
@@ -154,10 +157,8 @@ bool feed_pause(struct sl_engine *engine)
     feed->scan_us = now;
     feed->held = feed->held ? !sl_budget_is_low(&engine->budget) : sl_budget_is_high(&engine->budget);
     look(engine, &change);
-    wait = change.pause_count > 0 && is_patient(feed, now);
+    wait = is_patient(feed, &change, now);
     if (!wait) {
-        if (feed->high_us && change.pause_count > 0)
-            feed->patience_us = now;
         feed->high_us = 0;
         apply(engine, &change);
         show(engine);

@@ -46,6 +46,7 @@ endfunction()
 
 sluice_daemon_with(no_replies no_replies WRAP reply_cache_get)
 sluice_daemon_with(gated gated WRAP sl_config_embedder)
+sluice_daemon_with(no_turns gated no_turns WRAP sl_config_embedder sl_queue_push_line sl_budget_share_is_high)
 sluice_daemon_with(no_budget gated no_budget
   WRAP sl_config_embedder sl_budget_is_high sl_budget_share_is_high sl_budget_admits)
 
@@ -69,6 +70,8 @@ sluice_kafka_test(real_speeches broker 1200)
 sluice_kafka_test(exactly_once_apply broker 900)
 sluice_kafka_test(answers broker 600)
 set_tests_properties(broker/answers PROPERTIES RESOURCE_LOCK kafka_broker LABELS "broker;prove")
+sluice_kafka_test(bounded broker 600)
+set_tests_properties(broker/bounded PROPERTIES RESOURCE_LOCK kafka_broker LABELS "broker;prove")
 # The same script again, in its long form.
 function(sluice_long_test name timeout)
   add_test(NAME long/${name} COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/kafka/test_${name}.py)
@@ -78,6 +81,7 @@ function(sluice_long_test name timeout)
 endfunction()
 if(SLUICE_LONG)
   sluice_long_test(answers 3600)
+  sluice_long_test(bounded 7200)
   add_test(NAME long/exactly_once_apply COMMAND ${Python3_EXECUTABLE} -B
     ${CMAKE_CURRENT_SOURCE_DIR}/kafka/test_exactly_once_apply.py ExactlyOnceApply.test_killed_at_random)
   set_tests_properties(long/exactly_once_apply PROPERTIES LABELS long SKIP_RETURN_CODE 77 TIMEOUT 3600
