@@ -13,7 +13,7 @@
  *     batch     One write transaction. At most one exists per index.
  *     snapshot  One frozen, read-only view. Many may exist at once.
  *
- * WHAT IS ALWAYS TRUE (tests/unit/test_index.c proves each line by number)
+ * WHAT IS ALWAYS TRUE (tests that bear the number, as TEST(index_I2_...), prove each line)
  *
  *     I1  A document, its chunks, vectors, links, postings and attributes become visible together, at
  *         commit, or never. A replaced or deleted document is gone in the same instant.
@@ -27,6 +27,13 @@
  *     I7  A live vector is never unreachable from the entry point.
  *     I8  BM25 statistics (documents, lengths, document frequencies) are exact after any history.
  *     I9  A directory of a newer format is refused without a write.
+ *     I10 Scores are of the full vectors, also where the walk is on small codes (i8, bit); with f16 and bf16
+ *         of the halves that are kept.
+ *     I11 Killed at any moment, the directory opens as it was before or after a commit, a compaction or its
+ *         creation, and goes on from there.
+ *     I12 A search in a selection finds nothing else, and min(k, what is selected) of it.
+ *     I13 Compaction and backup keep documents, tombstones, positions, rows, and what a search finds.
+ *     I14 A batch that fails or is aborted changes nothing; after map_full and disk_full the index goes on.
  *
  * SHAPES AND UNITS
  *

@@ -53,7 +53,7 @@ static void sleep_us(long microseconds)
     (void)nanosleep(&time, NULL);
 }
 
-TEST(crash_leaves_the_old_state_or_the_new)
+TEST(crash_I11_leaves_the_old_state_or_the_new)
 {
     const char *path = test_directory();
     struct sl_index *index;
@@ -150,7 +150,7 @@ static int fill_the_disk(const char *path)
     return test_failures > 0;
 }
 
-TEST(crash_a_full_disk_is_survived)
+TEST(crash_I14_a_full_disk_is_survived)
 {
     const char *path = test_directory();
     pid_t child = fork();

@@ -244,14 +244,14 @@ static void start_before_a_cut(struct scene *scene)
     CHECK(scene->first > 0 && scene->first < 40 * history.batch);
 }
 
-TEST(points_of_the_first_commit)
+TEST(points_I11_of_the_first_commit)
 {
     struct scene scene = {test_directory(), SL_STORAGE_F32, 0, act_commit, history.batch};
 
     survey_both_ways("first commit", &scene);
 }
 
-TEST(points_of_commits_with_everything)
+TEST(points_I11_of_commits_with_everything)
 {
     struct scene scene = {test_directory(), SL_STORAGE_F32, 0, act_commit_twice, 0};
 
@@ -259,7 +259,7 @@ TEST(points_of_commits_with_everything)
     survey_both_ways("two commits", &scene);
 }
 
-TEST(points_of_commits_of_small_codes)
+TEST(points_I11_of_commits_of_small_codes)
 {
     struct scene scene = {test_directory(), SL_STORAGE_I8, 0, act_commit_twice, 0};
 
@@ -267,7 +267,7 @@ TEST(points_of_commits_of_small_codes)
     survey_both_ways("two commits of i8", &scene);
 }
 
-TEST(points_of_a_compaction)
+TEST(points_I11_of_a_compaction)
 {
     struct scene scene = {test_directory(), SL_STORAGE_F32, 0, act_compact, 0};
     struct sl_index *index = open_index(scene.base, scene.storage);
@@ -279,7 +279,7 @@ TEST(points_of_a_compaction)
     survey_both_ways("compaction", &scene);
 }
 
-TEST(points_a_commit_split_in_two_is_caught)
+TEST(points_I11_a_commit_split_in_two_is_caught)
 {
     struct scene scene = {test_directory(), SL_STORAGE_F32, 0, act_commit_split_in_two,
                           history.batch};

@@ -111,7 +111,7 @@ static const char *nearest(struct sl_index *index, struct sl_snapshot *snapshot,
     return test_nearest(snapshot, query, 5, exact);
 }
 
-TEST(compact_keeps_everything)
+TEST(compact_I13_keeps_everything)
 {
     const char *path = test_directory(), *before_hits;
     struct sl_index *index = test_index_open(path, DIM, SL_METRIC_COSINE);
@@ -303,7 +303,7 @@ TEST(compact_beside_a_reader)
 
 /* ------------------------------------------------------------------------------------- backup */
 
-TEST(backup_is_an_index)
+TEST(backup_I13_is_an_index)
 {
     const char *path = test_directory();
     char copy[4096];

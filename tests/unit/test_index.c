@@ -1,6 +1,6 @@
 /*
- * test_index.c -- the promises I1 to I9 of sluice/index.h, each by its number, and the rest of the
- * contract: versions, failures, read-only use.
+ * test_index.c -- promises of sluice/index.h, each by its number (others stand where their subject is), and
+ * the rest of the contract: versions, failures, read-only use.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -33,15 +33,35 @@ static void vector_of(const char *text, float *ret_vector)
     test_vector(sl_view_of(text), DIM, ret_vector);
 }
 
+/* Documents of this colour, by the attribute tables. */
+static uint64_t coloured(struct sl_snapshot *snapshot, const char *colour)
+{
+    struct sl_arena *arena = sl_arena_open(1u << 20);
+    struct sl_selection *selection;
+    struct sl_error err;
+    uint64_t count = UINT64_MAX;
+
+    if (sl_snapshot_select(snapshot, sl_filter_equals(arena, "colour", sl_view_of(colour)), arena,
+                           &selection, &err) == SL_OK)
+        count = sl_selection_count(selection);
+    sl_arena_close(arena);
+    return count;
+}
+
 TEST(index_I1_all_of_a_document_appears_and_goes_at_once)
 {
     struct sl_index *index = test_index_open(test_directory(), DIM, SL_METRIC_COSINE);
     struct test_document first = doc("a", "red apple tree", 1), second = doc("a", "blue boat", 2);
+    struct sl_field red = {SL_VIEW("colour"), SL_FIELD_STRING, .string = SL_VIEW("red")};
+    struct sl_field blue = {SL_VIEW("colour"), SL_FIELD_STRING, .string = SL_VIEW("blue")};
     struct sl_snapshot *before, *between, *after;
     struct sl_batch *batch;
     struct sl_error err;
     float query[DIM];
 
+    first.fields = &red;
+    second.fields = &blue;
+    first.field_count = second.field_count = 1;
     before = test_snapshot(index);
     REQUIRE(sl_batch_begin(index, &batch, &err) == SL_OK);
     CHECK(test_apply(index, batch, &first) == SL_APPLIED_INSERTED);
@@ -49,12 +69,14 @@ TEST(index_I1_all_of_a_document_appears_and_goes_at_once)
     vector_of(first.text, query);
     CHECK(strcmp(test_lexical(between, "apple"), "") == 0);
     CHECK(strcmp(test_nearest(between, query, 5, false), "") == 0);
+    CHECK(coloured(between, "red") == 0);
     REQUIRE(sl_batch_commit(batch, &err) == SL_OK);
     CHECK(strcmp(test_lexical(between, "apple"), "") == 0);
     CHECK(strcmp(test_nearest(between, query, 5, true), "") == 0);
     after = test_snapshot(index);
     CHECK(strcmp(test_lexical(after, "apple"), "a") == 0);
     CHECK(strcmp(test_nearest(after, query, 5, false), "a") == 0);
+    CHECK(coloured(between, "red") == 0 && coloured(after, "red") == 1);
     sl_snapshot_close(before);
     sl_snapshot_close(between);
 
@@ -64,19 +86,22 @@ TEST(index_I1_all_of_a_document_appears_and_goes_at_once)
     before = test_snapshot(index);
     CHECK(strcmp(test_lexical(before, "apple"), "") == 0);
     CHECK(strcmp(test_lexical(before, "boat"), "a") == 0);
+    CHECK(coloured(after, "red") == 1 && coloured(after, "blue") == 0);
+    CHECK(coloured(before, "red") == 0 && coloured(before, "blue") == 1);
     CHECK(test_delete(index, "a", 3) == SL_APPLIED_DELETED);
     CHECK(strcmp(test_lexical(before, "boat"), "a") == 0);
     sl_snapshot_close(before);
     before = test_snapshot(index);
     CHECK(strcmp(test_lexical(before, "boat"), "") == 0);
     CHECK(strcmp(test_nearest(before, query, 5, false), "") == 0);
+    CHECK(coloured(before, "blue") == 0);
     sl_snapshot_close(before);
     sl_snapshot_close(after);
     CHECK(test_verify(index, NULL) == 0);
     sl_index_close(index);
 }
 
-TEST(index_I1_an_aborted_batch_leaves_nothing)
+TEST(index_I1_I14_an_aborted_batch_leaves_nothing)
 {
     struct sl_index *index = test_index_open(test_directory(), DIM, SL_METRIC_COSINE);
     struct sl_snapshot *snapshot;
@@ -522,7 +547,7 @@ TEST(index_nothing_there_is_said_so)
 
 /* ----------------------------------------------------------------------------------- failing */
 
-TEST(index_survives_a_full_map)
+TEST(index_I14_survives_a_full_map)
 {
     const char *path = test_directory();
     struct sl_index_options options = {.path = path, .dim = DIM, .map_size_bytes = 4u << 20};
