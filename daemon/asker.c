@@ -30,6 +30,7 @@ struct asker {
     bool subscribed;
     bool paused;
     bool lost; /* the assignment ran out, and there is no new one yet */
+    bool committing; /* a commit is on its way: one at a time, for they wait for a coordinator that is away */
     int64_t commit_us;
 };
 
@@ -83,13 +84,32 @@ static void commit(struct sl_engine *engine, bool wait)
     struct sl_error err = {0};
     uint32_t count = engine->transactor ? 0 : due_list(engine, &list);
 
-    if (count > 0) {
-        if (sl_kafka_in_commit(engine->asker->in, list, count, wait, &err) == SL_OK)
+    if (count > 0 && (wait || !engine->asker->committing)) {
+        if (sl_kafka_in_commit(engine->asker->in, list, count, wait, &err) != SL_OK)
+            sl_log_error(SL_LOG_WARNING, "commit_failed", &err);
+        else if (wait)
             asker_committed(engine, list, count);
         else
-            sl_log_error(SL_LOG_WARNING, "commit_failed", &err);
+            engine->asker->committing = true;
     }
     free(list);
+}
+
+/* What failed is due again. */
+static void on_committed(void *context, const struct sl_kafka_partition *list, uint32_t count,
+                         const struct sl_error *err)
+{
+    struct sl_engine *engine = context;
+
+    engine->asker->committing = false;
+    if (err->code == SL_OK) {
+        asker_committed(engine, list, count);
+        engine_trouble_over(engine, SL_TROUBLE_GROUP, NULL);
+        return;
+    }
+    sl_log_error(SL_LOG_WARNING, "commit_failed", err);
+    if (err->code == SL_REJECT)
+        engine_denied(engine, SL_TROUBLE_GROUP, "READ", "GROUP", engine->config->queries.group);
 }
 
 /* ------------------------------------------------------------------------------ assignment */
@@ -102,7 +122,9 @@ static void on_assigned(void *context, const struct sl_kafka_partition *list, ui
     engine->asker->paused = false;
     engine->asker->lost = false;
     engine->group_joined = true;
-    engine_trouble_over(engine, SL_TROUBLE_QUESTIONS, engine->config->queries.group);
+    engine_trouble_over(engine, SL_TROUBLE_GROUP, NULL);
+    if (count > 0)
+        engine_trouble_over(engine, SL_TROUBLE_QUESTIONS, NULL);
     sl_book_lock(&engine->questions);
     for (uint32_t i = 0; i < count; i++) {
         struct sl_part *part =
@@ -166,7 +188,7 @@ static void on_revoked(void *context, const struct sl_kafka_partition *list, uin
 
 static enum sl_err open_consumer(struct sl_engine *engine, struct sl_error *err)
 {
-    struct sl_kafka_group_ops ops = {on_assigned, on_revoked, engine};
+    struct sl_kafka_group_ops ops = {on_assigned, on_revoked, on_committed, engine};
     struct sl_kafka_watch watch;
     char member[160];
     struct sl_kafka_in_options options = {.fetch_bytes = engine->fetch_bytes / 4,
@@ -304,6 +326,7 @@ static void join_again(struct sl_engine *engine)
            "the question group's session ran out while its broker was away; joining anew");
     asker->subscribed = false;
     asker->lost = false;
+    asker->committing = false;
     asker->in = sl_kafka_in_close(asker->in);
     if (open_consumer(engine, &err) != SL_OK)
         engine_fail(engine, &err);
@@ -329,7 +352,7 @@ static void complain(struct sl_engine *engine, const struct sl_kafka_event *even
         return;
     }
     if (event->type == SL_KAFKA_GROUP_DENIED)
-        engine_denied(engine, SL_TROUBLE_QUESTIONS, "READ", "GROUP",
+        engine_denied(engine, SL_TROUBLE_GROUP, "READ", "GROUP",
                       engine->config->queries.group);
     if (event->type == SL_KAFKA_DENIED)
         engine_denied(engine, SL_TROUBLE_QUESTIONS, "READ", "TOPIC",

@@ -40,7 +40,6 @@ static bool documents_ready(struct sl_engine *engine, char *reason, size_t size)
     return ready;
 }
 
-/* What cannot be done at all just now is named by its trouble, if there is one, however young. */
 static bool is_joined(struct sl_engine *engine, char *reason, size_t size)
 {
     const char *plain = NULL;
@@ -55,21 +54,25 @@ static bool is_joined(struct sl_engine *engine, char *reason, size_t size)
         plain = missing[0] ? missing : "waiting for the topics";
     else if (engine->config->queries.topics.count > 0 && !engine->group_joined)
         plain = "waiting to join the question group";
-    if (!plain)
-        return true;
-    if (!sl_trouble_first(&engine->troubles, clock_us(), 0, reason, size))
+    if (plain)
         snprintf(reason, size, "%s%s", plain == missing ? "waiting for " : "", plain);
-    return false;
+    return !plain;
 }
 
+/* The reason is the troubles there are, however young, if there are any. */
 bool sl_engine_ready(struct sl_engine *engine, char *reason, size_t size)
 {
-    if (!is_joined(engine, reason, size) ||
-        sl_trouble_first(&engine->troubles, clock_us(), TROUBLE_GRACE_US, reason, size) ||
-        !documents_ready(engine, reason, size))
-        return false;
-    snprintf(reason, size, "caught up");
-    return true;
+    struct sl_troubles *troubles = &engine->troubles;
+    bool ready = is_joined(engine, reason, size);
+
+    if (ready)
+        ready = !sl_troubles_show(troubles, SL_TROUBLE_LETTERS, clock_us(), TROUBLE_GRACE_US,
+                                  reason, size) &&
+                documents_ready(engine, reason, size);
+    if (ready)
+        snprintf(reason, size, "caught up");
+    (void)sl_troubles_show(troubles, SL_TROUBLE_COUNT, clock_us(), 0, reason, size);
+    return ready;
 }
 
 /* ------------------------------------------------------------------------------ the object */

@@ -62,7 +62,8 @@ void engine_trouble(struct sl_engine *engine, enum sl_trouble kind, const char *
 void engine_trouble_over(struct sl_engine *engine, enum sl_trouble kind, const char *subject)
 {
     static const char *const what[SL_TROUBLE_COUNT] = {
-        "Kafka lets us in", "the documents can be read", "the questions can be read",
+        "Kafka lets us in", "the documents can be read", "the group can be joined",
+        "the questions can be read",
         "answers are taken", "dead letters are taken"};
 
     if (sl_trouble_end(&engine->troubles, kind, subject))
@@ -73,8 +74,8 @@ void engine_denied(struct sl_engine *engine, enum sl_trouble kind, const char *o
                    const char *resource, const char *name)
 {
     engine_trouble(engine, kind, name, "access_denied",
-                   "access denied: this user needs %s on %s %s; it is tried again until it may",
-                   operation, resource, name);
+                   "access denied: this user needs %s on %s %s", operation,
+                   resource, name);
 }
 
 void engine_kafka(struct sl_engine *engine, bool up)

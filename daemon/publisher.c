@@ -36,6 +36,7 @@
 #define IDLE_MS          50
 #define FLUSH_MS         5000
 #define TICK_US          1000000
+#define RENEW_US         5000000  /* between producers, while none gets an id */
 #define STUCK_US         10000000 /* without a report while records wait: say so */
 
 /* One record on its way: an answer or a dead letter. */
@@ -60,6 +61,7 @@ struct publisher {
     bool outbox_more;
     struct sl_arena *arena; /* of one send */
     int64_t tick_us;
+    int64_t opened_us;
     int64_t reported_us; /* the last record taken, or nothing was waiting */
 };
 
@@ -176,7 +178,6 @@ static void no_topic(struct sl_engine *engine, struct sending *sending, bool den
                                        : engine->config->documents.dead_letter_topic;
     enum sl_trouble kind = sending->asked ? SL_TROUBLE_ANSWERS : SL_TROUBLE_LETTERS;
     struct sl_outgoing outgoing;
-    struct sl_log_fields fields = {.kafka_code = code};
     const struct asked *asked = sending->asked;
 
     sl_arena_reset(engine->publisher->arena);
@@ -190,9 +191,9 @@ static void no_topic(struct sl_engine *engine, struct sending *sending, bool den
     } else if (denied) {
         engine_denied(engine, kind, "WRITE", "TOPIC", topic);
     } else {
-        sl_log_with(SL_LOG_ERROR, "topic_unavailable", &fields,
-                    "%s cannot be written to: it is tried again until it can",
-                    asked ? "the answers topic" : "the dead-letter topic");
+        engine_trouble(engine, kind, topic, "topic_unavailable",
+                       "%s %s cannot be written to (%s)",
+                       asked ? "the answers topic" : "the dead-letter topic", topic, code);
     }
     retry(engine, sending, false);
 }
@@ -202,6 +203,8 @@ static void on_failure(struct sl_engine *engine, struct sending *sending, enum s
 {
     struct sl_error err;
 
+    if (result == SL_SENT_FATAL && sl_kafka_out_is_denied(engine->publisher->out))
+        result = SL_SENT_DENIED;
     switch (result) {
     case SL_SENT_TOO_LARGE:
         too_large(engine, sending);
@@ -270,8 +273,12 @@ static void send_one(struct sl_engine *engine, struct sending *sending)
         retry(engine, sending, false);
     } else if (r == SL_REJECT) {
         on_failure(engine, sending,
-                   strcmp(err.reason, "too_large") == 0 ? SL_SENT_TOO_LARGE : SL_SENT_NO_TOPIC,
+                   strcmp(err.reason, "too_large") == 0 ? SL_SENT_TOO_LARGE
+                   : strcmp(err.reason, "denied") == 0  ? SL_SENT_DENIED
+                                                        : SL_SENT_NO_TOPIC,
                    err.reason);
+    } else if (sl_kafka_out_is_denied(publisher->out)) {
+        on_failure(engine, sending, SL_SENT_DENIED, "denied");
     } else {
         engine_fail(engine, &err);
         retry(engine, sending, false);
@@ -378,19 +385,48 @@ static void read_outbox(struct sl_engine *engine)
 
 /* ------------------------------------------------------------------------ open, close, the loop */
 
+static enum sl_err open_producer(struct sl_engine *engine, struct sl_kafka_out **ret_out,
+                                 struct sl_error *err)
+{
+    struct sl_kafka_watch watch;
+
+    engine_watch(engine, &watch);
+    watch.waiting = NULL; /* the documents consumer's figure */
+    engine->publisher->opened_us = clock_us();
+    return sl_kafka_out_open(engine->config, &watch, on_report, engine, ret_out, err);
+}
+
+/* An idempotent producer that gets no id from the broker never asks again: make another one. */
+static void renew_denied(struct sl_engine *engine)
+{
+    struct publisher *publisher = engine->publisher;
+    struct sl_kafka_out *fresh = NULL;
+    struct sl_error err = {0};
+
+    if (!sl_kafka_out_is_denied(publisher->out))
+        return;
+    engine_denied(engine, SL_TROUBLE_ANSWERS, "WRITE", "TOPIC",
+                  engine->config->queries.answers_topic);
+    if (clock_us() - publisher->opened_us < RENEW_US)
+        return;
+    if (open_producer(engine, &fresh, &err) != SL_OK) {
+        sl_log_error(SL_LOG_ERROR, "credential_kept", &err);
+        return;
+    }
+    sl_kafka_out_close(publisher->out); /* its reports ask it why */
+    publisher->out = fresh;
+}
+
 enum sl_err publisher_open(struct sl_engine *engine, struct sl_error *err)
 {
     struct publisher *publisher = calloc(1, sizeof(*publisher));
-    struct sl_kafka_watch watch;
 
     SL_INVARIANT(publisher != NULL);
     publisher->arena = sl_arena_open(SL_ARENA_BYTES_MAX);
     SL_INVARIANT(publisher->arena != NULL);
     publisher->outbox_more = true; /* what the last run left behind */
     engine->publisher = publisher;
-    engine_watch(engine, &watch);
-    watch.waiting = NULL; /* the documents consumer's figure */
-    return sl_kafka_out_open(engine->config, &watch, on_report, engine, &publisher->out, err);
+    return open_producer(engine, &publisher->out, err);
 }
 
 static void free_sending(struct sl_engine *engine, struct sending *sending)
@@ -466,6 +502,7 @@ static void run_once(struct sl_engine *engine)
         send_due(engine);
     }
     sl_kafka_out_poll(publisher->out, 0);
+    renew_denied(engine);
     tick(engine);
 }
 

@@ -145,7 +145,7 @@ static void status_show(struct supervisor *s)
 
     sl_metric_set(SL_METRIC_READY, ready);
     set_state(ready ? "serving" : "recovering");
-    sl_notify_status("%s%s%s%s%s", ready ? "serving" : "not ready: ", ready ? "" : reason,
+    sl_notify_status("%s%s%s%s%s", ready ? "serving: " : "not ready: ", reason,
                      s->rejected[0] != '\0' ? "; the configuration file was rejected (" : "",
                      s->rejected, s->rejected[0] != '\0' ? "), the old one is in use" : "");
 }

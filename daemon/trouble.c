@@ -50,17 +50,16 @@ bool sl_trouble_end(struct sl_troubles *troubles, enum sl_trouble kind, const ch
     return news;
 }
 
-bool sl_trouble_first(struct sl_troubles *troubles, int64_t now_us, int64_t age_us, char *text,
-                      size_t size)
+bool sl_troubles_show(struct sl_troubles *troubles, enum sl_trouble end, int64_t now_us,
+                      int64_t age_us, char *text, size_t size)
 {
-    bool found = false;
+    size_t used = 0;
 
     pthread_mutex_lock(&troubles->mutex);
-    for (size_t i = 0; !found && i < SL_TROUBLE_COUNT; i++) {
-        found = troubles->of[i].text[0] != '\0' && now_us - troubles->of[i].since_us >= age_us;
-        if (found)
-            (void)snprintf(text, size, "%s", troubles->of[i].text);
-    }
+    for (size_t i = 0; i < (size_t)end && used < size; i++)
+        if (troubles->of[i].text[0] != '\0' && now_us - troubles->of[i].since_us >= age_us)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? "; " : "",
+                                     troubles->of[i].text);
     pthread_mutex_unlock(&troubles->mutex);
-    return found;
+    return used > 0;
 }

@@ -18,9 +18,10 @@
 enum sl_trouble {
     SL_TROUBLE_LOGIN = 0, /* the broker refuses us, or we its certificate */
     SL_TROUBLE_DOCUMENTS, /* a documents topic may not be read            */
-    SL_TROUBLE_QUESTIONS, /* a questions topic, or its group              */
+    SL_TROUBLE_GROUP,     /* the questions' group may not be joined       */
+    SL_TROUBLE_QUESTIONS, /* a questions topic may not be read            */
     SL_TROUBLE_ANSWERS,   /* the broker does not take answers             */
-    SL_TROUBLE_LETTERS,   /* nor dead letters                             */
+    SL_TROUBLE_LETTERS,   /* nor dead letters: shown, but ready all the same */
     SL_TROUBLE_COUNT
 };
 
@@ -51,8 +52,11 @@ bool sl_trouble_begin(struct sl_troubles *troubles, enum sl_trouble kind, const 
 /* It works, with this subject (NULL: any). True: it did not before. Cheap enough to be called once a record. */
 bool sl_trouble_end(struct sl_troubles *troubles, enum sl_trouble kind, const char *subject);
 
-/* The first trouble older than `age_us` at `now_us`, into text[size]; false: there is none. */
-bool sl_trouble_first(struct sl_troubles *troubles, int64_t now_us, int64_t age_us, char *text,
-                      size_t size);
+/*
+ * The troubles before kind `end` that are older than `age_us` at `now_us`, into text[size], with "; " between.
+ * False: there are none, and text is as it was.
+ */
+bool sl_troubles_show(struct sl_troubles *troubles, enum sl_trouble end, int64_t now_us,
+                      int64_t age_us, char *text, size_t size);
 
 #endif

@@ -16,7 +16,7 @@
 /* What one client reports beside its records. Each member may be NULL. Called from whichever thread
  * polls the client; `log` from any of librdkafka's. */
 struct sl_kafka_watch {
-    /* A client error by librdkafka's name for it ("_ALL_BROKERS_DOWN"). */
+    /* A client error by librdkafka's name for it ("_ALL_BROKERS_DOWN"). Of certificates from any thread. */
     void (*error)(void *context, const char *code, const char *text);
     /* Once per broker and statistics interval. Round trips in seconds, 0 when there were none. */
     void (*broker)(void *context, const char *broker, bool up, double rtt_mean, double rtt_p99);

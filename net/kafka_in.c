@@ -69,6 +69,28 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     free(list);
 }
 
+static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                      rd_kafka_topic_partition_list_t *offsets, void *opaque)
+{
+    struct sl_kafka_in *in = kafka_in_of(opaque);
+    struct sl_kafka_partition *list = NULL;
+    struct sl_error err = {0};
+    uint32_t count;
+
+    (void)rk;
+    for (int i = 0; offsets && code == RD_KAFKA_RESP_ERR_NO_ERROR && i < offsets->cnt; i++)
+        code = offsets->elems[i].err;
+    if (!offsets || code == RD_KAFKA_RESP_ERR__NO_OFFSET)
+        return;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        (void)kafka_again(&err, code, "commit");
+    if (kafka_is_denied(code))
+        (void)sl_fail(&err, SL_REJECT, "denied", "commit: %s", rd_kafka_err2str(code));
+    count = list_of(offsets, &list);
+    in->ops.committed(in->ops.context, list, count, &err);
+    free(list);
+}
+
 /* ------------------------------------------------------------------------------ open and close */
 
 static enum sl_err make_client(struct sl_kafka_in *in, rd_kafka_conf_t *conf, struct sl_error *err)
@@ -78,6 +100,8 @@ static enum sl_err make_client(struct sl_kafka_in *in, rd_kafka_conf_t *conf, st
     rd_kafka_conf_set_opaque(conf, &in->watch);
     if (in->ops.assigned)
         rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    if (in->ops.committed)
+        rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
     in->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     if (!in->rk) {
         rd_kafka_conf_destroy(conf);

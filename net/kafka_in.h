@@ -23,13 +23,16 @@ struct sl_kafka_partition {
     int64_t offset; /* where to start, or what to commit: the next one wanted */
 };
 
-/* What a group consumer is told. Both run inside sl_kafka_in_poll() and sl_kafka_in_close(). */
+/* What a group consumer is told. All run inside sl_kafka_in_poll() and sl_kafka_in_close(). */
 struct sl_kafka_group_ops {
     /* These partitions are ours from here on; records follow from the group's committed offsets. */
     void (*assigned)(void *context, const struct sl_kafka_partition *list, uint32_t count);
     /* They are not. Commit now, with wait, unless `lost`: then somebody else has them already. */
     void (*revoked)(void *context, const struct sl_kafka_partition *list, uint32_t count,
                     bool lost);
+    /* How a commit without wait ended: SL_OK, or SL_AGAIN `kafka`, or SL_REJECT `denied`. */
+    void (*committed)(void *context, const struct sl_kafka_partition *list, uint32_t count,
+                      const struct sl_error *err);
     void *context;
 };
 
@@ -139,7 +142,8 @@ enum sl_err sl_kafka_in_resume(struct sl_kafka_in *in, const struct sl_kafka_par
                                uint32_t count, struct sl_error *err);
 
 /*
- * Commit offsets to the group; with `wait`, until the broker has answered.
+ * Commit offsets to the group; with `wait`, until the broker has answered; without, ops->committed
+ * tells.
  *
  * Owns:    copied.
  * Thread:  the consumer's.

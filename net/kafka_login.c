@@ -11,8 +11,8 @@
  * nobody polls yet could otherwise never connect. The token must be a JWT, because librdkafka wants to know how long
  * it lives and whose it is; its signature is the broker's business.
  *
- * OpenSSL knows why a certificate is refused, and librdkafka's message does not say; the callback adds the reason and
- * changes no verdict.
+ * OpenSSL knows why a certificate is refused, and librdkafka's message does not say; the callback tells the reason, in
+ * place of that message, and changes no verdict.
  *
  * Rejected: OIDC (asking the token endpoint here). Debian's librdkafka is built without it, and a file keeps the client
  * secret out of this process.
@@ -130,11 +130,17 @@ static int on_certificate(rd_kafka_t *rk, const char *broker, int32_t broker_id,
                           int depth, const char *bytes, size_t size, char *ret_why, size_t room,
                           void *opaque)
 {
-    (void)rk, (void)broker_id, (void)bytes, (void)size, (void)opaque;
+    const struct sl_kafka_watch *watch = opaque;
+    char text[300];
+
+    (void)rk, (void)broker_id, (void)bytes, (void)size;
     if (*x509_error == X509_V_OK)
         return CERTIFICATE_IS_OK;
-    snprintf(ret_why, room, "the certificate of %s%s is refused: %s", broker,
+    snprintf(text, sizeof(text), "the certificate of %s%s is refused: %s", broker,
              depth > 0 ? " (of its issuer)" : "", X509_verify_cert_error_string(*x509_error));
+    snprintf(ret_why, room, "%.*s", (int)(room - 1), text);
+    if (watch->error)
+        watch->error(watch->context, "_SSL", text);
     return 0;
 }
 

@@ -148,7 +148,10 @@ static enum sl_err send_failed(rd_kafka_resp_err_t code, const char *topic, stru
     if (sent_of(code) == SL_SENT_FATAL)
         return sl_stop(err, SL_EXIT_TEMPORARY, code, "kafka_fatal",
                        "the producer is no longer usable: %s", rd_kafka_err2str(code));
-    r = sl_fail(err, SL_REJECT, sent_of(code) == SL_SENT_TOO_LARGE ? "too_large" : "no_topic",
+    r = sl_fail(err, SL_REJECT,
+                sent_of(code) == SL_SENT_TOO_LARGE ? "too_large"
+                : kafka_is_denied(code)            ? "denied"
+                                                   : "no_topic",
                 "topic %s: %s", topic, rd_kafka_err2str(code));
     if (err)
         err->foreign_code = code;
@@ -181,6 +184,13 @@ enum sl_err sl_kafka_out_send(struct sl_kafka_out *out, const struct sl_kafka_se
     rd_kafka_error_destroy(error);
     rd_kafka_headers_destroy(headers);
     return send_failed(code, send->topic, err);
+}
+
+bool sl_kafka_out_is_denied(struct sl_kafka_out *out)
+{
+    char text[8];
+
+    return kafka_is_denied(rd_kafka_fatal_error(out->rk, text, sizeof(text)));
 }
 
 void sl_kafka_out_poll(struct sl_kafka_out *out, int timeout_ms)

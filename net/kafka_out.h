@@ -73,11 +73,14 @@ enum sl_err sl_kafka_out_open_transactional(const struct sl_config *config,
  * Thread:  any.
  * Blocks:  no.
  * Errors:  SL_AGAIN   queue_full: poll, then send it again
- *          SL_REJECT  too_large, no_topic: will not work
+ *          SL_REJECT  too_large, no_topic, denied: will not work
  *          SL_STOP    kafka_fatal (75): the producer is done for
  */
 enum sl_err sl_kafka_out_send(struct sl_kafka_out *out, const struct sl_kafka_send *send,
                               struct sl_error *err);
+
+/* Is the producer done for because this user may write nowhere? A new one may work later. Any thread. */
+bool sl_kafka_out_is_denied(struct sl_kafka_out *out);
 
 /* Run reports that are due; waits up to timeout_ms for the first. Thread: one at a time. */
 void sl_kafka_out_poll(struct sl_kafka_out *out, int timeout_ms);

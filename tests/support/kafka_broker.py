@@ -103,6 +103,7 @@ class Node:
         self.number = number
         self.port, self.controller_port = free_port(), free_port()
         self.listeners = {"PLAINTEXT": self.port}
+        self.protocols = {}  # of a listener whose name is none
         self.process = None
         os.makedirs(directory, exist_ok=True)
 
@@ -116,7 +117,8 @@ class Node:
     def configure(self, nodes, more):
         """Write server.properties; `nodes` are all of the cluster, `more` is appended."""
         listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.listeners.items())
-        protocols = ",".join(f"{name}:{name}" for name in self.listeners) + ",CONTROLLER:PLAINTEXT"
+        protocols = ",".join(f"{name}:{self.protocols.get(name, name)}" for name in self.listeners)
+        protocols += ",CONTROLLER:PLAINTEXT"
         voters = ",".join(f"{n.number}@127.0.0.1:{n.controller_port}" for n in nodes)
         with open(self.path("server.properties"), "w", encoding="utf-8") as f:
             f.write(COMMON.format(node=self.number, voters=voters, listeners=listeners, protocols=protocols,

@@ -157,6 +157,12 @@ class Client:
         """The number of the node that leads each partition; -1: none just now."""
         return self._do({"do": "leaders", "topic": topic})["leaders"]
 
+    def acl(self, allows, user, operation, resource, name):
+        """Give a right or take it: acl(True, "sluice", "READ", "TOPIC", "docs")."""
+        operations = {"READ": 3, "WRITE": 4, "DESCRIBE": 8, "DESCRIBE_CONFIGS": 10}
+        self._do({"do": "allow" if allows else "forbid", "user": "User:" + user, "operation": operations[operation],
+                  "resource": {"TOPIC": 2, "GROUP": 3}[resource], "name": name})
+
     def create(self, topic, partitions=1, config=None):
         self._do({"do": "create", "topic": topic, "partitions": partitions, "config": config or {}})
         wait_for(lambda: self._exists(topic, partitions), f"topic {topic}")

@@ -10,6 +10,7 @@
  *   {"do":"consume","topic","from":[offset of each partition],"count":n,"timeout_ms":t,"uncommitted":true?}
  *   {"do":"create"|"grow","topic","partitions":n,"copies":n?,"config":{name:value}?}   {"do":"delete","topic"}
  *   {"do":"marks","topic"}   {"do":"leaders","topic"}
+ *   {"do":"allow"|"forbid","user","operation":number,"resource":number,"name"}: librdkafka's numbers
  *
  * Whatever was not acknowledged within `timeout_ms` of a produce order is dropped, and may be in the log.
  * A consume order ends with `count` records, or at the time limit; count 0 reads to the present end.
@@ -391,6 +392,48 @@ static void topic_result(rd_kafka_queue_t *queue)
     rd_kafka_event_destroy(event);
 }
 
+static void acl_result(rd_kafka_queue_t *queue)
+{
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    if (event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        fail("acl", event == NULL ? "no reply in time" : rd_kafka_event_error_string(event));
+    const rd_kafka_CreateAcls_result_t *made = event ? rd_kafka_event_CreateAcls_result(event) : NULL;
+    size_t count = 0;
+    const rd_kafka_acl_result_t **results =
+        made != NULL ? rd_kafka_CreateAcls_result_acls(made, &count) : NULL;
+    for (size_t i = 0; i < count; i++)
+        if (rd_kafka_acl_result_error(results[i]) != NULL)
+            fail("acl", rd_kafka_error_string(rd_kafka_acl_result_error(results[i])));
+    if (event != NULL)
+        rd_kafka_event_destroy(event);
+}
+
+/* Give a user one right, or take it away again. */
+static void do_acl(const cJSON *order, bool allows)
+{
+    char why[256] = "";
+    int resource = (int)number_of(order, "resource", 0);
+    int operation = (int)number_of(order, "operation", 0);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(producer);
+    rd_kafka_AclBinding_t *acl =
+        (allows ? rd_kafka_AclBinding_new : rd_kafka_AclBindingFilter_new)(
+            (rd_kafka_ResourceType_t)resource, text_of(order, "name"),
+            RD_KAFKA_RESOURCE_PATTERN_LITERAL, text_of(order, "user"), "*",
+            (rd_kafka_AclOperation_t)operation, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why,
+            sizeof why);
+    if (acl == NULL) {
+        fail("acl", why);
+    } else {
+        if (allows)
+            rd_kafka_CreateAcls(producer, &acl, 1, NULL, queue);
+        else
+            rd_kafka_DeleteAcls(producer, &acl, 1, NULL, queue);
+        acl_result(queue);
+        rd_kafka_AclBinding_destroy(acl);
+    }
+    rd_kafka_queue_destroy(queue);
+}
+
 static void do_admin(const cJSON *order, const char *what)
 {
     char why[256];
@@ -430,6 +473,8 @@ static void order_obey(const cJSON *order)
         do_consume(order);
     else if (strcmp(what, "marks") == 0)
         do_marks(order);
+    else if (strcmp(what, "allow") == 0 || strcmp(what, "forbid") == 0)
+        do_acl(order, strcmp(what, "allow") == 0);
     else if (strcmp(what, "leaders") == 0 && text_of(order, "topic") != NULL)
         do_leaders(text_of(order, "topic"));
     else if (text_of(order, "topic") != NULL)
