@@ -361,6 +361,18 @@ bool sl_graph_vector_is(struct sl_graph *graph, uint32_t slot, const float *vect
     return memcmp(code, sl_graph_full(graph, slot), sl_graph_kept_bytes(graph)) == 0;
 }
 
+bool sl_graph_code_agrees(struct sl_graph *graph, uint32_t slot)
+{
+    _Alignas(SL_LINE_BYTES) char code[SL_DIM_MAX + SL_LINE_BYTES];
+    size_t bytes = graph->storage == SL_STORAGE_BIT ? graph->dim / 8 : graph->dim;
+
+    if (graph->full_at == 0)
+        return true;
+    SL_INVARIANT(graph->codec.stride <= sizeof code);
+    sl_codec_encode(&graph->codec, sl_graph_full(graph, slot), code);
+    return memcmp(code, sl_graph_code(graph, slot), bytes) == 0;
+}
+
 void sl_graph_vector_copy(struct sl_graph *graph, uint32_t slot, struct sl_graph *to,
                           uint32_t to_slot)
 {

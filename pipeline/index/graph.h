@@ -247,6 +247,8 @@ void sl_graph_vector_put(struct sl_graph *graph, uint32_t slot, const float *vec
 void sl_graph_vector_get(struct sl_graph *graph, uint32_t slot, float *ret_vector);
 /* Would this vector be kept as the very bytes the slot has? */
 bool sl_graph_vector_is(struct sl_graph *graph, uint32_t slot, const float *vector);
+/* Is the slot's code what its full vector gives? */
+bool sl_graph_code_agrees(struct sl_graph *graph, uint32_t slot);
 /* What lies in one graph's slot into another's of the same shape, whose slab is on the heap. */
 void sl_graph_vector_copy(struct sl_graph *graph, uint32_t slot, struct sl_graph *to,
                           uint32_t to_slot);

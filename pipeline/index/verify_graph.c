@@ -4,7 +4,7 @@
  * It is loaded from the snapshot as a daemon would load it at start, so log and checkpoint are checked as a
  * whole. Then: every link has its mirror on the same level, no list names a slot twice or one that is free,
  * every parent is a neighbour, the entry is as high as any, every live slot is reached from the entry by
- * walking level 0, and every vector is finite and, with cosine, of unit norm.
+ * walking level 0, every vector is finite and, with cosine, of unit norm, and every code is its vector's.
  */
 #include "index/verify.h"
 
@@ -71,6 +71,27 @@ static void check_vector(struct sl_verify *verify, uint32_t number)
     if (!isfinite(sum) || (graph->metric == SL_METRIC_COSINE && fabs(sqrt(sum) - 1.0) > 4e-3))
         sl_verify_fault(verify, SL_STORE_VECTOR, "slot %u: its vector has norm %g", number,
                         sqrt(sum));
+    if (!sl_graph_code_agrees(graph, number))
+        sl_verify_fault(verify, SL_STORE_VECTOR, "slot %u: its code is not its vector's", number);
+}
+
+/* Walks read codes alone, so these have a checksum of their own within the slab. */
+static void check_codes(struct sl_verify *verify)
+{
+    struct sl_graph *graph = verify->graph;
+
+    for (uint32_t slab = 0; graph->full_at != 0 && slab < sl_graph_slabs(graph); slab++) {
+        if (graph->slabs[slab] == NULL || graph->vector_slabs[slab].on_heap)
+            continue;
+        (void)sl_graph_check_codes(graph, slab);
+        if (atomic_load(&graph->damaged) != slab + 1)
+            continue;
+        atomic_store(&graph->damaged, 0);
+        (void)sl_graph_check_fulls(graph, slab);
+        if (atomic_load(&graph->damaged) == 0) /* or else the whole slab has been named */
+            sl_verify_fault(verify, SL_STORE_VECTOR, "slab %u: its codes have another checksum",
+                            slab);
+    }
 }
 
 static void check_reachable(struct sl_verify *verify)
@@ -115,6 +136,7 @@ void sl_verify_graph(struct sl_verify *verify)
         return;
     }
     verify->graph = graph;
+    check_codes(verify);
     for (uint32_t i = 0; i < graph->slot_end; i++)
         if (graph->slots[i].state == SL_SLOT_LIVE) {
             check_slot(verify, i);

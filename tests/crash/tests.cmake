@@ -4,6 +4,9 @@ target_link_libraries(test_crash PRIVATE sluice_flags sluice_test sluice)
 target_compile_definitions(test_crash PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 add_test(NAME crash/index COMMAND test_crash)
 set_tests_properties(crash/index PROPERTIES LABELS full SKIP_RETURN_CODE 77 TIMEOUT 600)
+add_test(NAME crash/index_i8 COMMAND test_crash)
+set_tests_properties(crash/index_i8 PROPERTIES LABELS full SKIP_RETURN_CODE 77 TIMEOUT 600
+  ENVIRONMENT SLUICE_TEST_STORAGE=i8)
 
 # The same at every single call that changes a file.
 add_executable(test_points ${CMAKE_CURRENT_LIST_DIR}/test_points.c ${CMAKE_CURRENT_LIST_DIR}/points.c)

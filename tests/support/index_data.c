@@ -14,10 +14,23 @@ static void must(enum sl_err rc, const struct sl_error *err)
     abort();
 }
 
+enum sl_storage test_storage(void)
+{
+    const char *name = getenv("SLUICE_TEST_STORAGE");
+    enum sl_storage storage = name != NULL ? sl_storage_named(name) : SL_STORAGE_F32;
+
+    if (storage == 0)
+        abort();
+    return storage;
+}
+
 struct sl_index *test_index_open(const char *path, uint32_t dim, enum sl_metric metric)
 {
-    struct sl_index_options options = {
-        .path = path, .map_size_bytes = 1ull << 32, .dim = dim, .metric = metric};
+    struct sl_index_options options = {.path = path,
+                                       .map_size_bytes = 1ull << 32,
+                                       .dim = dim,
+                                       .metric = metric,
+                                       .storage = test_storage()};
     struct sl_index *index;
     struct sl_error err;
 

@@ -23,6 +23,8 @@ struct test_document {
     bool keep_windows;    /* bring no vector for what the index has */
 };
 
+/* What tests keep vectors as: the environment's SLUICE_TEST_STORAGE, f32 without it. */
+enum sl_storage test_storage(void);
 struct sl_index *test_index_open(const char *path, uint32_t dim, enum sl_metric metric);
 enum sl_err test_try_prepare(struct sl_index *index, const struct test_document *document,
                              struct sl_prepared **ret_prepared, struct sl_error *err);

@@ -32,6 +32,15 @@ static struct sl_index *make_index(int count, enum sl_metric metric)
     return index;
 }
 
+/* A query as the index compares it: with f16 and bf16, rounded as its vectors are. */
+static void as_kept(const struct sl_graph *graph, float *vector)
+{
+    _Alignas(SL_LINE_BYTES) char kept[SL_LINE_BYTES * 4];
+
+    sl_codec_encode(&graph->exact, vector, kept);
+    sl_codec_decode(&graph->exact, kept, vector);
+}
+
 /* Exact search against a plain loop. */
 static void check_exact(struct sl_index *index, enum sl_metric metric)
 {
@@ -42,6 +51,7 @@ static void check_exact(struct sl_index *index, enum sl_metric metric)
     uint32_t count, better = 0;
 
     test_cluster_vector(20, DIM, query);
+    as_kept(index->graph, query);
     REQUIRE(sl_snapshot_nearest(snapshot, query, 10, 10, true, NULL, hits, &count, NULL, &err) ==
             SL_OK);
     CHECK(count == 10);
@@ -199,7 +209,9 @@ TEST(walk_filtered_finds_what_passes_by_itself)
         CHECK_THAT(compared < 1500, "%d", (int)compared);
         sl_walk_end(graph, walk);
     }
-    CHECK_THAT(found >= wanted * 97 / 100, "%u of %u", found, wanted);
+    /* signs of 24 dimensions tell little */
+    CHECK_THAT(found >= wanted * (test_storage() == SL_STORAGE_BIT ? 85 : 97) / 100, "%u of %u",
+               found, wanted);
     sl_index_close(index);
 }
 

@@ -227,6 +227,36 @@ TEST(verify_I6_a_damaged_vector_slab_stops_a_search)
     sl_index_close(index);
 }
 
+static size_t flip_first_code(char *value, size_t size)
+{
+    value[48] ^= 0x10;
+    return size;
+}
+
+TEST(verify_I6_damaged_codes_stop_a_walk)
+{
+    struct sl_index_options options;
+    struct sl_snapshot *snapshot;
+    struct sl_index *index;
+    struct sl_error err;
+    struct sl_hit hits[10];
+    float query[512];
+    uint32_t count;
+
+    make_large_index();
+    options = (struct sl_index_options){.path = path, .read_only = true};
+    poke("vec", NULL, 0, flip_first_code, false);
+    REQUIRE(sl_index_open(&options, &index, &err) == SL_OK);
+    snapshot = test_snapshot(index);
+    test_vector(SL_VIEW("k1"), 512, query);
+    CHECK(sl_snapshot_nearest(snapshot, query, 10, 2000, false, NULL, hits, &count, NULL, &err) ==
+          SL_STOP);
+    CHECK_THAT(strcmp(err.reason, "corrupt") == 0 && strstr(err.message, "vec") != NULL, "%s",
+               err.message);
+    sl_snapshot_close(snapshot);
+    sl_index_close(index);
+}
+
 /* ------------------------------------------------------ whole records that disagree with others */
 
 static size_t cut_link(char *value, size_t size)
@@ -241,6 +271,12 @@ static size_t scale_vector(char *value, size_t size)
     float factor = 3.0f;
 
     memcpy(value + 48, &factor, sizeof factor);
+    return size;
+}
+
+static size_t change_codes_sum(char *value, size_t size)
+{
+    value[16]++;
     return size;
 }
 
@@ -302,4 +338,9 @@ TEST(verify_names_links_and_vectors_that_disagree)
     make_large_index();
     poke("vec", NULL, 0, scale_vector, true);
     CHECK(verify_says("table vec, slot"));
+    if (test_storage() != SL_STORAGE_I8 && test_storage() != SL_STORAGE_BIT)
+        return;
+    make_large_index();
+    poke("vec", NULL, 0, change_codes_sum, true);
+    CHECK(verify_says("table vec, slab 0: its codes have another checksum"));
 }
