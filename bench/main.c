@@ -21,7 +21,7 @@ static const struct {
      "        [--plan P.ivecs]     recall, size and speed while documents are replaced"},
     {"ingest", bench_ingest, "...     searches beside ingestion at full speed"},
     {"delete", bench_delete, "...     what taking a document out costs"},
-    {"open", bench_open, "...     seconds to open after a close and after a kill"},
+    {"open", bench_open, "... [--existing]     seconds to open after a close and after a kill"},
     {"kernels", bench_kernels,
      "[--dims 128,384,768,1536] [--mib 512] [--metric ip|l2]     ns a distance, cached and not"},
     {"embed", bench_embed,

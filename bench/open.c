@@ -69,10 +69,10 @@ int bench_open(int argc, char **argv)
 
     if (code == 0)
         code = bench_read_vectors(&options, &base, &queries);
-    if (code == 0)
+    if (code == 0 && !options.existing)
         code = fill_and_die(&options, &base);
     if (code == 0) {
-        print_open(&options, &base, &queries, "kill");
+        print_open(&options, &base, &queries, options.existing ? "existing" : "kill");
         print_open(&options, &base, &queries, "close");
     }
     free(base.values);

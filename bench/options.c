@@ -123,6 +123,9 @@ static bool read_option(int name, char *text, struct bench_options *options)
     case 'i':
         options->session = true;
         return true;
+    case 'g':
+        options->existing = true;
+        return true;
     case 'e':
         return read_efs(text, options);
     case 'f':
@@ -146,7 +149,8 @@ int bench_options_read(int argc, char **argv, struct bench_options *ret_options)
         {"dir", 1, NULL, 'd'},    {"commit", 1, NULL, 'k'},   {"limit", 1, NULL, 'l'},
         {"rounds", 1, NULL, 'r'}, {"fraction", 1, NULL, 'f'}, {"kind", 1, NULL, 'y'},
         {"every", 1, NULL, 'v'},  {"plan", 1, NULL, 'o'},     {"queries-repeat", 1, NULL, 'p'},
-        {"hold", 1, NULL, 'h'},   {"session", 0, NULL, 'i'},  {0}};
+        {"hold", 1, NULL, 'h'},   {"session", 0, NULL, 'i'},
+        {"existing", 0, NULL, 'g'},  {0}};
     int name;
 
     *ret_options = (struct bench_options){.metric = SL_METRIC_COSINE,

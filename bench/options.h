@@ -20,7 +20,8 @@ struct bench_options {
     uint32_t m, ef_construction, threads, commit, limit, rounds, every, repeat, hold;
     uint32_t efs[BENCH_EFS_MAX], ef_count;
     double fraction;
-    bool session; /* an ef a line on standard input, after the build */
+    bool session;  /* an ef a line on standard input, after the build */
+    bool existing; /* `open` what is there; fill nothing               */
 };
 
 /* 0, or an exit code; the message has gone to standard error. */

@@ -107,6 +107,8 @@ class Tools(unittest.TestCase):
     def test_open(self):
         lines = self.bench("open")
         self.assertEqual([line["after"] for line in lines], ["kill", "close"])
+        lines = self.bench("open", "--existing")
+        self.assertEqual([line["after"] for line in lines], ["existing", "close"])
 
     def test_refuses(self):
         self.bench("index", "--storage", "i7", code=64)
