@@ -226,6 +226,37 @@ class Answers(sluice_test.RealBrokerCase):
         wait_for(lambda: not self.read().missing(3), lambda: "all answers\n" + daemon.log_tail())
         self.assertEqual(daemon.stop(), 0)
 
+    def test_replicas_come_and_go(self):
+        """Partitions change hands under load, with notice and without: each question still has one visible answer."""
+        rng = random.Random(4)
+        one = self.make("exactly_once")
+        two = self.make("exactly_once", {"queries": {"instance": "second"},
+                                         "kafka": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}}, start=False)
+        load = Load(self.broker.bootstrap, self.names["questions"])
+        self.addCleanup(load.stop)
+        rounds = 6 if prove.is_long() else 2
+
+        def answered_by(daemon):
+            return daemon.check_alive() and daemon.metric("sluice_answers_total", None)
+        for i in range(rounds):
+            two.start(wait=False)
+            wait_for(lambda: answered_by(one) and answered_by(two), lambda: "answers of both\n" + two.log_tail())
+            time.sleep(rng.random() * 0.5)
+            if i % 2:
+                self.assertEqual(two.stop(), 0)
+            else:
+                two.kill()  # its partitions are given up when its session ends
+                wait_for(lambda: one.metric("sluice_kafka_rebalances_total", 'type="assign"') > i + 2,
+                         lambda: "a rebalance\n" + one.log_tail())
+        load.stop()
+        wait_for(lambda: not self.read().missing(load.asked),
+                 lambda: f"missing: {self.read().missing(load.asked)[:20]}\n{one.log_tail()}", 180)
+        seen = self.read()
+        prove.proved("answers.rebalance", "one visible answer while partitions change hands", faults=2 * rounds,
+                     violations=len(seen.missing(load.asked)) + seen.duplicates(), questions=load.asked)
+        self.assertEqual((seen.missing(load.asked), seen.duplicates()), ([], 0))
+        self.assertEqual(one.stop(), 0)
+
     def test_zombie(self):
         """A daemon that wakes up after another took over its name ends with 75, and nothing it writes is seen."""
         rounds = 5 if prove.is_long() else 1
