@@ -42,6 +42,58 @@ static bool read_rows(const char *name, struct rows *ret_rows)
     return true;
 }
 
+/*
+ * The vectors parted around 2, 10, 100 and 1,000 of them: a part nearest to a query is a filter that goes with
+ * the query, a far one goes against it, and each holds about so large a share as the parts are many.
+ */
+#define PARTINGS 4
+static const uint32_t part_counts[PARTINGS] = {2, 10, 100, 1000};
+
+static float inner_product(const float *a, const float *b, uint32_t dim)
+{
+    float sums[8] = {0};
+
+    for (uint32_t i = 0; i + 8 <= dim; i += 8)
+        for (uint32_t j = 0; j < 8; j++)
+            sums[j] += a[i + j] * b[i + j];
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+static const float *middle_of(const struct rows *rows, uint32_t part)
+{
+    return rows->values + (size_t)((part + 1) * 2654435761u % rows->count) * rows->dim;
+}
+
+/* Of the first `parts`, the one whose middle is nearest to a vector, or (`far`) farthest from it. */
+static uint32_t part_of(const struct rows *rows, uint32_t parts, const float *vector, bool far)
+{
+    uint32_t best = 0;
+    float most = -INFINITY;
+
+    for (uint32_t part = 0; part < parts; part++) {
+        float near = inner_product(vector, middle_of(rows, part), rows->dim);
+        if ((far ? -near : near) > most) {
+            most = far ? -near : near;
+            best = part;
+        }
+    }
+    return best;
+}
+
+#define FIELDS (5 + PARTINGS)
+
+static const char *const part_names[PARTINGS] = {"halves", "tenths", "hundredths", "thousandths"};
+
+static void mark_parts(const struct rows *rows, uint32_t i, struct sl_field *fields)
+{
+    const float *vector = rows->values + (size_t)i * rows->dim;
+
+    for (int f = 0; f < PARTINGS; f++)
+        fields[f] = (struct sl_field){.name = sl_view_of(part_names[f]),
+                                      .type = SL_FIELD_NUMBER,
+                                      .number = part_of(rows, part_counts[f], vector, false)};
+}
+
 /* Which share of documents each value of `part` marks; part 4 is correlated with the data's order. */
 static void mark(uint32_t i, uint32_t count, struct sl_field *fields)
 {
@@ -57,7 +109,7 @@ static void mark(uint32_t i, uint32_t count, struct sl_field *fields)
         .name = SL_VIEW("place"), .type = SL_FIELD_NUMBER, .number = (double)i / count};
 }
 
-static struct sl_index *build(const struct rows *rows, enum sl_metric metric)
+static struct sl_index *build(const struct rows *rows, enum sl_metric metric, bool parts)
 {
     struct sl_index *index = test_index_open(test_directory(), rows->dim, metric);
     struct sl_batch *batch = NULL;
@@ -65,12 +117,14 @@ static struct sl_index *build(const struct rows *rows, enum sl_metric metric)
 
     for (uint32_t i = 0; i < rows->count; i++) {
         char key[16];
-        struct sl_field fields[5];
+        struct sl_field fields[FIELDS];
         struct test_document document = {.key = key, .text = key, .offset = 1, .fields = fields,
-                                         .field_count = 5,
+                                         .field_count = parts ? FIELDS : 5,
                                          .vectors = rows->values + (size_t)i * rows->dim};
         snprintf(key, sizeof key, "%u", i);
         mark(i, rows->count, fields);
+        if (parts)
+            mark_parts(rows, i, fields + 5);
         if (i % 1000 == 0 && sl_batch_begin(index, &batch, &err) != SL_OK)
             abort();
         test_apply(index, batch, &document);
@@ -112,8 +166,9 @@ static struct result against_truth(struct sl_index *index, const struct rows *qu
                            (double)distances / queries->count / vectors};
 }
 
-static struct result measure(const char *name, enum sl_metric metric, uint32_t ef,
-                             struct sl_index **ret_index, struct rows *ret_queries)
+static struct result measure(const char *name, enum sl_metric metric, uint32_t ef, bool parts,
+                             struct sl_index **ret_index, struct rows *ret_base,
+                             struct rows *ret_queries)
 {
     struct rows base, queries, truth;
     char file[64];
@@ -128,12 +183,12 @@ static struct result measure(const char *name, enum sl_metric metric, uint32_t e
     snprintf(file, sizeof file, "%s_groundtruth.ivecs", name);
     if (!read_rows(file, &truth))
         return result;
-    *ret_index = build(&base, metric);
+    *ret_index = build(&base, metric, parts);
     result = against_truth(*ret_index, &queries, &truth, base.count, ef);
-    printf("%s: ef %u, recall@10 %.4f, distances to %.2f %% of %u vectors\n", name, ef,
-           result.recall, 100 * result.share, base.count);
-    free(base.values);
+    printf("%s as %s: ef %u, recall@10 %.4f, distances to %.2f %% of %u vectors\n", name,
+           sl_storage_name(test_storage()), ef, result.recall, 100 * result.share, base.count);
     free(truth.values);
+    *ret_base = base;
     *ret_queries = queries;
     return result;
 }
@@ -198,6 +253,49 @@ static struct filtered measure_filter(struct sl_snapshot *snapshot, const struct
     return sum;
 }
 
+/* Recall where each query is asked for within the part it belongs to, or within a far one. */
+static double measure_parts(struct sl_snapshot *snapshot, const struct rows *base,
+                            const struct rows *queries, int parting, bool far)
+{
+    uint64_t wanted = 0, hits = 0, distances = 0, selected = 0, paths[4] = {0};
+    uint32_t asked = 200;
+
+    for (uint32_t q = 0; q < asked; q++) {
+        const float *query = queries->values + (size_t)q * queries->dim;
+        struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
+        struct sl_selection *selection;
+        const struct sl_filter *filter;
+        struct sl_hit exact[K], found[K];
+        struct sl_search_stats stats;
+        struct sl_error err;
+        uint32_t exact_count, count;
+        char expression[64];
+        snprintf(expression, sizeof expression, "%s = %u", part_names[parting],
+                 part_of(base, part_counts[parting], query, far));
+        if (sl_filter_parse(sl_view_of(expression), arena, &filter, &err) != SL_OK ||
+            sl_snapshot_select(snapshot, filter, arena, &selection, &err) != SL_OK ||
+            sl_snapshot_nearest(snapshot, query, K, 64, true, selection, exact, &exact_count, NULL,
+                                &err) != SL_OK ||
+            sl_snapshot_nearest(snapshot, query, K, 64, false, selection, found, &count, &stats,
+                                &err) != SL_OK)
+            abort();
+        CHECK(count == exact_count);
+        wanted += exact_count;
+        distances += stats.distances;
+        selected += sl_selection_count(selection);
+        paths[stats.path]++;
+        for (uint32_t i = 0; i < exact_count; i++)
+            for (uint32_t j = 0; j < count; j++)
+                hits += exact[i].doc == found[j].doc;
+        sl_arena_close(arena);
+    }
+    printf("%s %-12s %8.1f documents, walked %3d, compared %3d: recall@10 %.4f, distances %.2f %%\n",
+           far ? "a far one of" : "its own of", part_names[parting], (double)selected / asked,
+           (int)paths[SL_PATH_FILTERED], (int)paths[SL_PATH_EXACT], (double)hits / (double)wanted,
+           100.0 * (double)distances / asked / base->count);
+    return (double)hits / (double)wanted;
+}
+
 TEST(recall_squad_and_filters)
 {
     static const char *const filters[] = {
@@ -205,8 +303,8 @@ TEST(recall_squad_and_filters)
         "place < 0.5", "place >= 0.4 and place < 0.8", "place < 0.1", "place > 0.99",
         "place > 0.999", "not thousandth = true"};
     struct sl_index *index;
-    struct rows queries;
-    struct result result = measure("squad-lsa256", SL_METRIC_IP, 64, &index, &queries);
+    struct rows base, queries;
+    struct result result = measure("squad-lsa256", SL_METRIC_IP, 64, true, &index, &base, &queries);
     struct sl_snapshot *snapshot;
 
     if (result.recall < 0)
@@ -225,21 +323,56 @@ TEST(recall_squad_and_filters)
             CHECK_THAT(sum.after < 0.2, "the control passes: %f", sum.after);
         }
     }
+    for (int parting = 0; parting < PARTINGS; parting++)
+        for (int far = 0; far < 2; far++) {
+            double recall = measure_parts(snapshot, &base, &queries, parting, far == 1);
+            CHECK_THAT(recall >= 0.99, "%s %s: %f", far ? "far" : "near", part_names[parting],
+                       recall);
+        }
     sl_snapshot_close(snapshot);
+    free(base.values);
     free(queries.values);
     sl_index_close(index);
+}
+
+TEST(recall_of_other_storages)
+{
+    static const struct {
+        const char *storage;
+        uint32_t ef;
+        double floor;
+    } runs[] = {{"f16", 64, 0.975}, {"bf16", 64, 0.97}, {"bit", 256, 0.975}};
+    const char *before = getenv("SLUICE_TEST_STORAGE");
+
+    if (before != NULL)
+        SKIP("runs once, without SLUICE_TEST_STORAGE");
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        struct sl_index *index;
+        struct rows base, queries;
+        struct result result;
+        (void)setenv("SLUICE_TEST_STORAGE", runs[i].storage, 1);
+        result = measure("squad-lsa256", SL_METRIC_IP, runs[i].ef, false, &index, &base, &queries);
+        (void)unsetenv("SLUICE_TEST_STORAGE");
+        if (result.recall < 0)
+            SKIP("no ../shared/data/ann-vectors beside the source tree");
+        CHECK_THAT(result.recall >= runs[i].floor, "%s: recall %f", runs[i].storage, result.recall);
+        free(base.values);
+        free(queries.values);
+        sl_index_close(index);
+    }
 }
 
 TEST(recall_mnist)
 {
     struct sl_index *index;
-    struct rows queries;
-    struct result result = measure("mnist9k", SL_METRIC_L2, 64, &index, &queries);
+    struct rows base, queries;
+    struct result result = measure("mnist9k", SL_METRIC_L2, 64, false, &index, &base, &queries);
 
     if (result.recall < 0)
         SKIP("no ../shared/data/ann-vectors beside the source tree");
     CHECK_THAT(result.recall >= 0.995, "recall %f", result.recall);
     CHECK_THAT(result.share <= 0.10, "share %f", result.share);
+    free(base.values);
     free(queries.values);
     sl_index_close(index);
 }

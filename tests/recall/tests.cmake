@@ -7,3 +7,6 @@ foreach(name recall cost)
   add_test(NAME recall/${name} COMMAND test_${name})
   set_tests_properties(recall/${name} PROPERTIES LABELS full SKIP_RETURN_CODE 77 TIMEOUT 900)
 endforeach()
+add_test(NAME recall/recall_i8 COMMAND test_recall)
+set_tests_properties(recall/recall_i8 PROPERTIES LABELS full SKIP_RETURN_CODE 77 TIMEOUT 900
+  ENVIRONMENT SLUICE_TEST_STORAGE=i8)
