@@ -28,7 +28,7 @@ static bool is_selected(int filter, int number)
 
 static void cluster_vector(int cluster, float *ret_vector)
 {
-    char name[16];
+    char name[24];
 
     snprintf(name, sizeof name, "cluster %d", cluster);
     test_vector(sl_view_of(name), DIM, ret_vector);
@@ -50,7 +50,7 @@ static struct sl_index *make_index(enum sl_storage storage)
         sl_batch_begin(index, &batch, &err) != SL_OK)
         abort();
     for (int number = 0; number < DOCUMENTS; number++) {
-        char key[16], names[FILTERS][16];
+        char key[16], names[FILTERS][24];
         float vector[DIM];
         struct sl_field fields[FILTERS];
         struct test_document document = {
