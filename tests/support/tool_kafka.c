@@ -260,10 +260,10 @@ static int partitions_count(const char *topic)
 }
 
 /* Aborted records are seen only when asked for. */
-static rd_kafka_t *reader_of(const cJSON *order)
+static rd_kafka_t *reader_of(const cJSON *order, rd_kafka_t *usual)
 {
     if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(order, "uncommitted")))
-        return consumer;
+        return usual;
     if (uncommitted_consumer == NULL) {
         uncommitted_consumer = client_new(RD_KAFKA_CONSUMER, "read_uncommitted");
         rd_kafka_poll_set_consumer(uncommitted_consumer);
@@ -282,7 +282,7 @@ static void do_marks(const cJSON *order)
         int64_t low = 0;
         int64_t high = 0;
         rd_kafka_resp_err_t code =
-            rd_kafka_query_watermark_offsets(reader_of(order), topic, partition, &low, &high, WAIT_MS);
+            rd_kafka_query_watermark_offsets(reader_of(order, producer), topic, partition, &low, &high, WAIT_MS);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             fail("marks", rd_kafka_err2str(code));
         cJSON *pair = cJSON_CreateArray();
@@ -350,7 +350,7 @@ static void do_consume(const cJSON *order)
         fail("consume", "which topic?");
         return;
     }
-    rd_kafka_t *reader = reader_of(order);
+    rd_kafka_t *reader = reader_of(order, consumer);
     int open = consume_from(reader, topic, cJSON_GetObjectItemCaseSensitive(order, "from"));
     long long found = 0;
     while (now_ms() < deadline && (count > 0 ? found < count : open > 0)) {
