@@ -10,6 +10,7 @@
 #include "bench.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,14 +27,33 @@ struct ingest {
     struct sl_index *index;
     const struct vectors *base, *queries;
     uint32_t first;
+    cpu_set_t cores;
     atomic_bool done;
     double *seconds; /* [SAMPLES_MAX] */
 };
+
+/* Keep this thread, and what it starts, on the last of the program's cores or on all others. */
+static void stay_on(const cpu_set_t *all, bool last_core)
+{
+    cpu_set_t chosen;
+    size_t last = CPU_SETSIZE - 1;
+
+    if (CPU_COUNT(all) < 2)
+        return;
+    CPU_ZERO(&chosen);
+    while (!CPU_ISSET(last, all))
+        last--;
+    CPU_SET(last, &chosen);
+    if (!last_core)
+        CPU_XOR(&chosen, all, &chosen);
+    (void)pthread_setaffinity_np(pthread_self(), sizeof chosen, &chosen);
+}
 
 static void *ingest_rest(void *context)
 {
     struct ingest *ingest = context;
 
+    stay_on(&ingest->cores, false);
     fill_vectors(ingest->index, ingest->base, ingest->first, ingest->base->count - ingest->first,
                  ingest->options->threads, ingest->options->commit);
     atomic_store(&ingest->done, true);
@@ -79,6 +99,7 @@ static int run(struct ingest *ingest)
         return SL_EXIT_OS;
     fill_vectors(ingest->index, ingest->base, 0, half, 2, ingest->options->commit);
     ingest->first = half;
+    stay_on(&ingest->cores, true);
     atomic_store(&ingest->done, true);
     (void)search_on(ingest, ingest->queries->count); /* to warm up */
     count = search_on(ingest, least);
@@ -106,6 +127,8 @@ int bench_ingest(int argc, char **argv)
         code = bench_read_vectors(&options, &base, &queries);
     if (code == 0)
         code = bench_create(&options, NULL, base.dim, &ingest.index);
+    if (sched_getaffinity(0, sizeof ingest.cores, &ingest.cores) != 0)
+        CPU_ZERO(&ingest.cores);
     if (code == 0)
         code = run(&ingest);
     sl_index_close(ingest.index);
