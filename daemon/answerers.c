@@ -20,6 +20,7 @@
 
 #include "daemon/engine_internal.h"
 #include "daemon/log.h"
+#include "daemon/mender.h"
 #include "daemon/replies.h"
 
 #define IDLE_MS   200
@@ -262,7 +263,8 @@ static enum sl_err open_snapshot(struct sl_engine *engine, const struct asked *a
 }
 
 /* Everything between a parsed question and an encoded answer. SL_REJECT becomes an error answer. */
-static enum sl_err answer_parsed(struct sl_engine *engine, struct asked *asked, uint32_t self)
+static enum sl_err answer_once(struct sl_engine *engine, struct asked *asked, uint32_t self,
+                               uint32_t *tries)
 {
     struct sl_reply_target target;
     struct sl_snapshot *snapshot = NULL;
@@ -292,8 +294,24 @@ static enum sl_err answer_parsed(struct sl_engine *engine, struct asked *asked, 
         write_error(engine, asked, snapshot, &err, &target);
     sl_snapshot_close(snapshot);
     engine->snapshot_since_us[self] = 0;
-    if (r == SL_STOP)
-        engine_fail(engine, &err);
+    if (r != SL_STOP)
+        return r;
+    if (mender_wait(engine, &err, tries))
+        return SL_AGAIN;
+    engine_fail(engine, &err);
+    return SL_STOP;
+}
+
+/* A document that is damaged is out of the index the next time. */
+static enum sl_err answer_parsed(struct sl_engine *engine, struct asked *asked, uint32_t self)
+{
+    uint32_t tries = 0, tried = 0;
+    enum sl_err r;
+
+    do {
+        tried = tries;
+        r = answer_once(engine, asked, self, &tries);
+    } while (r == SL_AGAIN && tries > tried);
     return r;
 }
 

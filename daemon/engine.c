@@ -22,6 +22,7 @@
 #include "daemon/config_pipeline.h"
 #include "daemon/engine_internal.h"
 #include "daemon/log.h"
+#include "daemon/mender.h"
 
 #define FETCH_PART      32u /* of the budget, for the documents consumer's queue */
 #define FETCH_BYTES_MAX (16u << 20)
@@ -172,6 +173,8 @@ static enum sl_err start_threads(struct sl_engine *engine, struct sl_error *err)
         r = start_crew(engine, &engine->feed_thread, "feed", 1, feed_run, err);
     if (r == SL_OK)
         r = start_crew(engine, &engine->topics_thread, "topics", 1, feed_topics_run, err);
+    if (r == SL_OK)
+        r = start_crew(engine, &engine->mender_thread, "mender", 1, mender_run, err);
     return r;
 }
 
@@ -236,7 +239,8 @@ static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
         return r;
     engine->parking = parking_open();
     engine->indexer = indexer_open(engine, err);
-    if (!engine->indexer || !reply_cache_open(engine, err))
+    if (!engine->indexer || !reply_cache_open(engine, err) ||
+        mender_take_out(engine, err) == SL_STOP)
         return SL_STOP;
     if (engine->embedder)
         engine->embedding = embedder_open(engine);
@@ -371,6 +375,7 @@ int sl_engine_stop(struct sl_engine *engine, uint32_t drain_ms)
     if (!engine)
         return exit_code;
     engine->stopping = true;
+    join_crew(&engine->mender_thread);
     join_crew(&engine->topics_thread);
     join_crew(&engine->feed_thread);
     join_crew(&engine->asker_thread);

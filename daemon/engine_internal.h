@@ -57,6 +57,7 @@ struct work {
     uint32_t attempts;
     struct sl_error error; /* why it is dead: what the dead letter says */
     bool dead;
+    bool again;        /* its offset was done before: read again for a damaged document */
     const char *op;    /* what applying it did: a metric's label */
     struct work *next; /* in the indexer's lists */
 };
@@ -189,7 +190,7 @@ struct sl_engine {
     struct publisher *publisher;
     struct transactor *transactor; /* NULL: delivery = at_least_once */
 
-    struct crew feed_thread, topics_thread, asker_thread, indexer_thread, publisher_thread;
+    struct crew mender_thread, feed_thread, topics_thread, asker_thread, indexer_thread, publisher_thread;
     struct crew transactor_thread;
     struct crew workers, encoders, answerers;
     _Atomic int64_t snapshot_since_us[ENGINE_WORKERS_MAX]; /* of each answerer; 0: none open */

@@ -22,6 +22,7 @@
 
 #include "daemon/indexer.h"
 #include "daemon/log.h"
+#include "daemon/mender.h"
 
 #define BATCH_ITEMS 512u
 #define BATCH_MS    20
@@ -365,17 +366,32 @@ static bool position_is_due(struct indexer *indexer)
     return dirty;
 }
 
+/* Documents that were met damaged go before anything else is written. */
+static void mend(struct indexer *indexer)
+{
+    struct sl_error err = {0};
+    enum sl_err r = mender_take_out(indexer->engine, &err);
+
+    if (r == SL_OK)
+        indexer_stats(indexer);
+    else if (r == SL_STOP && is_full(&err))
+        wait_paused(indexer, RETRY_MS);
+    else if (r == SL_STOP)
+        engine_fail(indexer->engine, &err);
+}
+
 static void run_once(struct indexer *indexer)
 {
     struct sl_engine *engine = indexer->engine;
     struct sl_error err = {0};
 
     gather(indexer, 100);
+    mend(indexer);
     if (indexer->first || position_is_due(indexer)) {
         if (try_jobs(indexer, false, UINT32_MAX, &err) != SL_OK) {
             if (is_full(&err))
                 pause_until_room(indexer, &err);
-            else
+            else if (sl_index_damaged(engine->index) == 0) /* else it is mended, and tried again */
                 engine_fail(engine, &err);
         }
     }

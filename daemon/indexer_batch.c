@@ -119,6 +119,8 @@ static void stage_work(struct sl_engine *engine, const struct work *work)
 {
     struct sl_part *part = work->part;
 
+    if (work->again)
+        return;
     sl_book_lock(&engine->documents);
     sl_ledger_stage(part->ledger, work->record->message.offset);
     part->dirty = true;

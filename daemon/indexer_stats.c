@@ -15,6 +15,7 @@ static void show_stats(const struct sl_engine *engine, const struct sl_index_sta
     sl_metric_set(SL_METRIC_INDEX_CHUNKS, (double)stats->chunks);
     sl_metric_set(SL_METRIC_INDEX_TOMBSTONES, (double)stats->vectors_dead);
     sl_metric_set(SL_METRIC_INDEX_UNREACHABLE_NODES, (double)stats->unreachable);
+    sl_metric_set(SL_METRIC_QUARANTINED_DOCUMENTS, (double)stats->quarantined);
     sl_metric_set(SL_METRIC_LMDB_MAP_BYTES, (double)stats->map_bytes);
     sl_metric_set(SL_METRIC_LMDB_USED_BYTES, (double)stats->used_bytes);
     sl_metric_set(SL_METRIC_LMDB_FREE_PAGES, (double)stats->free_pages);

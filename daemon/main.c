@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/config.h"
+#include "daemon/guard.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
@@ -98,6 +99,7 @@ static int run(const char *file)
     int signals, exit_code;
 
     harden();
+    sl_guard_install();
     config = config_read(file, &err);
     if (config == NULL)
         return err.exit_code;

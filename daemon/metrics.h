@@ -110,8 +110,10 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
       "Commits that failed.")                                                                      \
     X(INDEX_COMPACTIONS, COUNTER, "sluice_index_compactions_total", "result", "", 0,               \
       "Times the index was written anew: done, cancelled or failed.")                              \
+    X(QUARANTINED_DOCUMENTS, GAUGE, "sluice_quarantined_documents", "", "", 0,                     \
+      "Documents taken out because a record of theirs was damaged, and not read again yet.")       \
     X(CHECKSUM_FAILURES, COUNTER, "sluice_checksum_failures_total", "db", "", 0,                   \
-      "Records whose checksum was wrong, by table.")                                               \
+      "Records whose checksum was wrong: of a document, taken out; of the index, and the end.")    \
     X(DISK_FREE_BYTES, GAUGE, "sluice_disk_free_bytes", "", "", 0,                                 \
       "Free space on the index's file system.")                                                    \
     X(ANSWERS, COUNTER, "sluice_answers_total", "status", "", 0,                                   \

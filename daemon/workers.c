@@ -48,7 +48,10 @@ static void embed(struct sl_engine *engine, struct work *work)
 static void settle(struct sl_engine *engine, struct work *work, enum sl_err r,
                    const struct sl_error *err)
 {
-    if (r == SL_STOP) {
+    if (r == SL_STOP && sl_index_damaged(engine->index) > 0) {
+        engine_sleep(engine, BUSY_MS); /* the indexer takes out what is damaged */
+        work_to_workers(engine, work, work->step, false);
+    } else if (r == SL_STOP) {
         engine_fail(engine, err);
         work_free(engine, work);
     } else if (r == SL_REJECT) {

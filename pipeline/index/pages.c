@@ -22,6 +22,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,7 +47,7 @@
 #define PAGE_SIZE_MAX 65536u
 #define DEPTH_MAX     32u
 #define TABLES_MAX    64u
-#define NAME_MAX_     32u
+#define NAME_BYTES    32u
 #define CRC_BYTES     4u
 #define NO_ROOT       UINT64_MAX
 
@@ -87,7 +90,7 @@ struct walk { /* of one tree */
 };
 
 struct table {
-    char name[NAME_MAX_];
+    char name[NAME_BYTES];
     size_t name_bytes;
     struct tree tree;
 };
@@ -489,16 +492,47 @@ static bool sequence_of(struct check *check, const struct meta *meta, uint64_t *
     return true;
 }
 
-/* LMDB takes the root with the higher number; a bit of that number must not bring back an old one. */
+/* The last commit as LMDB noted it beside the file, for its readers; 0: there is no telling. */
+static uint64_t noted_commit(const struct check *check)
+{
+    struct {
+        uint32_t magic, format;
+        pthread_mutex_t readers;
+        uint64_t commit;
+    } lock = {0};
+    char path[PATH_MAX];
+    const char *name = strrchr(check->options->file, '/');
+    int fd;
+
+    if (name == NULL || (size_t)snprintf(path, sizeof path, "%.*s/lock.mdb",
+                                         (int)(name - check->options->file),
+                                         check->options->file) >= sizeof path)
+        return 0;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || pread(fd, &lock, sizeof lock, 0) != (ssize_t)sizeof lock || lock.magic != MAGIC)
+        lock.commit = 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return lock.commit;
+}
+
+/*
+ * LMDB takes the root with the higher number; a bit of that number must not bring back an old one. But when
+ * writing a root fails, LMDB puts its old number back and leaves the rest: a commit that never was, under the
+ * number of the one before the last.
+ */
 static enum sl_err compare_roots(struct check *check, const struct meta *newer,
                                  const struct meta *older)
 {
-    uint64_t now, before;
+    uint64_t now, before, noted;
 
     if (newer->commit - older->commit > 1 ||
         (newer->commit == older->commit && newer->commit != 0))
         return corrupt(check, newer->commit % 2, "the roots do not follow each other");
-    if (sequence_of(check, newer, &now) && sequence_of(check, older, &before) && now < before)
+    if (!sequence_of(check, newer, &now) || !sequence_of(check, older, &before) || now >= before)
+        return SL_OK;
+    noted = noted_commit(check);
+    if (noted > newer->commit || (noted == older->commit && noted != 0))
         return corrupt(check, newer->commit % 2, "the roots are in the wrong order");
     return SL_OK;
 }
@@ -551,9 +585,10 @@ static enum sl_err check_all(struct check *check)
     struct stat file;
     enum sl_err rc;
 
-    if (fstat(check->fd, &file) != 0 || file.st_size == 0)
-        return SL_OK; /* LMDB begins it anew */
     check->page_bytes = PAGE_SIZE_MIN;
+    if (fstat(check->fd, &file) != 0)
+        return sl_stop(check->err, SL_EXIT_IO, errno, "io", "%s: %s", check->options->file,
+                       strerror(errno));
     rc = read_roots(check);
     if (rc != SL_OK)
         return rc;

@@ -29,9 +29,9 @@
 #define ARENA_BYTES   (8u << 20)
 
 #ifdef BLIND
-#define FLIPS_DEFAULT 120
+#define FLIPS_DEFAULT 80
 #else
-#define FLIPS_DEFAULT 400
+#define FLIPS_DEFAULT 300
 #endif
 
 enum outcome { CORRECT, REFUSED, STOPPED, FAULTS_ONLY, WRONG, SIGNAL, HANG, OUTCOMES };
@@ -471,5 +471,24 @@ TEST(flips_a_file_cut_short_is_refused)
     CHECK(sl_index_open(&options, &index, &err) == SL_STOP && err.exit_code == SL_EXIT_DATA);
 #else
     (void)options, (void)index, (void)err;
+#endif
+}
+
+TEST(flips_an_empty_file_is_no_new_index)
+{
+    char file[PATH_MAX];
+    struct sl_index_options options = {.map_size_bytes = 1u << 30, .dim = DIM};
+    struct sl_index *index;
+    struct sl_error err;
+
+    options.path = path = test_directory();
+    index = test_index_open(path, DIM, SL_METRIC_COSINE);
+    sl_index_close(index);
+    snprintf(file, sizeof file, "%s/env.0/data.mdb", path);
+    REQUIRE(truncate(file, 0) == 0);
+#ifndef BLIND
+    CHECK(sl_index_open(&options, &index, &err) == SL_STOP && err.exit_code == SL_EXIT_DATA);
+#else
+    (void)options, (void)err;
 #endif
 }

@@ -11,8 +11,29 @@ target_link_options(test_flips_blind PRIVATE -Wl,--wrap=sl_crc32c,--wrap=sl_page
 add_test(NAME fault/flips_control COMMAND test_flips_blind)
 set_tests_properties(fault/flips_control PROPERTIES LABELS "full;prove" TIMEOUT 900)
 
+# An index at work, the faults put between it and the disk, and those who look at what became of it.
+add_library(disk_shim MODULE ${CMAKE_CURRENT_LIST_DIR}/disk_shim.c)
+target_link_libraries(disk_shim PRIVATE ${CMAKE_DL_LIBS})
+target_compile_definitions(disk_shim PRIVATE _GNU_SOURCE)
+set_target_properties(disk_shim PROPERTIES PREFIX "")
+add_executable(tool_disk_work ${CMAKE_CURRENT_LIST_DIR}/tool_disk_work.c)
+target_link_libraries(tool_disk_work PRIVATE sluice_flags sluice_test sluice)
+foreach(name io power)
+  add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
+  target_link_libraries(test_${name} PRIVATE sluice_flags sluice_test sluice)
+  target_compile_definitions(test_${name} PRIVATE DISK_SHIM="$<TARGET_FILE:disk_shim>"
+    TOOL_DISK_WORK="$<TARGET_FILE:tool_disk_work>")
+  add_dependencies(test_${name} disk_shim tool_disk_work)
+  add_test(NAME fault/${name} COMMAND test_${name})
+  set_tests_properties(fault/${name} PROPERTIES LABELS "full;prove" TIMEOUT 900)
+endforeach()
+
+add_test(NAME fault/disk COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/test_disk.py)
+set_tests_properties(fault/disk PROPERTIES LABELS "kafka;prove" SKIP_RETURN_CODE 77 TIMEOUT 600
+  ENVIRONMENT "SLUICE_BUILD=${CMAKE_BINARY_DIR};PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support")
+
 if(SLUICE_LONG)
-  foreach(name flips flips_blind)
+  foreach(name flips flips_blind io power)
     add_test(NAME fault/${name}_long COMMAND test_${name})
     set_tests_properties(fault/${name}_long PROPERTIES LABELS "long;prove" TIMEOUT 3600 ENVIRONMENT SLUICE_TEST_LONG=1)
   endforeach()
