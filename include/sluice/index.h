@@ -543,7 +543,7 @@ struct sl_index_stats {
     uint64_t quarantined;     /* documents taken out as damaged, and not come again */
     uint64_t map_bytes;       /* ceiling */
     uint64_t used_bytes;      /* pages in use */
-    uint64_t disk_bytes;      /* of the environment's files */
+    uint64_t disk_bytes;      /* blocks of the environment's file: its holes take none */
     uint64_t free_pages;
     uint32_t readers;
     uint32_t dim;

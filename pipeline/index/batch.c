@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#define SETTLE_SHARE 8u /* of the file: one page in so many was let go */
+
 /* Of the snapshots of this graph: older ones, of an environment that was replaced, have their own. */
 static uint64_t oldest_epoch(struct sl_index *index, uint64_t newest)
 {
@@ -126,18 +128,46 @@ static enum sl_err write_all(struct sl_batch *batch, struct sl_error *err)
                       (struct sl_view){(const char *)&batch->state, sizeof batch->state}, err);
 }
 
+/*
+ * LMDB uses pages again two commits after the one that let them go. When a large part of the file has been let go,
+ * an empty commit in between spares the next batch from growing the file by as much again; what is free then and
+ * not in use soon takes no room on the disk. A full disk is no failure here: the batch is committed.
+ */
+static void settle(struct sl_index *index, uint64_t enough, const struct sl_state *state)
+{
+    struct sl_txn *txn;
+    struct sl_error err = {0};
+
+    if (sl_txn_begin(index->store, true, &txn, NULL) != SL_OK)
+        return;
+    if (sl_txn_put(txn, SL_STORE_META, SL_VIEW("state"),
+                   (struct sl_view){(const char *)state, sizeof *state}, NULL) != SL_OK) {
+        (void)sl_txn_abort(txn);
+        return;
+    }
+    index->freed_pages = 0;
+    if (sl_txn_commit(txn, &err) != SL_OK)
+        index->broken = strcmp(err.reason, "map_full") != 0 && strcmp(err.reason, "disk_full") != 0;
+    else if (sl_store_release_free(index->store))
+        index->freed_pages = enough - enough / 16; /* soon again */
+}
+
 static enum sl_err after_commit(struct sl_batch *batch, struct sl_error *err)
 {
     struct sl_index *index = batch->index;
     struct sl_txn *txn = NULL;
+    uint64_t enough;
     enum sl_err rc = SL_OK;
 
-    if (batch->graph != NULL) {
-        (void)sl_txn_begin(index->store, false, &txn, NULL);
+    if (sl_txn_begin(index->store, false, &txn, NULL) == SL_OK)
+        index->freed_pages += sl_txn_freed(txn);
+    if (batch->graph != NULL)
         rc = sl_graph_saved(batch->graph, txn, err);
-        (void)sl_txn_abort(txn);
-    }
+    (void)sl_txn_abort(txn);
     index->broken = index->broken || rc != SL_OK;
+    enough = sl_store_pages(index->store) / SETTLE_SHARE;
+    if (rc == SL_OK && index->freed_pages > enough)
+        settle(index, enough, &batch->state);
     index->batch_open = false;
     batch_free(batch);
     return rc;

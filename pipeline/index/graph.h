@@ -74,6 +74,7 @@ struct sl_slab {
     uint32_t free;        /* vector slabs: slots below slot_end in no use */
     bool on_heap;
     bool written; /* in this batch */
+    bool dropped; /* in this batch: not one of its slots is in use */
 };
 
 /* A changed list, not yet in place. Level 0 carries the slot's parent. */

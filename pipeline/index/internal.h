@@ -34,6 +34,7 @@ struct sl_index {
     uint64_t map_bytes;
     bool read_only;
     bool batch_open;
+    uint64_t freed_pages; /* let go by commits since the file was last looked over */
     bool broken; /* a commit's outcome is unknown: only closing is left */
 
     pthread_mutex_t lock; /* graph pointer, list of snapshots */

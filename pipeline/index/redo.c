@@ -304,6 +304,24 @@ static enum sl_err write_touched(struct sl_graph *graph, struct sl_txn *txn, str
     return rc;
 }
 
+/* Slabs of vectors with none in use are not kept. They are made again when their slots are. */
+static enum sl_err drop_empty(struct sl_graph *graph, struct sl_txn *txn, struct sl_error *err)
+{
+    enum sl_err rc = SL_OK;
+
+    for (uint32_t i = 0; rc == SL_OK && i < sl_graph_slabs(graph); i++) {
+        struct sl_slab *slab = &graph->vector_slabs[i];
+        struct sl_key key = sl_key_number(i);
+        if (slab->free < 1u << graph->slab_shift || i == graph->alloc_slab ||
+            graph->slabs[i] == NULL)
+            continue;
+        slab->dirty_since = 0;
+        slab->dropped = true;
+        rc = sl_txn_delete(txn, SL_STORE_VECTOR, sl_key_view(&key), NULL, err);
+    }
+    return rc;
+}
+
 /*
  * Past half of the log's limit a commit writes waiting slabs, the longest first, in proportion to what it
  * logged: all of them have been written when the log has grown by the other half. Past the limit slabs are
@@ -351,6 +369,8 @@ enum sl_err sl_graph_save(struct sl_graph *graph, struct sl_txn *txn, struct sl_
     rc = write_log(graph, txn, state, err);
     if (rc == SL_OK)
         rc = write_touched(graph, txn, err);
+    if (rc == SL_OK)
+        rc = drop_empty(graph, txn, err);
     state->slot_end = graph->slot_end;
     state->entry = graph->entry;
     state->root = graph->root;
@@ -379,6 +399,15 @@ static enum sl_err settle(struct sl_graph *graph, uint32_t slab, struct sl_txn *
     return SL_OK;
 }
 
+/* No snapshot and no walk can come upon a slot of it. */
+static void forget(struct sl_graph *graph, uint32_t slab)
+{
+    graph->vector_slabs[slab].dropped = false;
+    if (graph->vector_slabs[slab].on_heap && !sl_graph_retire(graph, graph->slabs[slab]))
+        return;
+    sl_graph_slab_place(graph, slab, NULL, false);
+}
+
 enum sl_err sl_graph_saved(struct sl_graph *graph, struct sl_txn *read_txn, struct sl_error *err)
 {
     enum sl_err rc = SL_OK;
@@ -391,6 +420,9 @@ enum sl_err sl_graph_saved(struct sl_graph *graph, struct sl_txn *read_txn, stru
     for (uint32_t i = 0; rc == SL_OK && read_txn != NULL && i < sl_graph_slabs(graph); i++)
         if (graph->vector_slabs[i].written)
             rc = settle(graph, i, read_txn, err);
+    for (uint32_t i = 0; i < sl_graph_slabs(graph); i++)
+        if (graph->vector_slabs[i].dropped)
+            forget(graph, i);
     return rc;
 }
 

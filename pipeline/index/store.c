@@ -32,6 +32,7 @@
 
 #include "index/damage.h"
 #include "index/directory.h"
+#include "index/holes.h"
 #include "index/format.h"
 #include "index/pages.h"
 
@@ -701,11 +702,106 @@ enum sl_err sl_txn_stats(struct sl_txn *txn, struct sl_store_stats *ret_stats,
     if (rc != 0)
         return fail(store, rc, "measuring", SL_STORE_TABLES, err);
     stats.map_bytes = info.me_mapsize;
-    stats.disk_bytes = (uint64_t)file.st_size;
+    stats.disk_bytes = (uint64_t)file.st_blocks * 512;
     stats.used_bytes = (info.me_last_pgno + 1 - stats.free_pages) * page.ms_psize;
     stats.readers = info.me_numreaders;
     *ret_stats = stats;
     return SL_OK;
+}
+
+uint64_t sl_txn_freed(struct sl_txn *txn)
+{
+    size_t id = mdb_txn_id(txn->txn), freed = 0;
+    MDB_val key = {sizeof id, &id}, value;
+    MDB_cursor *cursor;
+
+    if (mdb_cursor_open(txn->txn, 0, &cursor) != 0)
+        return 0;
+    if (mdb_cursor_get(cursor, &key, &value, MDB_SET_KEY) == 0 && value.mv_size >= sizeof freed)
+        memcpy(&freed, value.mv_data, sizeof freed);
+    mdb_cursor_close(cursor);
+    return freed;
+}
+
+uint64_t sl_store_pages(const struct sl_store *store)
+{
+    MDB_envinfo info;
+
+    return mdb_env_info(store->env, &info) == 0 ? info.me_last_pgno + 1 : 0;
+}
+
+/* One line a reader: process, thread, the commit it sees or "-". */
+static int see_reader(const char *line, void *context)
+{
+    size_t *oldest = context, id;
+
+    if (sscanf(line, "%*d %*x %zu", &id) == 1 && id < *oldest)
+        *oldest = id;
+    return 0;
+}
+
+static bool add_pages(struct sl_free_pages *pages, const MDB_val *value)
+{
+    size_t count;
+
+    memcpy(&count, value->mv_data, sizeof count);
+    if (pages->count + count > pages->capacity) {
+        size_t capacity = (pages->count + count) * 2;
+        size_t *list = realloc(pages->list, capacity * sizeof *list);
+        if (list == NULL)
+            return false;
+        pages->list = list;
+        pages->capacity = capacity;
+    }
+    memcpy(pages->list + pages->count, (const size_t *)value->mv_data + 1, count * sizeof count);
+    pages->count += count;
+    return true;
+}
+
+/* Pages let go by the commits up to `last`. */
+static bool list_free(MDB_txn *txn, size_t last, struct sl_free_pages *ret_pages)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    size_t id;
+    bool good = mdb_cursor_open(txn, 0, &cursor) == 0;
+
+    if (!good)
+        return false;
+    while (good && mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        memcpy(&id, key.mv_data, sizeof id);
+        if (id > last)
+            break;
+        good = add_pages(ret_pages, &value);
+    }
+    mdb_cursor_close(cursor);
+    return good;
+}
+
+/*
+ * A page that a commit let go is seen by that commit's readers no more, only by those of earlier ones; and once
+ * another commit followed, by no meta page either. A reader that begins now sees the last commit.
+ */
+bool sl_store_release_free(struct sl_store *store)
+{
+    struct sl_free_pages pages = {0};
+    size_t oldest = SIZE_MAX, last;
+    bool more;
+    mdb_filehandle_t fd;
+    MDB_stat stat;
+    MDB_txn *txn;
+
+    if (mdb_reader_list(store->env, see_reader, &oldest) < 0 ||
+        mdb_env_get_fd(store->env, &fd) != 0 || mdb_env_stat(store->env, &stat) != 0 ||
+        mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn) != 0)
+        return false;
+    last = mdb_txn_id(txn) - 1;
+    more = oldest < last;
+    if (list_free(txn, last < oldest ? last : oldest, &pages))
+        more |= sl_holes_punch(fd, &pages, stat.ms_psize);
+    mdb_txn_abort(txn);
+    free(pages.list);
+    return more;
 }
 
 /* ----------------------------------------------------------------------------------- cursors */

@@ -151,6 +151,19 @@ enum sl_err sl_txn_count(struct sl_txn *txn, enum sl_store_table table, uint64_t
 enum sl_err sl_txn_stats(struct sl_txn *txn, struct sl_store_stats *ret_stats,
                          struct sl_error *err);
 
+/* Pages that the commit this transaction sees let go: the next commit cannot use them yet, the one after it can. 0
+ * when it cannot be told. Pre: a read transaction. */
+uint64_t sl_txn_freed(struct sl_txn *txn);
+/* Pages of the file, free ones included. */
+uint64_t sl_store_pages(const struct sl_store *store);
+/*
+ * Give the file system back the blocks of pages that are free and that no reader can see (holes in the file), where
+ * it can take them. true: there are more, that a reader still sees or that would have been too many at once.
+ *
+ * Thread:  the writer's, no write transaction being open.
+ */
+bool sl_store_release_free(struct sl_store *store);
+
 /*
  * Walk a table in key order. `lenient` hands out damaged records too, with intact == false (and an empty
  * payload when it has none); otherwise they end the walk with SL_STOP corrupt.

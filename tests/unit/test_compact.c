@@ -301,6 +301,44 @@ TEST(compact_beside_a_reader)
     sl_index_close(before);
 }
 
+/* ------------------------------------------------------------------------------------- holes */
+
+TEST(space_goes_back_but_not_under_a_reader)
+{
+    struct sl_index *index = test_index_open(test_directory(), 256, SL_METRIC_COSINE);
+    struct sl_snapshot *held;
+    enum sl_applied applied;
+    struct sl_error err;
+    unsigned long long dump;
+    uint64_t full;
+    char key[16];
+
+    fill(index, 3000);
+    held = test_snapshot(index);
+    dump = test_dump(held);
+    full = stats_of(index).disk_bytes;
+    for (int round = 0; round < 6; round++) {
+        struct sl_batch *batch = begin(index);
+        for (int i = round * 480; i < (round + 1) * 480; i++) {
+            name_of(i, key);
+            sl_batch_delete(batch, TEST_TOPIC, sl_view_of(key), 0, 950000 + i, &applied, &err);
+        }
+        commit(batch);
+        CHECK_THAT(test_dump(held) == dump, "round %d", round);
+    }
+    sl_snapshot_close(held);
+    for (int round = 0; round < 12; round++) { /* what is left, over and over */
+        struct sl_batch *batch = begin(index);
+        for (int i = 2880; i < 3000; i++)
+            put(index, batch, i, 20 + round);
+        commit(batch);
+    }
+    CHECK_THAT(stats_of(index).disk_bytes < full / 2, "%llu of %llu",
+               (unsigned long long)stats_of(index).disk_bytes, (unsigned long long)full);
+    CHECK(test_verify(index, NULL) == 0);
+    sl_index_close(index);
+}
+
 /* ------------------------------------------------------------------------------------- backup */
 
 TEST(backup_I13_is_an_index)
