@@ -95,7 +95,7 @@ typedef void (*record_fn)(struct sl_verify *verify, struct totals *totals, struc
 static void each_record(struct sl_verify *verify, enum sl_store_table table, record_fn each,
                         struct totals *totals)
 {
-    struct sl_cursor cursor;
+    struct sl_cursor cursor = {.handle = NULL};
     struct sl_error err;
     enum sl_err rc = sl_cursor_open(verify->snapshot->txn, table, true, &cursor, &err);
 

@@ -28,12 +28,23 @@ foreach(name io power)
   set_tests_properties(fault/${name} PROPERTIES LABELS "full;prove" TIMEOUT 900)
 endforeach()
 
+add_executable(test_calls ${CMAKE_CURRENT_LIST_DIR}/test_calls.c ${CMAKE_CURRENT_LIST_DIR}/failing_calls.c)
+target_link_libraries(test_calls PRIVATE sluice_flags sluice_test sluice PkgConfig::LMDB)
+foreach(wrapped malloc calloc realloc aligned_alloc strdup strndup free mdb_env_create mdb_env_set_userctx
+    mdb_env_set_maxdbs mdb_env_set_maxreaders mdb_env_set_mapsize mdb_env_open mdb_env_stat mdb_env_info
+    mdb_env_get_fd mdb_reader_check mdb_txn_begin mdb_txn_commit mdb_dbi_open mdb_stat mdb_get mdb_put mdb_del
+    mdb_cursor_open mdb_cursor_get)
+  target_link_options(test_calls PRIVATE -Wl,--wrap=${wrapped})
+endforeach()
+add_test(NAME fault/calls COMMAND test_calls)
+set_tests_properties(fault/calls PROPERTIES LABELS "full;prove" TIMEOUT 900)
+
 add_test(NAME fault/disk COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/test_disk.py)
 set_tests_properties(fault/disk PROPERTIES LABELS "kafka;prove" SKIP_RETURN_CODE 77 TIMEOUT 600
   ENVIRONMENT "SLUICE_BUILD=${CMAKE_BINARY_DIR};PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support")
 
 if(SLUICE_LONG)
-  foreach(name flips flips_blind io power)
+  foreach(name flips flips_blind io power calls)
     add_test(NAME fault/${name}_long COMMAND test_${name})
     set_tests_properties(fault/${name}_long PROPERTIES LABELS "long;prove" TIMEOUT 3600 ENVIRONMENT SLUICE_TEST_LONG=1)
   endforeach()
