@@ -168,7 +168,7 @@ static void on_revoked(void *context, const struct sl_kafka_partition *list, uin
     for (int waited = 0; !lost && waited < REVOKE_WAIT_MS && open_in(engine, list, count);
          waited += 10)
         engine_sleep(engine, 10);
-    if (!lost)
+    if (!lost && !engine->kafka_down)
         commit(engine, true);
     sl_book_lock(&engine->questions);
     for (uint32_t i = 0; i < count; i++) {

@@ -111,6 +111,10 @@ static int run(const char *file)
     sl_metrics_build_info(sl_kafka_version(), SLUICE_LMDB_VERSION, sl_version_curl());
     exit_code = sl_supervise(config, signals);
     (void)close(signals);
+    if (sl_kafka_left_behind()) {
+        (void)fflush(NULL);
+        _exit(exit_code);
+    }
     sl_metrics_reset();
     return exit_code;
 }

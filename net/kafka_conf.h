@@ -60,6 +60,9 @@ bool sl_kafka_is_away(const struct sl_error *err);
 bool sl_kafka_is_login(const char *code);
 bool sl_kafka_is_all_down(const char *code);
 
+/* Did a client not let itself be freed? Then the process must end by _exit(). */
+bool sl_kafka_left_behind(void);
+
 /* Version of the librdkafka in use, "2.0.2". */
 const char *sl_kafka_version(void);
 

@@ -150,9 +150,10 @@ enum sl_err sl_kafka_in_open(const struct sl_config *config,
         {"allow.auto.create.topics", "false"},
         {"auto.offset.reset", group ? "earliest" : "error"},
         {"partition.assignment.strategy", "range,roundrobin"},
-        {"group.instance.id", options->instance_id},
+        /* Without a group the session is how long a commit waits for a coordinator: a close waits, too. */
+        {group ? "group.instance.id" : "session.timeout.ms", group ? options->instance_id : "6000"},
     };
-    size_t count = sizeof(owned) / sizeof(*owned) - (options->instance_id ? 0 : 1);
+    size_t count = sizeof(owned) / sizeof(*owned) - (group && !options->instance_id ? 1 : 0);
     struct sl_kafka_in *in = calloc(1, sizeof(*in));
     rd_kafka_conf_t *conf = NULL;
     enum sl_err r;
@@ -195,10 +196,10 @@ struct sl_kafka_in *sl_kafka_in_close(struct sl_kafka_in *in)
     if (!in)
         return NULL;
     drop_event(in); /* a record kept makes the close hang */
-    kafka_login_close(in->rk);
     rd_kafka_consumer_close(in->rk);
-    rd_kafka_destroy(in->rk);
-    free_consumer(in);
+    in->watch = (struct sl_kafka_watch){0}; /* who listened may be gone before the client is */
+    if (kafka_destroy(in->rk))
+        free_consumer(in);
     return NULL;
 }
 

@@ -23,6 +23,9 @@ enum sl_err kafka_conf_make(const struct sl_config *config, rd_kafka_type_t type
 /* Called by librdkafka with its statistics: tells watch->broker and watch->waiting. */
 void kafka_stats_read(const char *json, size_t size, const struct sl_kafka_watch *watch);
 
+/* rd_kafka_destroy(), for a few seconds. False: its threads are still there, and so must be what they call back. */
+bool kafka_destroy(rd_kafka_t *rk);
+
 /* SL_AGAIN `kafka` with the code's text. */
 enum sl_err kafka_again(struct sl_error *err, rd_kafka_resp_err_t code, const char *what);
 

@@ -216,10 +216,10 @@ struct sl_kafka_out *sl_kafka_out_close(struct sl_kafka_out *out)
 {
     if (!out)
         return NULL;
-    kafka_login_close(out->rk);
     rd_kafka_purge(out->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_flush(out->rk, 1000);
-    rd_kafka_destroy(out->rk);
-    free(out);
+    out->watch = (struct sl_kafka_watch){0}; /* who listened may be gone before the client is */
+    if (kafka_destroy(out->rk))
+        free(out);
     return NULL;
 }
