@@ -99,7 +99,7 @@ class Bounded(sluice_test.RealBrokerCase):
         daemon.wait_applied((self.names["docs"],), seconds=1800)
         samples = watch.stop()
         limit = BUDGET_BYTES + BASE_BYTES
-        documents = len(daemon.export())
+        documents = daemon.ctl_json("stats")["documents"]
         print(f"RssAnon first {samples[0] // MIB}, most {max(samples) // MIB} MiB; poll gap {max(gaps):.2f} s; "
               f"paused {max(paused):.0f}; {count} documents, {documents} in the index")
         prove.proved("bounded.stall", "a stalled encoder costs no memory beyond the budget, and no record", faults=1,
