@@ -12,6 +12,8 @@
  * Rejected: keeping the rest of the document and serving it (an answer might cite a text whose chunk is
  * another's); rebuilding from the parts that are whole (the log has the record, and it is the same).
  *
+ * Of a damaged slab of vectors, every document that has one there goes, the usual way.
+ *
  * Known weakness: a damaged row of postings, attributes, segments, keys or positions belongs to many
  * documents, and is not mended here: the index is then made anew, or taken from a copy.
  */
@@ -184,7 +186,39 @@ enum sl_err sl_quarantine_find(struct sl_index *index, struct sl_error *err)
 
 uint32_t sl_index_damaged(struct sl_index *index)
 {
-    return sl_damage_count(sl_store_damage(index->store));
+    uint32_t count = sl_damage_count(sl_store_damage(index->store));
+
+    (void)pthread_mutex_lock(&index->lock);
+    if (index->graph != NULL && atomic_load(&index->graph->damaged) != 0)
+        count++;
+    (void)pthread_mutex_unlock(&index->lock);
+    return count;
+}
+
+/*
+ * Every document with a vector in the slab whose checksum was wrong. Its row goes; in memory it moves to the
+ * heap as it is, for older snapshots. SL_REJECT: there is none.
+ */
+static enum sl_err note_slab(struct sl_batch *batch, struct sl_error *err)
+{
+    struct sl_graph *graph = batch->graph;
+    uint32_t slab = graph != NULL ? atomic_load(&graph->damaged) : 0;
+    struct sl_key key;
+
+    if (slab == 0)
+        return SL_REJECT;
+    slab--;
+    batch->touched = true;
+    for (uint64_t slot = (uint64_t)slab << graph->slab_shift;
+         slot < (uint64_t)(slab + 1) << graph->slab_shift && slot < graph->slot_end; slot++)
+        if (graph->slots[slot].state == SL_SLOT_LIVE)
+            sl_damage_note(sl_store_damage(batch->index->store), graph->slots[slot].document);
+    (void)sl_graph_check_fulls(graph, slab);
+    atomic_store(&graph->damaged, 0);
+    if (sl_graph_slab_edit(graph, slab) == NULL)
+        return sl_batch_memory(err);
+    key = sl_key_number(slab);
+    return sl_txn_delete(batch->txn, SL_STORE_VECTOR, sl_key_view(&key), NULL, err);
 }
 
 /* ---------------------------------------------------------------------------------- cleaning up */
@@ -412,7 +446,37 @@ static enum sl_err keep_note(struct cleaning *cleaning, struct sl_key_row *row)
     return rc;
 }
 
-static enum sl_err clean(struct cleaning *cleaning)
+/* All its records are there: it goes as any other does. SL_REJECT: its key leads to another. */
+static enum sl_err clean_whole(struct cleaning *cleaning)
+{
+    SL_CLEANUP(sl_buffer_fini) struct sl_buffer payload = {0};
+    struct sl_batch *batch = cleaning->batch;
+    struct sl_document document = {0};
+    struct sl_key number = sl_key_number(cleaning->document), key;
+    struct sl_doc_head head;
+    struct sl_key_row row;
+    struct sl_view found;
+    enum sl_err rc =
+        sl_txn_get(batch->txn, SL_STORE_DOC, sl_key_view(&number), &found, cleaning->err);
+
+    if (rc == SL_OK)
+        rc = sl_doc_read(found, batch->arena, &document, &head, cleaning->err);
+    if (rc != SL_OK)
+        return rc;
+    key = sl_key_document(document.topic, document.key);
+    rc = sl_txn_get(batch->txn, SL_STORE_KEY, sl_key_view(&key), &found, cleaning->err);
+    if (rc != SL_OK)
+        return rc;
+    sl_buffer_view(&payload, found);
+    if (payload.failed || !sl_key_row_read(sl_buffer_as_view(&payload), &row))
+        return sl_batch_memory(cleaning->err);
+    if (row.document != cleaning->document)
+        return SL_REJECT;
+    rc = sl_batch_forget(batch, &row, cleaning->err);
+    return rc == SL_OK ? keep_note(cleaning, &row) : rc;
+}
+
+static enum sl_err clean_remains(struct cleaning *cleaning)
 {
     static const enum sl_store_table own[] = {SL_STORE_DOC, SL_STORE_CHUNK, SL_STORE_TERM};
     struct sl_batch *batch = cleaning->batch;
@@ -436,6 +500,19 @@ static enum sl_err clean(struct cleaning *cleaning)
         rc = drop_attributes(cleaning);
     for (size_t i = 0; rc == SL_OK && i < sizeof own / sizeof *own; i++)
         rc = drop_rows(cleaning, own[i]);
+    return rc;
+}
+
+static enum sl_err clean(struct cleaning *cleaning)
+{
+    struct sl_batch *batch = cleaning->batch;
+    bool whole;
+    enum sl_err rc = is_whole(batch->txn, cleaning->document, &whole, cleaning->err);
+
+    if (rc == SL_OK)
+        rc = whole ? clean_whole(cleaning) : SL_REJECT;
+    if (rc == SL_REJECT)
+        rc = clean_remains(cleaning);
     return rc == SL_OK ? sl_deltas_flush(&batch->deltas, batch->txn, cleaning->err) : rc;
 }
 
@@ -451,6 +528,20 @@ static enum sl_err remember(struct sl_batch *batch, uint32_t document, struct sl
     return SL_OK;
 }
 
+static enum sl_err remove_one(struct sl_batch *batch, uint32_t document, struct sl_error *err)
+{
+    struct cleaning cleaning = {.batch = batch, .document = document, .err = err};
+    enum sl_err rc = remember(batch, document, err);
+
+    batch->touched = true;
+    if (rc == SL_OK)
+        rc = clean(&cleaning);
+    free(cleaning.chunks.list);
+    if (rc != SL_OK)
+        sl_damage_note(sl_store_damage(batch->index->store), document);
+    return rc;
+}
+
 enum sl_err sl_batch_quarantine(struct sl_batch *batch, uint32_t *ret_count, struct sl_error *err)
 {
     struct sl_damage *damage = sl_store_damage(batch->index->store);
@@ -459,19 +550,15 @@ enum sl_err sl_batch_quarantine(struct sl_batch *batch, uint32_t *ret_count, str
 
     SL_PRE(!batch->failed && !batch->touched);
     *ret_count = 0;
-    while (rc == SL_OK && (document = sl_damage_take(damage)) != 0) {
-        struct cleaning cleaning = {.batch = batch, .document = document, .err = err};
-        batch->touched = true;
-        rc = remember(batch, document, err);
-        if (rc == SL_OK)
-            rc = clean(&cleaning);
-        free(cleaning.chunks.list);
-        if (rc == SL_OK)
-            ++*ret_count;
-        else
-            sl_damage_note(damage, document);
+    while (rc == SL_OK) {
+        rc = note_slab(batch, err);
+        if (rc == SL_STOP)
+            break;
+        document = sl_damage_take(damage);
+        rc = document != 0 ? remove_one(batch, document, err) : rc;
+        *ret_count += rc == SL_OK && document != 0;
     }
-    return sl_batch_failed(batch, rc);
+    return sl_batch_failed(batch, rc == SL_REJECT ? SL_OK : rc);
 }
 
 void sl_quarantine_undo(struct sl_batch *batch)

@@ -45,7 +45,7 @@ static void damage(const char *table, struct sl_view key, bool in_key)
     MDB_txn *txn;
     MDB_dbi dbi;
     MDB_val k = {key.size, (void *)(uintptr_t)key.data}, v;
-    static char copy[1 << 16];
+    static char copy[1 << 20];
 
     snprintf(file, sizeof file, "%s/env.0", path);
     if (mdb_env_create(&env) != 0 || mdb_env_set_maxdbs(env, 32) != 0 ||
@@ -244,6 +244,55 @@ TEST(quarantine_ends_with_a_deletion_too)
     index = test_index_open(path, DIM, SL_METRIC_COSINE);
     CHECK(take_out(index) == 1);
     CHECK(test_delete(index, "k4", 1000) == SL_APPLIED_ABSENT);
+    CHECK(quarantined(index).count == 0);
+    CHECK_THAT(test_verify(index, line) == 0, "%s", line);
+    sl_index_close(index);
+}
+
+TEST(quarantine_of_a_slab_of_vectors)
+{
+    struct sl_key slab = sl_key_number(0);
+    struct sl_snapshot *snapshot;
+    struct sl_index *index;
+    struct sl_hit hits[10];
+    struct sl_error err;
+    float query[512];
+    char key[16], text[200], line[320];
+    uint32_t count, out;
+
+    path = test_directory();
+    index = test_index_open(path, 512, SL_METRIC_COSINE);
+    for (int n = 0; n < 300; n++) {
+        struct test_document document = document_of(n, key, text);
+        document.chunk_words = 0;
+        test_put(index, &document);
+    }
+    sl_index_close(index);
+    damage("vec", sl_key_view(&slab), false);
+    index = test_index_open(path, 512, SL_METRIC_COSINE);
+    CHECK(sl_index_damaged(index) == 0); /* vectors are compared when they are used */
+    test_vector(SL_VIEW("x"), 512, query);
+    snapshot = test_snapshot(index);
+    CHECK(sl_snapshot_nearest(snapshot, query, 10, 64, true, NULL, hits, &count, NULL, &err) ==
+              SL_STOP &&
+          strcmp(err.reason, "corrupt") == 0);
+    sl_snapshot_close(snapshot);
+    CHECK(sl_index_damaged(index) == 1);
+    out = take_out(index);
+    CHECK(out > 20 && out < 300 && sl_index_damaged(index) == 0);
+    CHECK(test_delete(index, "nobody", 1) == SL_APPLIED_ABSENT); /* the next commit drops the slab */
+    CHECK_THAT(test_verify(index, line) == out, "%u: %s", out, line);
+    snapshot = test_snapshot(index);
+    CHECK(sl_snapshot_nearest(snapshot, query, 10, 64, true, NULL, hits, &count, NULL, &err) ==
+              SL_OK && count == 10);
+    sl_snapshot_close(snapshot);
+    sl_index_close(index);
+    index = test_index_open(path, 512, SL_METRIC_COSINE);
+    for (int n = 0; n < 300; n++) {
+        struct test_document document = document_of(n, key, text);
+        document.chunk_words = 0;
+        test_put(index, &document);
+    }
     CHECK(quarantined(index).count == 0);
     CHECK_THAT(test_verify(index, line) == 0, "%s", line);
     sl_index_close(index);
