@@ -47,7 +47,7 @@ static const void *code_of(struct sl_graph *graph, uint32_t slot, const void *ne
 
 /* Is `item` hidden behind one of the chosen? */
 static bool hidden(struct sl_graph *graph, const struct sl_near *chosen, uint32_t count,
-                   struct sl_near item, const void *newcomer, uint64_t *visits)
+                   struct sl_near item, float alpha, const void *newcomer, uint64_t *visits)
 {
     const void *code = code_of(graph, item.slot, newcomer);
 
@@ -55,19 +55,19 @@ static bool hidden(struct sl_graph *graph, const struct sl_near *chosen, uint32_
         float apart = graph->codec.distance(code, code_of(graph, chosen[i].slot, newcomer),
                                             graph->codec.units);
         ++*visits;
-        if ((apart > 0 ? apart * SL_ALPHA : apart / SL_ALPHA) <= item.distance)
+        if ((apart > 0 ? apart * alpha : apart / alpha) <= item.distance)
             return true;
     }
     return false;
 }
 
 uint32_t sl_connect_choose(struct sl_graph *graph, struct sl_near *near, uint32_t count,
-                           uint32_t max, const void *newcomer, uint64_t *visits)
+                           uint32_t max, float alpha, const void *newcomer, uint64_t *visits)
 {
     uint32_t chosen = 0;
 
     for (uint32_t i = 0; i < count && chosen < max; i++)
-        if (!hidden(graph, near, chosen, near[i], newcomer, visits)) {
+        if (!hidden(graph, near, chosen, near[i], alpha, newcomer, visits)) {
             struct sl_near item = near[i];
             near[i] = near[chosen];
             near[chosen++] = item;
@@ -109,7 +109,8 @@ void sl_connect_plan(struct sl_graph *graph, uint32_t b, struct sl_list links, f
     *visits += count;
     near[count++] = (struct sl_near){distance, SL_SLOT_NONE};
     qsort(near, count, sizeof *near, compare_near);
-    chosen = sl_connect_choose(graph, near, count, sl_graph_cap(graph, level), newcomer, visits);
+    chosen = sl_connect_choose(graph, near, count, sl_graph_cap(graph, level), SL_ALPHA_KEEP,
+                               newcomer, visits);
     for (uint32_t i = 0; i < chosen; i++)
         plan.wanted = plan.wanted || near[i].slot == SL_SLOT_NONE;
     for (uint32_t i = chosen; i < count; i++)

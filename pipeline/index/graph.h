@@ -30,7 +30,11 @@
 #include "index/store.h"
 
 #define SL_LEVEL_MAX        15u
-#define SL_ALPHA            1.2f
+/* How much nearer than the node itself another neighbour must be to hide one: where links are chosen (the
+ * plain rule: more is found with as many comparisons), and where a full node drops some (long ones are kept,
+ * or recall sinks as vectors come and go). */
+#define SL_ALPHA_CHOOSE     1.0f
+#define SL_ALPHA_KEEP       1.2f
 #define SL_EPOCH_NEVER      UINT32_MAX
 #define SL_SLAB_HEADER      48u /* of a value, checksum included; LMDB's page header makes it 64 */
 #define SL_INTACT_MARKS     1024u
@@ -291,7 +295,7 @@ float sl_graph_between(struct sl_graph *graph, uint32_t a, uint32_t b);
  * *visits. Any thread that may read the graph.
  */
 uint32_t sl_connect_choose(struct sl_graph *graph, struct sl_near *near, uint32_t count,
-                           uint32_t max, const void *newcomer, uint64_t *visits);
+                           uint32_t max, float alpha, const void *newcomer, uint64_t *visits);
 
 /* What a full node would do to make room for a newcomer; one bit for each place of its list. */
 struct sl_plan {

@@ -82,7 +82,8 @@ static bool choose_level(struct sl_graph *graph, struct sl_walk *walk, uint32_t 
         return false;
     candidates->choices = choices;
     memcpy(near, walk->pool, walk->pool_size * sizeof *near);
-    chosen = sl_connect_choose(graph, near, walk->pool_size, graph->m, NULL, &walk->distances);
+    chosen = sl_connect_choose(graph, near, walk->pool_size, graph->m, SL_ALPHA_CHOOSE, NULL,
+                               &walk->distances);
     for (uint32_t i = 0; i < chosen; i++)
         choices[had + i] = choice_of(graph, walk, near[i], level);
     candidates->counts[level] = chosen;
@@ -231,7 +232,8 @@ static bool link_level(struct sl_graph *graph, uint32_t slot, uint32_t level,
     else
         chosen = add_arrivals(graph, candidates, level, slot, near, count);
     if (chosen != count || arrivals > SL_ARRIVALS)
-        chosen = sl_connect_choose(graph, near, chosen, graph->m, NULL, &graph->visits);
+        chosen = sl_connect_choose(graph, near, chosen, graph->m, SL_ALPHA_CHOOSE, NULL,
+                                   &graph->visits);
     for (uint32_t i = 0; i < chosen; i++)
         (void)sl_connect(graph, slot, near[i].slot, level,
                          plan_of(graph, candidates, level, near[i].slot));

@@ -74,7 +74,8 @@ static bool refill(struct sl_graph *graph, uint32_t slot, uint32_t without)
         for (uint32_t i = 0; i < walk->pool_size; i++)
             if (walk->pool[i].slot != slot && walk->pool[i].slot != without)
                 walk->pool[kept++] = walk->pool[i];
-        chosen = sl_connect_choose(graph, walk->pool, kept, graph->m, NULL, &graph->visits);
+        chosen = sl_connect_choose(graph, walk->pool, kept, graph->m, SL_ALPHA_CHOOSE, NULL,
+                                   &graph->visits);
         for (uint32_t i = 0; i < chosen; i++)
             (void)sl_connect(graph, slot, walk->pool[i].slot, 0, NULL);
     }
