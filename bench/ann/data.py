@@ -81,7 +81,7 @@ def lsa(out):
     for name, rows in (("base", base), ("query", queries)):
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         rows = rows[norms[:, 0] > 1e-6] / norms[norms[:, 0] > 1e-6]
-        vectors.write(os.path.join(out, "squad-lsa768_%s.fvecs" % name), rows[:QUERIES] if name == "query" else rows)
+        vectors.write(os.path.join(out, "squad-lsa768_%s.fvecs" % name), rows[:1000] if name == "query" else rows)
 
 
 def generate(out, count):

@@ -170,7 +170,7 @@ def session(options):
 
 
 class Churn:
-    """One engine under the plan; faiss, which cannot remove, is built anew each round."""
+    """One engine under the plan; faiss, which cannot remove, is built anew for each round that is measured."""
 
     def __init__(self, options, base):
         self.options, self.base, self.can_remove = options, base, options.engine != "faiss"
@@ -181,12 +181,12 @@ class Churn:
         engine.add(self.base[live], live)
         return engine
 
-    def round(self, out, into, live):
-        if not self.can_remove:
+    def round(self, out, into, live, measured):
+        if self.can_remove:
+            self.engine.remove(out)
+            self.engine.add(self.base[into], into)
+        elif measured:
             self.engine = self.fresh(live)
-            return
-        self.engine.remove(out)
-        self.engine.add(self.base[into], into)
 
     def measure(self, engine, queries, live, **more):
         clock = Clock()
@@ -214,9 +214,10 @@ def churn(options):
         live.difference_update(out.tolist())
         live.update(into.tolist())
         now, clock = np.array(sorted(live)), Clock()
-        run.round(out, into, now)
+        measured = number % options.every == 0 or number == rounds
+        run.round(out, into, now, measured)
         rate = len(into) / clock.read()[0]
-        if number % options.every == 0 or number == rounds:
+        if measured:
             run.measure(run.engine, queries, now, phase="churn", round=number, rate=round(rate))
     lost = run.engine.unreachable() if hasattr(run.engine, "unreachable") else None
     say(phase="end", live=len(now), unreachable=lost)

@@ -70,16 +70,22 @@ def table(head, rows):
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
+def multiples(points, engine, recall):
+    """sluice's speeds as multiples of a peer's, f32 and i8, where both are known."""
+    theirs, exact = speed_at(points[engine], recall)
+    if engine.startswith("sluice") or not theirs or not exact:
+        return ""
+    own = [speed_at(points.get(name, []), recall) for name in ("sluice", "sluice-i8")]
+    return " (%s)" % ", ".join("%.2f" % (value / theirs) if value and good else "-" for value, good in own)
+
+
 def speeds_table(points):
-    rows, mine = [], points.get("sluice", [])
+    rows = []
     for engine in [e for e in ORDER if e in points]:
         cells = [title(engine)]
         for recall in RECALLS:
             value, exact = speed_at(points[engine], recall)
-            own, own_exact = speed_at(mine, recall)
-            comparable = value and own and exact and own_exact and engine != "sluice"
-            ratio = " (%.2f)" % (own / value) if comparable else ""
-            cells.append(("" if exact or not value else "> ") + number(value) + ratio)
+            cells.append(("" if exact or not value else "> ") + number(value) + multiples(points, engine, recall))
         last = points[engine][-1]
         rows.append(cells + ["%.4f" % next((p[0] for p in points[engine] if p[2] == 64), 0), "%.4f at %d" % (last[0], last[2])])
     return table(["queries a second at recall@10 of"] + ["%.2f" % r for r in RECALLS] + ["recall at ef 64", "most"], rows)
@@ -243,7 +249,7 @@ def main():
     text += "".join(churn_part(directory, docs, kind) for kind in ("random", "clustered", "drifting"))
     text += storage_part(directory) + ingest_part(directory) + delete_part(directory) + open_part(directory, "open", "Opening") + million_part(directory)
     place_between(os.path.join(root, "docs", "BENCHMARKS.md"), text)
-    print(text)
+    print("docs/BENCHMARKS.md: %d lines" % text.count("\n"))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 //!     hannoy-bench BASE.fvecs QUERY.fvecs TRUTH.ivecs DIR ip|l2 EF_CONSTRUCTION COMMIT
 //!
 //! COMMIT is how many items go into one write transaction with one build; 0 is all of them. M is 16, and 32
-//! on layer 0. `ip` is hannoy's Cosine on unit vectors: the same order. Searches hold one read
+//! on layer 0. A DIR that holds a finished index is searched as it is; the line about its build is kept in it.
+//! `ip` is hannoy's Cosine on unit vectors: the same order. Searches hold one read
 //! transaction and one Reader for all queries. No linear scan is allowed to stand in for the graph.
 
 use std::error::Error;
@@ -15,7 +16,7 @@ use std::time::Instant;
 
 use hannoy::distances::{Cosine, Euclidean};
 use hannoy::{Database, Distance, Reader, Writer};
-use heed::{CommitOrAbort, EnvOpenOptions};
+use heed::{CommitOrAbort, Env, EnvOpenOptions};
 use rand::rngs::StdRng;
 use rand::SeedableRng;
 
@@ -66,23 +67,12 @@ fn proc_figure(file: &str, name: &str) -> u64 {
         .unwrap_or(0)
 }
 
-fn run<D: Distance>(args: &[String]) -> Result<(), Box<dyn Error>> {
-    let (base, queries) = (Rows::read(&args[1])?.floats(), Rows::read(&args[2])?.floats());
-    let truth = Rows::read(&args[3])?.numbers();
-    let dim = base[0].len();
-    let (ef_construction, commit): (usize, usize) = (args[6].parse()?, args[7].parse()?);
-    let commit = if commit == 0 { base.len() } else { commit };
-
-    fs::create_dir_all(&args[4])?;
-    let env = unsafe { EnvOpenOptions::new().map_size(64 << 30).open(Path::new(&args[4]))? };
+/// Build, and the line about it.
+fn build<D: Distance>(
+    env: &Env, db: Database<D>, base: &[Vec<f32>], ef_construction: usize, commit: usize, dir: &str,
+) -> Result<String, Box<dyn Error>> {
     let (start, cpu) = (Instant::now(), cpu_seconds());
-    let wtxn = env.write_txn()?;
-    let db: Database<D> = env
-        .create_databases_and_commit(wtxn, |opener, wtxn| -> heed::Result<_> {
-            opener.create_database(wtxn, None).map(CommitOrAbort::<_, ()>::Commit)
-        })?
-        .unwrap_commit();
-    let writer: Writer<D> = Writer::new(db, 0, dim);
+    let writer: Writer<D> = Writer::new(db, 0, base[0].len());
     let mut rng = StdRng::seed_from_u64(42);
     for (part, vectors) in base.chunks(commit).enumerate() {
         let mut wtxn = env.write_txn()?;
@@ -93,13 +83,34 @@ fn run<D: Distance>(args: &[String]) -> Result<(), Box<dyn Error>> {
         wtxn.commit()?;
     }
     let seconds = start.elapsed().as_secs_f64();
-    println!(
+    Ok(format!(
         "{{\"phase\": \"build\", \"vectors\": {}, \"seconds\": {:.3}, \"cpu_seconds\": {:.3}, \"rate\": {:.0}, \
          \"disk_bytes\": {}, \"rss_bytes\": {}, \"written_bytes\": {}, \"threads\": 1, \"commit\": {}}}",
         base.len(), seconds, cpu_seconds() - cpu, base.len() as f64 / seconds,
-        fs::metadata(Path::new(&args[4]).join("data.mdb"))?.len(),
+        fs::metadata(Path::new(dir).join("data.mdb"))?.len(),
         proc_figure("status", "VmRSS:") * 1024, proc_figure("io", "write_bytes:"), commit
-    );
+    ))
+}
+
+fn run<D: Distance>(args: &[String]) -> Result<(), Box<dyn Error>> {
+    let (base, queries) = (Rows::read(&args[1])?.floats(), Rows::read(&args[2])?.floats());
+    let truth = Rows::read(&args[3])?.numbers();
+    let (ef_construction, commit): (usize, usize) = (args[6].parse()?, args[7].parse()?);
+    let commit = if commit == 0 { base.len() } else { commit };
+
+    fs::create_dir_all(&args[4])?;
+    let env = unsafe { EnvOpenOptions::new().map_size(64 << 30).open(Path::new(&args[4]))? };
+    let kept = Path::new(&args[4]).join("build.json");
+    let wtxn = env.write_txn()?;
+    let db: Database<D> = env
+        .create_databases_and_commit(wtxn, |opener, wtxn| -> heed::Result<_> {
+            opener.create_database(wtxn, None).map(CommitOrAbort::<_, ()>::Commit)
+        })?
+        .unwrap_commit();
+    if !kept.exists() {
+        fs::write(&kept, build(&env, db, &base, ef_construction, commit, &args[4])?)?;
+    }
+    println!("{}", fs::read_to_string(&kept)?);
     let rtxn = env.read_txn()?;
     let reader = Reader::<D>::open(&rtxn, 0, db)?;
     for line in std::io::stdin().lock().lines() {
