@@ -100,6 +100,11 @@ int ftruncate(int fd, off_t size)
     return whole(SYS_ftruncate, fd, size, 0, 0);
 }
 
+int fallocate(int fd, int mode, off_t at, off_t size)
+{
+    return whole(SYS_fallocate, fd, mode, at, size);
+}
+
 int fsync(int fd)
 {
     return whole(SYS_fsync, fd, 0, 0, 0);

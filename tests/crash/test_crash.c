@@ -150,16 +150,109 @@ static int fill_the_disk(const char *path)
     return test_failures > 0;
 }
 
-TEST(crash_I14_a_full_disk_is_survived)
+/* ------------------------------------------------------------------- written anew without room */
+
+static char hoard[256]; /* a file that takes all the room there is */
+
+static void take_all_room(void)
+{
+    static char block[1 << 16];
+    FILE *file = fopen(hoard, "w");
+
+    setbuf(file, NULL);
+    while (fwrite(block, 1, sizeof block, file) == sizeof block)
+        ;
+    while (fwrite(block, 1, 512, file) == 512)
+        ;
+    fclose(file);
+}
+
+static bool take_room_when_it_runs(void *context, uint64_t done_bytes, uint64_t total_bytes)
+{
+    (void)context;
+    (void)done_bytes;
+    (void)total_bytes;
+    if (access(hoard, F_OK) != 0)
+        take_all_room();
+    return true;
+}
+
+/* The failure is clean: nothing is left of it, and the index holds what it held. */
+static void check_failure(struct sl_index *index, const char *copy, enum sl_err rc,
+                          const struct sl_error *err)
+{
+    char name[300];
+
+    CHECK_THAT(rc == SL_STOP && strcmp(err->reason, "disk_full") == 0 &&
+                   err->exit_code == SL_EXIT_IO,
+               "%d %s: %s", (int)rc, err->reason, err->message);
+    snprintf(name, sizeof name, "%s/../env.new", copy);
+    CHECK(access(name, F_OK) != 0);
+    snprintf(name, sizeof name, "%s/env.new", copy);
+    CHECK(access(name, F_OK) != 0);
+    snprintf(name, sizeof name, "%s/CURRENT", copy);
+    CHECK(access(name, F_OK) != 0);
+    (void)remove(hoard);
+    CHECK(history_compare(&history, index, 20 * BATCH) == 0 && test_verify(index, NULL) == 0);
+}
+
+static int rewrite_without_room(const char *path)
+{
+    struct sl_index *index;
+    struct sl_error err = {0};
+    char copy[256];
+    enum sl_err rc;
+
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", path, "tmpfs", 0, "size=40m") != 0)
+        return 77;
+    snprintf(hoard, sizeof hoard, "%s/hoard", path);
+    snprintf(copy, sizeof copy, "%s/copy", path);
+    index = test_index_open(path, DIM, SL_METRIC_COSINE);
+    for (int64_t n = 0; n < 20 * BATCH; n += BATCH)
+        CHECK(history_apply(&history, index, n, &err) == SL_OK);
+    take_all_room(); /* known before it begins: the message says how much is missing */
+    rc = sl_index_compact(index, NULL, NULL, NULL, &err);
+    CHECK_THAT(strstr(err.message, "bytes are needed") != NULL, "%s", err.message);
+    check_failure(index, copy, rc, &err);
+    take_all_room();
+    rc = sl_index_backup(index, copy, NULL, NULL, NULL, &err);
+    check_failure(index, copy, rc, &err);
+    rc = sl_index_compact(index, take_room_when_it_runs, NULL, NULL, &err);
+    check_failure(index, copy, rc, &err);
+    rc = sl_index_backup(index, copy, take_room_when_it_runs, NULL, NULL, &err);
+    check_failure(index, copy, rc, &err);
+    CHECK(sl_index_backup(index, copy, NULL, NULL, NULL, &err) == SL_OK); /* and with room */
+    CHECK(sl_index_compact(index, NULL, NULL, NULL, &err) == SL_OK);
+    CHECK(history_apply(&history, index, 20 * BATCH, &err) == SL_OK &&
+          history_compare(&history, index, 21 * BATCH) == 0);
+    sl_index_close(index);
+    index = test_index_open(copy, DIM, SL_METRIC_COSINE);
+    CHECK(history_compare(&history, index, 20 * BATCH) == 0 && test_verify(index, NULL) == 0);
+    sl_index_close(index);
+    return test_failures > 0;
+}
+
+static void run_apart(int (*run)(const char *path))
 {
     const char *path = test_directory();
     pid_t child = fork();
     int status = 0;
 
     if (child == 0)
-        _exit(fill_the_disk(path));
+        _exit(run(path));
     (void)waitpid(child, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
         SKIP("mounting a small file system is not allowed here");
     CHECK_THAT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
+}
+
+TEST(crash_I14_a_full_disk_is_survived)
+{
+    run_apart(fill_the_disk);
+}
+
+TEST(crash_I14_no_room_to_write_anew)
+{
+    run_apart(rewrite_without_room);
 }
