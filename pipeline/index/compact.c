@@ -383,6 +383,17 @@ static enum sl_err compact(struct rewrite *rewrite, struct sl_rewritten *ret_rew
     return rc;
 }
 
+/* A document known to be damaged may lack a record: the copy would not show it any more. */
+static enum sl_err refuse_damaged(struct sl_index *index, struct sl_error *err)
+{
+    uint32_t count = sl_index_damaged(index);
+
+    return count == 0 ? SL_OK
+                      : sl_stop(err, SL_EXIT_DATA, 0, "corrupt",
+                                "index: %u documents are damaged; sluiced takes them out when it "
+                                "starts, and `sluicectl verify` names them", count);
+}
+
 enum sl_err sl_index_compact(struct sl_index *index, sl_progress_fn progress, void *context,
                              struct sl_rewritten *ret_rewritten, struct sl_error *err)
 {
@@ -395,7 +406,9 @@ enum sl_err sl_index_compact(struct sl_index *index, sl_progress_fn progress, vo
     if (index->broken)
         return sl_stop(err, SL_EXIT_IO, 0, "io",
                        "index: an earlier commit failed in the middle; close and open it again");
-    rc = sl_txn_begin(index->store, false, &rewrite.from, err);
+    rc = refuse_damaged(index, err);
+    if (rc == SL_OK)
+        rc = sl_txn_begin(index->store, false, &rewrite.from, err);
     if (rc != SL_OK)
         return rc;
     rc = compact(&rewrite, &rewritten);
@@ -444,8 +457,10 @@ enum sl_err sl_index_backup(struct sl_index *index, const char *path, sl_progres
     struct rewrite rewrite = {.index = index, .progress = progress, .context = context, .err = err};
     struct sl_rewritten rewritten = {0};
     struct sl_snapshot *snapshot;
-    enum sl_err rc = sl_snapshot_open(index, &snapshot, err);
+    enum sl_err rc = refuse_damaged(index, err);
 
+    if (rc == SL_OK)
+        rc = sl_snapshot_open(index, &snapshot, err);
     if (rc != SL_OK)
         return rc;
     rewrite.from = snapshot->txn;

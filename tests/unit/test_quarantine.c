@@ -222,6 +222,8 @@ TEST(quarantine_is_undone_with_its_batch)
     make_index();
     damage("doc", sl_key_view(&document), true);
     index = test_index_open(path, DIM, SL_METRIC_COSINE);
+    CHECK(sl_index_compact(index, NULL, NULL, NULL, &err) == SL_STOP &&
+          strcmp(err.reason, "corrupt") == 0);
     REQUIRE(sl_batch_begin(index, &batch, &err) == SL_OK);
     CHECK(sl_batch_quarantine(batch, &count, &err) == SL_OK && count >= 1);
     CHECK(sl_index_damaged(index) == 0);

@@ -37,6 +37,7 @@ static void print_figures(struct printing *printing, const struct sl_index_stats
 {
     figure(printing, "documents", stats->documents);
     figure(printing, "tombstones", stats->tombstones);
+    figure(printing, "quarantined", stats->quarantined);
     figure(printing, "chunks", stats->chunks);
     figure(printing, "vectors_live", stats->vectors_live);
     figure(printing, "vectors_dead", stats->vectors_dead);
