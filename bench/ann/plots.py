@@ -8,7 +8,7 @@ import math
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 62, 150, 34, 44
+LEFT, RIGHT, TOP, BOTTOM = 74, 150, 34, 44
 STYLE = """<style>
 text{font:12px system-ui,sans-serif;fill:#333}.t{font-size:14px;font-weight:600}.g{stroke:#8884;stroke-width:1}
 path{fill:none;stroke-width:2}.m{stroke-width:3}

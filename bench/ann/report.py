@@ -195,9 +195,9 @@ def delete_part(directory):
     if not rows:
         return ""
     out = [[r["storage"], number(r["vectors"]), number(r["call_us"], 1), number(r["call_p50_us"], 1), number(r["call_p99_us"], 1),
-            number(r["with_commit_us"], 1), str(r["unreachable"])] for r in rows]
+            number(r["with_commit_us"], 1), number(r["cpu_us"], 1), str(r["unreachable"])] for r in rows]
     return "### Deletes\n\n%s\n%s\n" % (provenance(context), table(
-        ["us", "vectors", "mean of the call", "p50", "p99", "with its share of commits", "unreachable"], out))
+        ["us", "vectors", "mean of the call", "p50", "p99", "with its share of commits", "CPU, all", "unreachable"], out))
 
 
 def open_part(directory, part, heading):
@@ -205,10 +205,10 @@ def open_part(directory, part, heading):
     rows = [r for r in rows if r["phase"] == "open"]
     if not rows:
         return ""
-    out = [[r["storage"] + ", after a " + r["after"], number(r["vectors"]), number(r["seconds"], 4), number(r["per_million_s"], 3),
-            number(r["first_search_us"])] for r in rows]
+    out = [[r["storage"] + ", after a " + r["after"], number(r["vectors"]), number(r["seconds"], 4), number(r["cpu_seconds"], 4),
+            number(r["cpu_seconds"] / r["vectors"] * 1e6, 3), number(r["first_search_us"])] for r in rows]
     return "### %s\n\n%s\n%s\n" % (heading, provenance(context),
-                                   table(["storage", "vectors", "seconds", "per million", "first search, us"], out))
+                                   table(["storage", "vectors", "seconds", "CPU s", "CPU s per million", "first search, us"], out))
 
 
 def million_part(directory):
