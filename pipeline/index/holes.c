@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define RUN_PAGES_MIN 4u
-#define HOLES_AT_ONCE 128u
+#define HOLES_AT_ONCE 256u
 
 static int compare_pages(const void *a, const void *b)
 {
