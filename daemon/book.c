@@ -60,6 +60,7 @@ static struct sl_part *make_part(struct sl_view topic, int32_t partition)
     part->committed = part->storing = part->newest_ms = part->low = part->high = part->target =
         part->eof_at = -1;
     part->expected.offset = -1;
+    part->mark_high = -1;
     return part;
 }
 
@@ -113,8 +114,21 @@ uint32_t sl_book_assigned(struct sl_book *book, struct sl_kafka_partition **ret_
     return count;
 }
 
+void sl_part_mark(struct sl_part *part, int64_t high, int64_t now_ms)
+{
+    if (part->mark_high < 0) {
+        part->mark_high = high;
+        part->mark_ms = now_ms;
+    }
+    sl_part_settle(part);
+}
+
 bool sl_part_settle(struct sl_part *part)
 {
+    if (part->mark_high >= 0 && part->committed >= part->mark_high) {
+        part->whole_ms = part->mark_ms;
+        part->mark_high = -1;
+    }
     if (!part->caught_up && part->target >= 0)
         part->caught_up = part->committed >= part->target ||
                           (part->eof_at >= 0 && part->committed >= part->eof_at);

@@ -16,6 +16,21 @@
 #include "daemon/ledger.h"
 #include "net/kafka_in.h"
 
+/* A partition that is read again from its beginning, because its log may be another: resync.h. */
+enum sl_resync_step {
+    SL_RESYNC_NONE = 0,
+    SL_RESYNC_DOUBT, /* what came from it is being marked; nothing is read meanwhile */
+    SL_RESYNC_READ,  /* its log is read, and confirms what it holds                  */
+    SL_RESYNC_SWEEP  /* what was not confirmed is being deleted                      */
+};
+
+struct sl_resync {
+    enum sl_resync_step step;
+    bool sweeps;         /* false: what is not confirmed stays */
+    uint32_t generation; /* tells one time from the next */
+    struct sl_sweep walk;
+};
+
 /* Fields are the lock's, but for topic, partition and number, which never change. */
 struct sl_part {
     char *topic;
@@ -38,6 +53,13 @@ struct sl_part {
     bool caught_up;
     struct sl_fingerprint
         expected; /* a record done in an earlier run, to be compared; offset -1: none */
+    int64_t whole_ms;        /* all that was written before this time is stored */
+    int64_t whole_stored_ms; /* the same, as stored */
+    int64_t mark_high;       /* when this is stored, whole_ms is mark_ms; -1: none */
+    int64_t mark_ms;
+    bool is_compact;         /* the log holds every document; feed.h */
+    bool is_suspect;         /* what it stands at is to be held against the log again */
+    struct sl_resync resync;
 };
 
 struct sl_book {
@@ -87,6 +109,10 @@ uint32_t sl_book_assigned(struct sl_book *book, struct sl_kafka_partition **ret_
 /* Is everything up to where the log ended at the start stored? Settles part->caught_up. The book is
  * locked. */
 bool sl_part_settle(struct sl_part *part);
+
+/* The log ended at `high` at time `now_ms`: once that is stored, the partition is whole up to then.
+ * sl_part_settle() sees to the rest. Locked. */
+void sl_part_mark(struct sl_part *part, int64_t high, int64_t now_ms);
 
 /* Records of the log that are not stored yet; 0 when the end was reached and all of it is stored.
  * Locked. */

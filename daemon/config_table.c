@@ -20,7 +20,7 @@ static const struct option_choice cleanup_words[] = {{"auto", SL_CLEANUP_AUTO, f
                                                      {0}};
 static const struct option_choice gap_words[] = {{"halt", SL_ON_GAP_HALT, false},
                                                  {"continue", SL_ON_GAP_CONTINUE, false},
-                                                 {"resync", SL_ON_GAP_RESYNC, true},
+                                                 {"resync", SL_ON_GAP_RESYNC, false},
                                                  {0}};
 static const struct option_choice delivery_words[] = {
     {"at_least_once", SL_DELIVERY_AT_LEAST_ONCE, false},
@@ -97,12 +97,15 @@ const struct option option_table[] = {
              "positions that count are in the index. Empty: sluice-docs-INSTANCE."},
     {.section = "documents", .key = "cleanup", .kind = OPTION_CHOICE, .at = AT(documents.cleanup),
      .fallback = "auto", .choices = cleanup_words,
-     .help = "The cleanup.policy of the document topics. auto asks the broker; name it where the broker may not "
-             "be asked."},
+     .help = "The cleanup.policy of the document topics. auto asks the broker (DescribeConfigs); compact stands in "
+             "where the broker may not be asked; delete promises that nothing is ever swept."},
     {.section = "documents", .key = "on_gap", .kind = OPTION_CHOICE, .at = AT(documents.on_gap),
      .fallback = "halt", .choices = gap_words, .reload = true,
-     .help = "What to do when records that were never read are gone from a topic (retention, a recreated topic): "
-             "halt stops with a sentence, continue goes on from what is there and counts the gap."},
+     .help = "What to do when records that were never read are gone from a topic, or it is another one (retention, a "
+             "topic cut short or made anew, tombstones missed in a long outage): halt stops with a sentence, continue "
+             "goes on from what is there, deletes nothing and counts the gap, resync reads the partition again and "
+             "deletes what it does not hold. resync is done only where cleanup.policy is compact alone, and halts "
+             "elsewhere."},
 
     {.section = "queries", .key = "topics", .kind = OPTION_TOPICS, .at = AT(queries.topics),
      .fallback = "questions", .may_be_empty = true,

@@ -10,6 +10,7 @@
 #include <sluice/json.h>
 
 #include "daemon/engine_internal.h"
+#include "daemon/resync.h"
 
 static const char *state_of(struct sl_engine *engine)
 {
@@ -33,7 +34,8 @@ static bool documents_ready(struct sl_engine *engine, char *reason, size_t size)
 
         ready = part->caught_up;
         if (!ready)
-            snprintf(reason, size, "catching up: %s/%d is at %lld of %lld", part->topic,
+            snprintf(reason, size, "%s: %s/%d is at %lld of %lld",
+                     part->resync.step ? "reading again after a gap" : "catching up", part->topic,
                      (int)part->partition, (long long)part->committed, (long long)part->target);
     }
     sl_book_unlock(book);
@@ -112,6 +114,8 @@ static void add_partitions(struct sl_engine *engine, struct sl_buffer *out)
         add_number(out, "high_watermark", (double)part->high);
         add_number(out, "lag_records", (double)sl_part_lag(part));
         add_bool(out, "caught_up", part->caught_up);
+        if (resync_word(part))
+            add_text(out, "resync", resync_word(part));
         sl_buffer_view(out, SL_VIEW("}"));
     }
     sl_book_unlock(book);

@@ -49,6 +49,8 @@ enum sl_err feed_open(struct sl_engine *engine, struct sl_error *err)
         snprintf(group, sizeof(group), "sluice-docs-%s", engine->instance);
     pthread_mutex_init(&feed->mutex, NULL);
     feed->refresh_ms = refresh_ms(engine->config);
+    feed->cleanups = calloc(engine->config->documents.topics.count + 1u, sizeof(*feed->cleanups));
+    SL_INVARIANT(feed->cleanups != NULL);
     engine->feed = feed;
     engine_watch(engine, &watch);
     return sl_kafka_in_open(engine->config, &options, &feed->in, err);
@@ -63,6 +65,7 @@ void feed_close(struct sl_engine *engine)
     sl_kafka_in_close(feed->in);
     pthread_mutex_destroy(&feed->mutex);
     free(feed->found);
+    free(feed->cleanups);
     free(feed);
     engine->feed = NULL;
 }
@@ -101,7 +104,6 @@ static bool check_expected(struct sl_engine *engine, struct sl_part *part,
                            const struct sl_fingerprint *seen)
 {
     struct sl_fingerprint expected = part->expected;
-    struct feed_gap found = {"recreated", expected.offset, part->low, part->high};
 
     if (expected.offset < 0)
         return true;
@@ -109,7 +111,7 @@ static bool check_expected(struct sl_engine *engine, struct sl_part *part,
     if (seen->offset != expected.offset ||
         (seen->crc == expected.crc && seen->timestamp_ms == expected.timestamp_ms))
         return true;
-    return feed_gap(engine, part, &found);
+    return feed_recreated(engine, part, &expected, seen);
 }
 
 static void count_record(const struct sl_message *message, const char *topic)
@@ -128,7 +130,7 @@ static void take_record(struct sl_engine *engine, const struct sl_message *messa
     sl_book_lock(&engine->documents);
     part = sl_book_find(&engine->documents, message->topic, message->partition, false);
     sl_book_unlock(&engine->documents);
-    if (!part || !check_expected(engine, part, &seen))
+    if (!part || !part->assigned || !check_expected(engine, part, &seen))
         return;
     sl_book_lock(&engine->documents);
     fresh = sl_ledger_deliver(part->ledger, &seen);
@@ -178,42 +180,13 @@ static void reach_end(struct sl_engine *engine, const struct sl_kafka_event *eve
     engine_kafka(engine, true);
 }
 
-/* What we wanted next is not in the log. Ask where the log is, and judge it as at the start. */
-static void out_of_range(struct sl_engine *engine, const struct sl_kafka_event *event)
+/* What we wanted next is not in the log, or the topic went away: hold the position against it anew. */
+static void lose_place(struct sl_engine *engine, const struct sl_kafka_event *event)
 {
     struct sl_part *part = part_of(engine, event);
-    struct sl_kafka_partition at = {event->topic, event->partition, 0};
-    struct sl_error err = {0};
-    struct feed_gap found = {"retention", 0, 0, 0};
 
-    if (!part)
-        return;
-    at.topic = part->topic;
-    sl_book_lock(&engine->documents);
-    found.stored = sl_ledger_end(part->ledger);
-    sl_book_unlock(&engine->documents);
-    if (sl_kafka_in_query(engine->feed->in, part->topic, part->partition, 2000, &found.low,
-                          &found.high, &err) != SL_OK) {
-        engine_sleep(engine, POLL_MS);
-        found.low = found.high = -1; /* assign it again where it was: the error will come back */
-    }
-    if (found.low >= 0 && found.stored > found.high)
-        found.kind = "truncated";
-    if (found.low >= 0 && (found.stored < found.low || found.stored > found.high) &&
-        !feed_gap(engine, part, &found))
-        return;
-    sl_book_lock(&engine->documents);
-    if (sl_ledger_skip(part->ledger, found.low)) {
-        part->low = found.low;
-        part->dirty = true;
-    }
-    at.offset = sl_ledger_end(part->ledger);
-    part->expected.offset = -1;
-    part->paused = NULL; /* assigning resumes */
-    sl_book_unlock(&engine->documents);
-    if (sl_kafka_in_unassign(engine->feed->in, &at, 1, &err) != SL_OK ||
-        sl_kafka_in_assign(engine->feed->in, &at, 1, &err) != SL_OK)
-        engine_fail(engine, &err);
+    if (part && part->assigned)
+        feed_reopen(engine, part);
 }
 
 static void complain(struct sl_engine *engine, const struct sl_kafka_event *event)
@@ -251,7 +224,11 @@ static void handle(struct sl_engine *engine, const struct sl_kafka_event *event)
         reach_end(engine, event);
         break;
     case SL_KAFKA_OUT_OF_RANGE:
-        out_of_range(engine, event);
+        lose_place(engine, event);
+        break;
+    case SL_KAFKA_NO_TOPIC:
+        lose_place(engine, event);
+        complain(engine, event);
         break;
     default:
         complain(engine, event);
@@ -347,6 +324,18 @@ static void poll_once(struct sl_engine *engine)
     handle(engine, &event);
 }
 
+/* How far each partition is whole goes with the last batch: an outage is counted from there. */
+static void store_whole(struct sl_engine *engine)
+{
+    struct sl_book *book = &engine->documents;
+
+    sl_book_lock(book);
+    for (uint32_t i = 0; i < book->count; i++)
+        book->parts[i]->dirty |= book->parts[i]->assigned &&
+                                 book->parts[i]->whole_ms > book->parts[i]->whole_stored_ms;
+    sl_book_unlock(book);
+}
+
 void *feed_run(void *context)
 {
     struct sl_engine *engine = context;
@@ -354,6 +343,7 @@ void *feed_run(void *context)
 
     while (!engine->stopping) {
         sl_heartbeat_beat(heartbeat);
+        feed_reopen_suspects(engine);
         feed_start(engine);
         if (feed_pause(engine))
             usleep(PATIENCE_STEP_US);
@@ -361,6 +351,7 @@ void *feed_run(void *context)
             poll_once(engine);
         tick(engine);
     }
+    store_whole(engine);
     sl_heartbeat_close(heartbeat);
     return NULL;
 }

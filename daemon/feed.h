@@ -1,11 +1,12 @@
 /*
- * feed.h -- between feed.c, which polls, feed_start.c, which begins partitions, feed_pause.c, which holds
- * them up, and feed_topics.c, which asks the cluster.
+ * feed.h -- between feed.c, which polls, feed_start.c, which begins partitions, feed_gap.c, which judges
+ * gaps, feed_pause.c, which holds them up, and feed_topics.c, which asks the cluster.
  */
 #ifndef SLUICE_FEED_H
 #define SLUICE_FEED_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,6 +17,15 @@ struct found {
     const char *topic; /* the configuration's */
     int32_t partition;
     int64_t low, high;
+    bool is_compact;       /* the log holds every document: what it does not hold may be swept */
+    int64_t tombstones_ms; /* how long it keeps tombstones; -1: not known, or not compacted */
+};
+
+/* What is known of how a topic is cleaned up. */
+struct cleanup {
+    bool is_known;
+    bool is_compact;
+    int64_t tombstones_ms;
 };
 
 struct feed {
@@ -25,6 +35,10 @@ struct feed {
     uint32_t found_count;
     uint32_t found_capacity;
     uint32_t refresh_ms;
+    atomic_bool ask_again; /* the cluster is to be asked now, not at the next refresh */
+    atomic_bool suspects;  /* a partition is_suspect */
+    /* the topics thread's own */
+    struct cleanup *cleanups; /* of each configured topic */
     /* the feed thread's own */
     struct sl_part *last; /* whose record came last */
     bool held;            /* the high mark of all together was reached, and not yet the low one */
@@ -42,13 +56,30 @@ void feed_found(struct feed *feed, const struct found *found);
 /* feed_pause.c: pause and resume what is due. True: wait a moment without polling. Feed's thread. */
 bool feed_pause(struct sl_engine *engine);
 
-/* feed_start.c: begin reading what was found; judge a position that is not in the log (true: go on).
- * Feed's thread. */
-struct feed_gap {
-    const char *kind; /* retention, truncated, recreated */
-    int64_t stored, low, high;
+/* A stored position the log does not have. */
+struct gap {
+    const char *kind; /* retention, truncated, recreated, tombstone */
+    int64_t stored;
+    char detail[160]; /* what was compared, beyond offsets; "": nothing */
 };
+
+/* feed_start.c, the feed's thread: begin reading what was found; take a partition out, to be judged
+ * anew from its stored position; the same for all that are suspect. */
 void feed_start(struct sl_engine *engine);
-bool feed_gap(struct sl_engine *engine, const struct sl_part *part, const struct feed_gap *found);
+void feed_reopen(struct sl_engine *engine, struct sl_part *part);
+void feed_reopen_suspects(struct sl_engine *engine);
+/* Another record lies where the last one done was: true: it may be read on. */
+bool feed_recreated(struct sl_engine *engine, struct sl_part *part,
+                    const struct sl_fingerprint *stored, const struct sl_fingerprint *found);
+
+/* feed_gap.c: what [documents] on_gap says to it. */
+enum gap_action {
+    GAP_STOP = 1, /* the program ends: failed */
+    GAP_GO_ON,    /* from what is there */
+    GAP_DOUBT,    /* read again; whatever comes wins over what is stored */
+    GAP_RESYNC    /* the same, and what does not come is deleted */
+};
+enum gap_action feed_gap(struct sl_engine *engine, const struct found *found,
+                         const struct gap *gap);
 
 #endif

@@ -23,6 +23,7 @@
 #include "daemon/indexer.h"
 #include "daemon/log.h"
 #include "daemon/mender.h"
+#include "daemon/resync.h"
 
 #define BATCH_ITEMS 512u
 #define BATCH_MS    20
@@ -380,12 +381,29 @@ static void mend(struct indexer *indexer)
         engine_fail(indexer->engine, &err);
 }
 
-static void run_once(struct indexer *indexer)
+/* A partition that is read again: one step of it, after what came by itself. */
+static void resync(struct indexer *indexer)
 {
     struct sl_engine *engine = indexer->engine;
     struct sl_error err = {0};
 
-    gather(indexer, 100);
+    if (sl_engine_failed(engine, &err) || resync_step(engine, &err) == SL_OK)
+        return;
+    if (!is_full(&err)) {
+        engine_fail(engine, &err);
+        return;
+    }
+    sl_log_error(SL_LOG_ERROR, "index_full", &err);
+    wait_paused(indexer, RETRY_MS);
+}
+
+static void run_once(struct indexer *indexer)
+{
+    struct sl_engine *engine = indexer->engine;
+    struct sl_error err = {0};
+    bool resyncs = resync_is_due(engine);
+
+    gather(indexer, resyncs ? 0 : 100);
     mend(indexer);
     if (indexer->first || position_is_due(indexer)) {
         if (try_jobs(indexer, false, UINT32_MAX, &err) != SL_OK) {
@@ -395,6 +413,8 @@ static void run_once(struct indexer *indexer)
                 engine_fail(engine, &err);
         }
     }
+    if (resyncs)
+        resync(indexer);
     if (clock_us() - indexer->stats_us > STATS_US)
         indexer_stats(indexer);
     if (compaction_is_wanted(engine) && !sl_engine_failed(engine, &err))

@@ -138,7 +138,7 @@ static enum sl_err store_position(struct indexer *indexer, struct sl_batch *batc
     bool dirty;
 
     sl_book_lock(book);
-    dirty = part->dirty && sl_ledger_end(part->ledger) >= 0;
+    dirty = part->dirty && part->resync.step != SL_RESYNC_DOUBT && sl_ledger_end(part->ledger) >= 0;
     if (dirty) {
         sl_ledger_position(part->ledger, &position);
         ranges =
@@ -147,6 +147,7 @@ static enum sl_err store_position(struct indexer *indexer, struct sl_batch *batc
         if (position.completed_count)
             memcpy(ranges, position.completed, position.completed_count * sizeof(*ranges));
         position.completed = ranges;
+        position.wall_ms = part->whole_stored_ms = part->whole_ms;
         part->storing = position.next_offset;
         part->storing_ms = position.record_timestamp_ms;
         part->dirty = false;
@@ -154,7 +155,6 @@ static enum sl_err store_position(struct indexer *indexer, struct sl_batch *batc
     sl_book_unlock(book);
     if (!dirty)
         return SL_OK;
-    position.wall_ms = clock_wall_ms();
     return sl_batch_position(batch, sl_view_of(part->topic), part->partition, &position, err);
 }
 

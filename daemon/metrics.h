@@ -75,7 +75,11 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
     X(KAFKA_POLL_INTERVAL, GAUGE, "sluice_kafka_poll_interval_seconds", "", "", 0,                 \
       "Longest time between two polls in the last statistics interval.")                           \
     X(GAP_DETECTED, COUNTER, "sluice_gap_detected_total", "kind", "", 0,                           \
-      "Stored positions the topic no longer has: retention, truncated or recreated.")              \
+      "Stored positions the topic no longer has: retention, truncated, recreated, tombstone, cluster.") \
+    X(RESYNC_PARTITIONS, GAUGE, "sluice_resync_partitions", "", "", 0,                             \
+      "Partitions being read again from their beginning after a gap.")                             \
+    X(DOCUMENTS_SWEPT, COUNTER, "sluice_documents_swept_total", "", "", 0,                         \
+      "Documents and tombstones deleted because their topic does not hold them any more.")         \
     X(EMBED_REQUESTS, COUNTER, "sluice_embed_requests_total", "status", "", 0,                     \
       "Batches given to the encoder: ok or error.")                                                \
     X(EMBED_REQUEST_DURATION, HISTOGRAM, "sluice_embed_request_duration_seconds", "", "", 1,       \

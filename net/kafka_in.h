@@ -177,4 +177,22 @@ enum sl_err sl_kafka_in_query(struct sl_kafka_in *in, const char *topic, int32_t
                               int timeout_ms, int64_t *ret_low, int64_t *ret_high,
                               struct sl_error *err);
 
+/* What the broker does with a topic's old records. */
+struct sl_topic_policy {
+    bool is_compact;       /* cleanup.policy is "compact" alone */
+    int64_t tombstones_ms; /* how long a tombstone stays at least; -1: not said */
+};
+
+/*
+ * Ask how a topic is cleaned up.
+ *
+ * Owns:    nothing.
+ * Thread:  any, beside the consumer's.
+ * Blocks:  network, at most timeout_ms and a second.
+ * Errors:  SL_AGAIN   kafka: not reachable just now
+ *          SL_REJECT  no_topic; denied: not allowed to ask (DescribeConfigs), or the broker cannot say
+ */
+enum sl_err sl_kafka_in_policy(struct sl_kafka_in *in, const char *topic, int timeout_ms,
+                               struct sl_topic_policy *ret_policy, struct sl_error *err);
+
 #endif

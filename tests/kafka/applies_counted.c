@@ -11,6 +11,8 @@
  *     SLUICE_TEST_POSITIONS_BEFORE  what was delivered is stored as done before it is applied
  *     SLUICE_TEST_POSITIONS_AFTER   positions are stored in a transaction of their own, after the data's
  *     SLUICE_TEST_NOT_CARRIED       what is done beyond the frontier is forgotten at a restart
+ *     SLUICE_TEST_SMALL_STEPS       no control: a resync in many steps, so that kills hit each kind
+ *     SLUICE_TEST_NO_SWEEP          what a log does not hold any more is not deleted (test_gaps.py)
  */
 #include <unistd.h>
 
@@ -90,6 +92,46 @@ struct sl_ledger *__wrap_sl_ledger_make(const struct sl_position *position)
     bare = *position;
     bare.completed_count = 0;
     return __real_sl_ledger_make(&bare);
+}
+#endif
+
+#ifdef SLUICE_TEST_NO_SWEEP
+enum sl_err __wrap_sl_batch_sweep(struct sl_batch *batch, struct sl_view topic, int32_t partition,
+                                  uint32_t rows_max, struct sl_sweep *sweep, struct sl_error *err);
+
+enum sl_err __wrap_sl_batch_sweep(struct sl_batch *batch, struct sl_view topic, int32_t partition,
+                                  uint32_t rows_max, struct sl_sweep *sweep, struct sl_error *err)
+{
+    (void)batch;
+    (void)topic;
+    (void)partition;
+    (void)rows_max;
+    (void)err;
+    sweep->changed = 0;
+    sweep->done = true;
+    return SL_OK;
+}
+#endif
+
+#ifdef SLUICE_TEST_SMALL_STEPS
+#define STEP_ROWS 8u
+
+typedef enum sl_err step_fn(struct sl_batch *batch, struct sl_view topic, int32_t partition,
+                            uint32_t rows_max, struct sl_sweep *sweep, struct sl_error *err);
+step_fn __real_sl_batch_doubt, __wrap_sl_batch_doubt, __real_sl_batch_sweep, __wrap_sl_batch_sweep;
+
+enum sl_err __wrap_sl_batch_doubt(struct sl_batch *batch, struct sl_view topic, int32_t partition,
+                                  uint32_t rows_max, struct sl_sweep *sweep, struct sl_error *err)
+{
+    (void)rows_max;
+    return __real_sl_batch_doubt(batch, topic, partition, STEP_ROWS, sweep, err);
+}
+
+enum sl_err __wrap_sl_batch_sweep(struct sl_batch *batch, struct sl_view topic, int32_t partition,
+                                  uint32_t rows_max, struct sl_sweep *sweep, struct sl_error *err)
+{
+    (void)rows_max;
+    return __real_sl_batch_sweep(batch, topic, partition, STEP_ROWS, sweep, err);
 }
 #endif
 

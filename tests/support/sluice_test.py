@@ -174,6 +174,14 @@ class Client:
     def delete(self, topic):
         self._do({"do": "delete", "topic": topic})
 
+    def alter(self, topic, config):
+        """The topic's settings are these from here on, and the defaults for the others."""
+        self._do({"do": "alter", "topic": topic, "config": config})
+
+    def trim(self, topic, before):
+        """Delete the records before these offsets, one a partition."""
+        self._do({"do": "trim", "topic": topic, "before": before})
+
     def _exists(self, topic, partitions):
         try:
             return len(self.marks(topic)) == partitions
@@ -463,18 +471,18 @@ class RealBrokerCase(Case):
             cls.broker.stop()
             cls.broker = None
 
-    def topics(self, partitions=2):
-        """A fresh set of the usual four, as (names, configuration)."""
+    def topics(self, partitions=2, config=None):
+        """A fresh set of the usual four, as (names, configuration); `config`: settings of the documents' topic."""
         tag = f"{self.id().rsplit('.', 1)[-1]}-{time.monotonic_ns() % 100000}".replace("_", "-")
         names = {"docs": f"docs-{tag}", "questions": f"questions-{tag}", "answers": f"answers-{tag}",
                  "dead": f"dlq-{tag}"}
-        self.admin.create(names["docs"], partitions)
+        self.admin.create(names["docs"], partitions, config)
         for name in ("questions", "answers", "dead"):
             self.admin.create(names[name], 1)
-        config = {"documents": {"topics": names["docs"], "dead_letter_topic": names["dead"]},
-                  "queries": {"topics": names["questions"], "answers_topic": names["answers"],
-                              "group": f"group-{tag}"}}
-        return names, config
+        sections = {"documents": {"topics": names["docs"], "dead_letter_topic": names["dead"]},
+                    "queries": {"topics": names["questions"], "answers_topic": names["answers"],
+                                "group": f"group-{tag}"}}
+        return names, sections
 
 
 def main():

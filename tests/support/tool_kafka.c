@@ -9,6 +9,7 @@
  *                  "transaction":"commit"|"abort"?}
  *   {"do":"consume","topic","from":[offset of each partition],"count":n,"timeout_ms":t,"uncommitted":true?}
  *   {"do":"create"|"grow","topic","partitions":n,"copies":n?,"config":{name:value}?}   {"do":"delete","topic"}
+ *   {"do":"alter","topic","config":{name:value}} (all of them)   {"do":"trim","topic","before":[offset of each partition]}
  *   {"do":"marks","topic"}   {"do":"leaders","topic"}
  *   {"do":"allow"|"forbid","user","operation":number,"resource":number,"name"}: librdkafka's numbers
  *
@@ -389,6 +390,18 @@ static void topic_result(rd_kafka_queue_t *queue)
     for (size_t i = 0; i < count; i++)
         if (rd_kafka_topic_result_error(results[i]) != RD_KAFKA_RESP_ERR_NO_ERROR)
             fail("admin", rd_kafka_err2str(rd_kafka_topic_result_error(results[i])));
+    const rd_kafka_AlterConfigs_result_t *altered = rd_kafka_event_AlterConfigs_result(event);
+    const rd_kafka_ConfigResource_t **resources =
+        altered != NULL ? rd_kafka_AlterConfigs_result_resources(altered, &count) : NULL;
+    for (size_t i = 0; resources != NULL && i < count; i++)
+        if (rd_kafka_ConfigResource_error(resources[i]) != RD_KAFKA_RESP_ERR_NO_ERROR)
+            fail("admin", rd_kafka_ConfigResource_error_string(resources[i]));
+    const rd_kafka_DeleteRecords_result_t *trimmed = rd_kafka_event_DeleteRecords_result(event);
+    const rd_kafka_topic_partition_list_t *places =
+        trimmed != NULL ? rd_kafka_DeleteRecords_result_offsets(trimmed) : NULL;
+    for (int i = 0; places != NULL && i < places->cnt; i++)
+        if (places->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            fail("admin", rd_kafka_err2str(places->elems[i].err));
     rd_kafka_event_destroy(event);
 }
 
@@ -434,6 +447,30 @@ static void do_acl(const cJSON *order, bool allows)
     rd_kafka_queue_destroy(queue);
 }
 
+static void alter_topic(const char *topic, const cJSON *order, rd_kafka_queue_t *queue)
+{
+    const cJSON *setting;
+    rd_kafka_ConfigResource_t *one = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    cJSON_ArrayForEach(setting, cJSON_GetObjectItemCaseSensitive(order, "config"))
+        rd_kafka_ConfigResource_set_config(one, setting->string, setting->valuestring);
+    rd_kafka_AlterConfigs(producer, &one, 1, NULL, queue);
+    rd_kafka_ConfigResource_destroy(one);
+}
+
+static void trim_topic(const char *topic, const cJSON *order, rd_kafka_queue_t *queue)
+{
+    const cJSON *before;
+    int partition = 0;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    cJSON_ArrayForEach(before, cJSON_GetObjectItemCaseSensitive(order, "before"))
+        rd_kafka_topic_partition_list_add(list, topic, partition++)->offset =
+            (int64_t)before->valuedouble;
+    rd_kafka_DeleteRecords_t *one = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_DeleteRecords(producer, &one, 1, NULL, queue);
+    rd_kafka_DeleteRecords_destroy(one);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
 static void do_admin(const cJSON *order, const char *what)
 {
     char why[256];
@@ -453,6 +490,10 @@ static void do_admin(const cJSON *order, const char *what)
             rd_kafka_NewPartitions_new(topic, (size_t)partitions, why, sizeof why);
         rd_kafka_CreatePartitions(producer, &one, 1, NULL, queue);
         rd_kafka_NewPartitions_destroy(one);
+    } else if (strcmp(what, "alter") == 0) {
+        alter_topic(topic, order, queue);
+    } else if (strcmp(what, "trim") == 0) {
+        trim_topic(topic, order, queue);
     } else {
         rd_kafka_DeleteTopic_t *one = rd_kafka_DeleteTopic_new(topic);
         rd_kafka_DeleteTopics(producer, &one, 1, NULL, queue);

@@ -173,7 +173,7 @@ TEST(values_of_later_versions_are_refused_by_name)
     check_refused("[retrieve]\nrerank = http\n", "allowed: none");
     check_refused("[clean]\npii = mask\n", "allowed: off");
     check_refused("[clean]\npii = hash\n", "allowed: off");
-    check_refused("[documents]\non_gap = resync\n", "allowed: halt, continue");
+    check_refused("[documents]\non_gap = repair\n", "allowed: halt, continue, resync");
     check_refused("[queries]\ndelivery = at_most_once\n", "allowed: at_least_once, exactly_once");
     check_taken("[queries]\ndelivery = exactly_once\n");
     check_taken("[index]\nstorage = f32\n[clean]\npii = off\n[retrieve]\nrerank = none\n"
