@@ -196,8 +196,8 @@ class Damaged(Disk):
         daemon = self.daemon(self.mock("docs:1,questions:1,answers:1,docs.dlq:1"))
         self.produce(daemon, range(20))
         daemon.wait_applied()
-        for number in range(20, 36):  # the mock keeps 5 MiB
-            self.produce(daemon, [number], size=200000)
+        for first in range(20, 36, 4):  # the mock keeps some 2 MiB
+            self.produce(daemon, range(first, first + 4), size=200000)
             daemon.wait_applied()
         self.assertGreater(daemon.client.marks("docs")[0][0], 7)
         self.assertEqual(daemon.stop(), 0)

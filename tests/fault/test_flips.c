@@ -422,7 +422,7 @@ TEST(flips_end_in_a_correct_answer_or_an_error)
     sl_index_close(index);
     snprintf(file, sizeof file, "%s/env.0/data.mdb", path);
     fd = open(file, O_RDWR);
-    REQUIRE(fd >= 0 && fstat(fd, &stat_) == 0);
+    REQUIRE(fd >= 0 && fstat(fd, &stat_) == 0 && stat_.st_size > 1 << 20);
     REQUIRE(child_outcome() == CORRECT);
     test_seed(getenv("SEED") != NULL ? strtoull(getenv("SEED"), NULL, 10) : 20160101);
     for (unsigned i = 0; i < flips; i++) {
