@@ -26,6 +26,7 @@
 #define IDLE_MS   200
 #define PARKED_MS 20
 #define BUSY_MS   5
+#define UNSEEN_US 3000000 /* a partition that was added a moment ago is found within that */
 
 /* ------------------------------------------------------------------------------ understanding */
 
@@ -278,6 +279,9 @@ static enum sl_err answer_once(struct sl_engine *engine, struct asked *asked, ui
     } else if (target.not_allowed) {
         r = sl_fail(&err, SL_REJECT, "reply_topic_not_allowed",
                     "the reply topic the question names is not among [queries] reply_topics");
+    } else if (asked->unseen_until_us && parking_is_unknown(engine, asked)) {
+        r = sl_fail(&err, SL_REJECT, "unknown_partition",
+                    "min_position: names a partition that its topic does not have");
     } else if (clock_us() >= asked->deadline_us) {
         r = asked->question.deadline_ms ? too_late(asked, &err)
                                         : sl_fail(&err, SL_REJECT, "deadline_exceeded",
@@ -358,6 +362,10 @@ static bool understand(struct sl_engine *engine, struct asked *asked)
     set_deadline(engine, asked);
     if (clock_us() >= asked->deadline_us || !parking_must_wait(engine, asked))
         return true;
+    if (parking_is_unknown(engine, asked)) {
+        engine->kafka_suspect = true; /* have the topics looked at now */
+        asked->unseen_until_us = clock_us() + UNSEEN_US;
+    }
     asked_move(engine, asked, SL_STAGE_ANSWERERS);
     parking_put(engine->parking, asked);
     return false;

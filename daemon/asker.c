@@ -163,8 +163,10 @@ static void on_revoked(void *context, const struct sl_kafka_partition *list, uin
 
     sl_metric_add_label(SL_METRIC_KAFKA_REBALANCES, "revoke", 1);
     engine->asker->lost = lost;
-    if (lost)
+    if (lost) {
+        engine->group_joined = false;
         sl_metric_add(SL_METRIC_KAFKA_ASSIGNMENT_LOST, 1);
+    }
     for (int waited = 0; !lost && waited < REVOKE_WAIT_MS && open_in(engine, list, count);
          waited += 10)
         engine_sleep(engine, 10);

@@ -46,6 +46,8 @@ struct sl_part {
     int64_t newest_ms; /* timestamp of the newest record stored; -1: none */
     int64_t storing;   /* next_offset in the open batch; -1: none */
     int64_t storing_ms;
+    uint64_t set_aside; /* records stored as dead letters since the start */
+    uint64_t setting_aside; /* in the open batch */
     int64_t low, high; /* the log's ends as last seen; -1: not seen */
     int64_t target;    /* the end when first seen: caught up once it is stored */
     int64_t

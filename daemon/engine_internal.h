@@ -89,6 +89,7 @@ struct asked {
     struct sl_question question;
     bool parsed;
     bool parse_failed;
+    int64_t unseen_until_us; /* it waits for a partition nobody has seen: not beyond this; 0: it does not */
     struct sl_error parse_error;
     char id[37];
     int64_t received_us;
@@ -165,6 +166,7 @@ struct sl_engine {
     atomic_bool ending;   /* finish now, drained or not */
     atomic_bool kafka_down;
     atomic_bool kafka_suspect; /* a client thinks so: the topics thread looks at once */
+    _Atomic int64_t looking_since_us; /* the topics thread is waiting for a broker's answer; 0: it is not */
     struct sl_troubles troubles;
     atomic_bool group_joined;     /* the question group gave an assignment, if an empty one */
     atomic_bool topics_known;     /* every configured topic was there once */
@@ -282,6 +284,8 @@ void answer_fallback(struct sl_engine *engine, struct asked *asked, const char *
 struct parking *parking_open(void);
 struct parking *parking_close(struct sl_engine *engine, struct parking *parking);
 /* Questions that wait for a position: put one in; take one whose wait is over; how many wait. */
+/* Does it name a partition that has not been seen? */
+bool parking_is_unknown(struct sl_engine *engine, const struct asked *asked);
 bool parking_must_wait(struct sl_engine *engine, const struct asked *asked);
 void parking_put(struct parking *parking, struct asked *asked);
 struct asked *parking_take(struct sl_engine *engine, struct parking *parking);

@@ -44,6 +44,7 @@ static bool documents_ready(struct sl_engine *engine, char *reason, size_t size)
 
 static bool is_joined(struct sl_engine *engine, char *reason, size_t size)
 {
+    int64_t looking_us = engine->looking_since_us;
     const char *plain = NULL;
     char missing[256];
 
@@ -52,6 +53,8 @@ static bool is_joined(struct sl_engine *engine, char *reason, size_t size)
     pthread_mutex_unlock(&engine->mutex);
     if (engine->kafka_down || !engine->cluster_known)
         plain = "kafka down: no broker can be reached";
+    else if (looking_us > 0 && clock_us() - looking_us > TROUBLE_GRACE_US)
+        plain = "kafka does not answer: a broker takes connections and stands still";
     else if (!engine->topics_known)
         plain = missing[0] ? missing : "waiting for the topics";
     else if (engine->config->queries.topics.count > 0 && !engine->group_joined)
@@ -113,6 +116,7 @@ static void add_partitions(struct sl_engine *engine, struct sl_buffer *out)
         add_number(out, "next_offset", (double)part->committed);
         add_number(out, "high_watermark", (double)part->high);
         add_number(out, "lag_records", (double)sl_part_lag(part));
+        add_number(out, "set_aside", (double)part->set_aside);
         add_bool(out, "caught_up", part->caught_up);
         if (resync_word(part))
             add_text(out, "resync", resync_word(part));

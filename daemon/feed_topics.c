@@ -258,8 +258,10 @@ void *feed_topics_run(void *context)
 
     while (!engine->stopping) {
         engine->feed->ask_again = false;
-        bool complete = engine->cluster_known || check_cluster(engine);
+        bool complete;
 
+        engine->looking_since_us = clock_us();
+        complete = engine->cluster_known || check_cluster(engine);
         if (!complete) {
             engine_kafka(engine, false);
         } else {
@@ -267,6 +269,7 @@ void *feed_topics_run(void *context)
             complete = look_at_topics(engine);
             engine->topics_known = engine->topics_known || complete;
         }
+        engine->looking_since_us = 0;
         for (uint32_t slept = 0; !engine->stopping && !engine->feed->ask_again; slept += 50) {
             bool is_well = complete && !engine->kafka_down && !engine->kafka_suspect;
 

@@ -123,6 +123,7 @@ static void stage_work(struct sl_engine *engine, const struct work *work)
         return;
     sl_book_lock(&engine->documents);
     sl_ledger_stage(part->ledger, work->record->message.offset);
+    part->setting_aside += work->dead;
     part->dirty = true;
     sl_book_unlock(&engine->documents);
 }
@@ -195,6 +196,8 @@ static void settle_ledgers(struct sl_engine *engine, bool committed)
         }
         if (!committed && part->storing >= 0)
             part->dirty = true;
+        part->set_aside += committed ? part->setting_aside : 0;
+        part->setting_aside = 0;
         part->storing = -1;
         if (committed)
             sl_ledger_commit(part->ledger);

@@ -21,7 +21,7 @@ static void on_error(void *context, const char *code, const char *text)
     sl_log_with(SL_LOG_INFO, "kafka_error", &fields, "Kafka client: %s", text);
     if (sl_kafka_is_login(code))
         engine_trouble(engine, SL_TROUBLE_LOGIN, "", "login_failed", "no entry to Kafka: %s", text);
-    if (sl_kafka_is_all_down(code))
+    if (sl_kafka_is_doubtful(code))
         engine->kafka_suspect = true;
 }
 

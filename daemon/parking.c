@@ -39,6 +39,18 @@ struct parking *parking_close(struct sl_engine *engine, struct parking *parking)
     return NULL;
 }
 
+bool parking_is_unknown(struct sl_engine *engine, const struct asked *asked)
+{
+    bool unknown = false;
+
+    sl_book_lock(&engine->documents);
+    for (uint32_t i = 0; i < asked->question.min_position_count; i++)
+        unknown |= !sl_book_find(&engine->documents, asked->question.min_positions[i].topic,
+                                 asked->question.min_positions[i].partition, false);
+    sl_book_unlock(&engine->documents);
+    return unknown;
+}
+
 bool parking_must_wait(struct sl_engine *engine, const struct asked *asked)
 {
     bool waits = false;
@@ -64,6 +76,16 @@ void parking_put(struct parking *parking, struct asked *asked)
     pthread_mutex_unlock(&parking->mutex);
 }
 
+static bool is_over(struct sl_engine *engine, const struct asked *asked)
+{
+    int64_t now = clock_us();
+
+    if (now >= asked->deadline_us || !parking_must_wait(engine, asked))
+        return true;
+    return asked->unseen_until_us && now >= asked->unseen_until_us &&
+           parking_is_unknown(engine, asked);
+}
+
 struct asked *parking_take(struct sl_engine *engine, struct parking *parking)
 {
     struct asked *found = NULL;
@@ -72,7 +94,7 @@ struct asked *parking_take(struct sl_engine *engine, struct parking *parking)
         return NULL;
     pthread_mutex_lock(&parking->mutex);
     for (struct asked **at = &parking->first; *at && !found; at = found ? at : &(*at)->next) {
-        if (clock_us() >= (*at)->deadline_us || !parking_must_wait(engine, *at)) {
+        if (is_over(engine, *at)) {
             found = *at;
             *at = found->next;
             parking->count--;

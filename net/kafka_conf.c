@@ -18,6 +18,9 @@
 #include "net/kafka_internal.h"
 #include "net/kafka_login.h"
 
+/* A broker that stands still is known by this alone; librdkafka's own 60 s are a long time to answer nobody. */
+#define SOCKET_TIMEOUT_MS "10000"
+
 static const char *const consumer_only[] = {
     "fetch.",
     "queued.",
@@ -157,6 +160,8 @@ enum sl_err kafka_conf_make(const struct sl_config *config, rd_kafka_type_t type
         r = set_property(conf, owned[i].name, owned[i].value, false, err);
     if (r == SL_OK && !sl_kafka_property(config, "statistics.interval.ms") && watch->broker)
         r = set_property(conf, "statistics.interval.ms", "5000", false, err);
+    if (r == SL_OK && !sl_kafka_property(config, "socket.timeout.ms"))
+        r = set_property(conf, "socket.timeout.ms", SOCKET_TIMEOUT_MS, false, err);
     if (r == SL_OK && !sl_kafka_property(config, "client.id"))
         r = set_property(conf, "client.id", "sluice", false, err);
     if (r != SL_OK) {
@@ -241,7 +246,8 @@ bool sl_kafka_is_login(const char *code)
     return strcmp(code, "_AUTHENTICATION") == 0 || strcmp(code, "_SSL") == 0;
 }
 
-bool sl_kafka_is_all_down(const char *code)
+bool sl_kafka_is_doubtful(const char *code)
 {
-    return strcmp(code, "_ALL_BROKERS_DOWN") == 0;
+    return strcmp(code, "_ALL_BROKERS_DOWN") == 0 || strcmp(code, "_TIMED_OUT") == 0 ||
+           strcmp(code, "_TRANSPORT") == 0;
 }

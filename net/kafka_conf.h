@@ -56,9 +56,9 @@ enum sl_err sl_kafka_login_renew(const struct sl_config *config, struct sl_error
 /* Is this failure one of reaching a broker, rather than of what it said? */
 bool sl_kafka_is_away(const struct sl_error *err);
 
-/* Of a code that watch->error() was told: the broker refused us or we refused it; none can be reached. */
+/* Of a code that watch->error() was told: the broker refused us or we refused it; look whether one answers. */
 bool sl_kafka_is_login(const char *code);
-bool sl_kafka_is_all_down(const char *code);
+bool sl_kafka_is_doubtful(const char *code);
 
 /* Did a client not let itself be freed? Then the process must end by _exit(). */
 bool sl_kafka_left_behind(void);

@@ -213,6 +213,9 @@ static enum sl_err fill_tenant(const struct sl_message *message,
     }
     if (options->tenant_header == NULL)
         return SL_OK;
+    if (sl_message_header_count(message, options->tenant_header) > 1)
+        return sl_fail(err, SL_REJECT, "bad_field", "header %.60s stands there twice; allowed: once",
+                       options->tenant_header);
     if ((code = header_text(message, options->tenant_header, &value, err)) != SL_OK)
         return code;
     document->tenant = value.data != NULL ? value : document->tenant;

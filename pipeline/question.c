@@ -303,6 +303,10 @@ static enum sl_err read_tenant(struct reader *r, const struct sl_message *messag
     r->question->tenant = options->tenant;
     if (options->tenant_header == NULL)
         return SL_OK;
+    if (sl_message_header_count(message, options->tenant_header) > 1)
+        return sl_fail(r->err, SL_REJECT, "no_tenant",
+                       "question: header %.60s stands there twice; allowed: once",
+                       options->tenant_header);
     header = sl_message_header(message, options->tenant_header);
     if (header.size == 0 || header.size > SL_FIELD_BYTES_MAX || sl_utf8_bad(header) != header.size)
         return sl_fail(r->err, SL_REJECT, "no_tenant",

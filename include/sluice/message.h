@@ -37,4 +37,7 @@ struct sl_message {
  */
 struct sl_view sl_message_header(const struct sl_message *message, const char *name);
 
+/* How many headers of that name there are: where the last must not simply win. */
+uint32_t sl_message_header_count(const struct sl_message *message, const char *name);
+
 #endif /* SLUICE_MESSAGE_H */

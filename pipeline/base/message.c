@@ -12,3 +12,12 @@ struct sl_view sl_message_header(const struct sl_message *message, const char *n
             found = message->headers[i].value;
     return found;
 }
+
+uint32_t sl_message_header_count(const struct sl_message *message, const char *name)
+{
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; i < message->header_count; i++)
+        found += sl_view_is(message->headers[i].name, name);
+    return found;
+}

@@ -4,6 +4,7 @@ One daemon lives through all of it. After each kind of trouble: it is the same p
 document and no question is lost, it did not change places in its group more often than the trouble explains.
 """
 
+import signal
 import time
 import unittest
 
@@ -16,22 +17,31 @@ from stream import Reckoning, Stream
 AWAY_SECONDS = 300 if prove.is_long() else 20
 FROZEN_SECONDS = 12
 PARTITIONS = 3
+POLL_MS = 8000
 
 
-class Trouble(sluice_test.Case):
+cluster = admin = None
+
+
+def setUpModule():
+    global cluster, admin
+    why = kafka_cluster.missing()
+    if why is not None and sluice_test.in_ci():
+        raise AssertionError("a real broker is a must here: " + why)
+    if why is not None:
+        raise unittest.SkipTest("no real broker: " + why)
+    cluster = kafka_cluster.Cluster()
+    unittest.addModuleCleanup(cluster.stop)
+    admin = sluice_test.Client(cluster.bootstrap)
+    unittest.addModuleCleanup(admin.stop)
+
+
+class OnThree(sluice_test.Case):
     """One cluster and one daemon for all; each test has a stream of its own through the same topics."""
 
     @classmethod
     def setUpClass(cls):
-        why = kafka_cluster.missing()
-        if why is not None and sluice_test.in_ci():
-            raise AssertionError("a real broker is a must here: " + why)
-        if why is not None:
-            raise unittest.SkipTest("no real broker: " + why)
-        cls.cluster = kafka_cluster.Cluster()
-        cls.addClassCleanup(cls.cluster.stop)
-        cls.admin = sluice_test.Client(cls.cluster.bootstrap)
-        cls.addClassCleanup(cls.admin.stop)
+        cls.cluster, cls.admin = cluster, admin
 
     def setUp(self):
         self.began = time.monotonic()
@@ -48,8 +58,11 @@ class Trouble(sluice_test.Case):
         self.addCleanup(self.stream.close)
         self.flow()
 
+    kafka = {}
+
     def config(self):
-        return {"documents": {"topics": self.names["docs"], "dead_letter_topic": self.names["dlq"]},
+        return {"kafka": self.kafka,
+                "documents": {"topics": self.names["docs"], "dead_letter_topic": self.names["dlq"]},
                 "queries": {"topics": self.names["questions"], "answers_topic": self.names["answers"],
                             "group": self.group}}
 
@@ -90,6 +103,8 @@ class Trouble(sluice_test.Case):
             self.assertIn(self.running.metric(name), (None, 0), name)
         self.assertEqual(self.running.stop(), 0)
 
+
+class Trouble(OnThree):
     def test_leaders_die(self):
         """The leader of a documents partition, of the questions, of the answers, and of the group, by kill -9."""
         victims = [lambda: self.cluster.leader(self.admin, self.names["docs"], 0),
@@ -102,6 +117,31 @@ class Trouble(sluice_test.Case):
             self.flow()
             self.cluster.start(node)
         self.reckon("leaders_die", "leaders and the group's coordinator may be killed", len(victims), 4)
+
+    def test_frozen_broker(self):
+        """A leader that answers nobody for a while: slow is not dead, for its clients at first."""
+        node = self.cluster.leader(self.admin, self.names["questions"], 0)
+        self.cluster.freeze(node)
+        try:
+            time.sleep(FROZEN_SECONDS)
+            self.running.check_alive()
+        finally:
+            self.cluster.thaw(node)
+        self.reckon("frozen_broker", f"a leader may be frozen for {FROZEN_SECONDS} s", 1, 3)
+
+    def test_too_few_replicas(self):
+        """With one node of three nothing is taken: the daemon says that answers wait, and loses none."""
+        for node in self.cluster.nodes[1:]:
+            self.cluster.freeze(node)
+        try:
+            wait_for(lambda: self.running.check_alive() and self.running.http("/readyz")[0] == 503,
+                     lambda: "/readyz to say 503\n" + self.running.log_tail(), 90)
+            self.assertEqual(self.running.http("/healthz")[0], 200)
+            self.say(self.running.http("/readyz")[1])
+        finally:
+            for node in self.cluster.nodes[1:]:
+                self.cluster.thaw(node)
+        self.reckon("too_few_replicas", "two of three brokers may stand still", 2, 3)
 
     def test_all_down(self):
         """No broker at all for a while: it says so, waits, and goes on by itself."""
@@ -124,6 +164,21 @@ class Trouble(sluice_test.Case):
         self.cluster.start()
         self.say("started")
         self.reckon("all_down", f"no broker for {AWAY_SECONDS} s", 3, 2)
+
+
+class Stall(OnThree):
+    kafka = {"max.poll.interval.ms": POLL_MS, "session.timeout.ms": 6000}
+
+    def test_daemon_frozen(self):
+        """The daemon itself stands still beyond max.poll.interval.ms: its questions are another's until it moves again."""
+        before = self.rebalances()
+        self.running.signal(signal.SIGSTOP)
+        time.sleep(POLL_MS / 1000 + 4)
+        self.running.signal(signal.SIGCONT)
+        wait_for(lambda: (self.running.metric("sluice_kafka_assignment_lost_total") or 0) >= 1,
+                 lambda: "the assignment to be lost\n" + self.running.log_tail())
+        wait_for(lambda: self.rebalances() > before, "a new assignment")
+        self.reckon("daemon_frozen", "the daemon may stand still beyond max.poll.interval.ms", 1, 3)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ endfunction()
 
 sluice_kafka_test(transport kafka 300)
 sluice_kafka_test(bad_documents kafka 300)
+sluice_kafka_test(hostile kafka 300)
 sluice_kafka_test(questions kafka 300)
 sluice_kafka_test(service kafka 300)
 sluice_kafka_test(metrics kafka 300)

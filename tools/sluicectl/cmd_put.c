@@ -89,6 +89,8 @@ static int put_run(const struct ctl *ctl, struct ctl_source *source, const char 
 
     if (exit_code != SL_EXIT_OK)
         return exit_code;
+    if (wait)
+        ctl_producer_look(producer, topic);
     exit_code = put_all(ctl, source, producer, topic, &refusals);
     finished = ctl_producer_finish(producer);
     if (exit_code == SL_EXIT_OK)
@@ -117,7 +119,8 @@ int cmd_put(struct ctl *ctl, int argc, char **argv)
         {"key", CTL_TEXT, &key, "KEY", "key of the one file, instead of its path", 0, 0},
         {"topic", CTL_TEXT, &topic, "TOPIC", "produce there; default: the first of [documents]", 0,
          0},
-        {"wait", CTL_FLAG, &wait, NULL, "until the running daemon has them in its index", 0, 0},
+        {"wait", CTL_FLAG, &wait, NULL,
+         "until the running daemon has read them; says how many it set aside meanwhile", 0, 0},
         {"timeout", CTL_COUNT, &timeout_s, "SECONDS",
          "for delivery, and again for --wait; default: 60", 1, 3600},
     };
@@ -126,9 +129,8 @@ int cmd_put(struct ctl *ctl, int argc, char **argv)
         "Produce files, folders of files, or JSON lines as documents; their content-type header "
         "follows the file's\n"
         "name. A line {\"_id\": \"KEY\", \"_delete\": true} becomes a tombstone.\n"
-        "Exit: 65 some lines were refused (the others are delivered), 69 not all were delivered, "
-        "or with --wait not\n"
-        "searchable in time.",
+        "Exit: 65 some lines were refused (the others are delivered), or with --wait became dead letters; 69 not\n"
+        "all were delivered, or with --wait not read in time.",
         options,
         CTL_OPTION_COUNT(options),
         0,

@@ -62,6 +62,8 @@ int cmd_rm(struct ctl *ctl, int argc, char **argv)
         exit_code = ctl_producer_open(ctl, timeout_s * 1000, &producer);
     if (exit_code != SL_EXIT_OK)
         return exit_code;
+    if (wait)
+        ctl_producer_look(producer, topic);
     exit_code = rm_all(producer, topic, &keys);
     if (exit_code == SL_EXIT_OK && wait)
         exit_code = ctl_producer_wait_searchable(producer);

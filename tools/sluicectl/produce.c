@@ -27,6 +27,7 @@ struct ctl_producer {
     struct ctl_written *written;
     uint32_t written_count;
     char topic[256]; /* of all records */
+    int64_t set_aside, set_aside_before; /* by the daemon, of this topic, since it started */
 };
 
 static void note_written(struct ctl_producer *producer, int32_t partition, int64_t offset)
@@ -172,7 +173,22 @@ static bool is_indexed(const cJSON *status, const struct ctl_written *written)
     return false;
 }
 
-static enum sl_err ask_positions(const struct ctl_producer *producer, bool *ret_indexed,
+static int64_t set_aside_of(const cJSON *status, const char *topic)
+{
+    const cJSON *partition;
+    int64_t sum = 0;
+
+    cJSON_ArrayForEach(partition, cJSON_GetObjectItemCaseSensitive(status, "partitions"))
+    {
+        const cJSON *count = cJSON_GetObjectItemCaseSensitive(partition, "set_aside");
+
+        if (sl_view_is(ctl_json_text(partition, "topic"), topic) && cJSON_IsNumber(count))
+            sum += (int64_t)count->valuedouble;
+    }
+    return sum;
+}
+
+static enum sl_err ask_positions(struct ctl_producer *producer, bool *ret_indexed,
                                  struct sl_error *err)
 {
     struct sl_buffer answer = {0};
@@ -185,9 +201,20 @@ static enum sl_err ask_positions(const struct ctl_producer *producer, bool *ret_
     *ret_indexed = result == SL_OK;
     for (uint32_t i = 0; result == SL_OK && i < producer->written_count; i++)
         *ret_indexed &= is_indexed(status, &producer->written[i]);
+    producer->set_aside = set_aside_of(status, producer->topic);
     cJSON_Delete(status);
     sl_buffer_fini(&answer);
     return result;
+}
+
+void ctl_producer_look(struct ctl_producer *producer, const char *topic)
+{
+    struct sl_error err = {0};
+    bool ignored;
+
+    snprintf(producer->topic, sizeof(producer->topic), "%s", topic);
+    (void)ask_positions(producer, &ignored, &err);
+    producer->set_aside_before = producer->set_aside;
 }
 
 int ctl_producer_wait_searchable(struct ctl_producer *producer)
@@ -209,5 +236,11 @@ int ctl_producer_wait_searchable(struct ctl_producer *producer)
         if (!indexed)
             nanosleep(&pause, NULL);
     }
+    if (producer->set_aside > producer->set_aside_before)
+        return ctl_fail(producer->ctl, SL_EXIT_DATA,
+                        "%lld records of topic %s could not be used and became dead letters "
+                        "meanwhile (topic %s says why); the others are searchable",
+                        (long long)(producer->set_aside - producer->set_aside_before),
+                        producer->topic, producer->ctl->config->documents.dead_letter_topic);
     return SL_EXIT_OK;
 }

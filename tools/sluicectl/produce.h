@@ -54,12 +54,23 @@ uint64_t ctl_producer_delivered(const struct ctl_producer *producer);
 uint64_t ctl_producer_failed(const struct ctl_producer *producer);
 
 /*
- * Wait until the running daemon has all that was delivered in its index.
+ * Remember how many records the running daemon has set aside so far, before anything is sent.
+ *
+ * Owns:    nothing.
+ * Thread:  main.
+ * Blocks:  on the control socket.
+ * Errors:  none: a daemon that cannot be asked is the wait's to say
+ */
+void ctl_producer_look(struct ctl_producer *producer, const char *topic);
+
+/*
+ * Wait until the running daemon has read all that was delivered and stored it.
  *
  * Owns:    nothing.
  * Thread:  main.
  * Blocks:  at most the timeout.
- * Errors:  the exit code after saying why: 69 no daemon, or not in time
+ * Errors:  the exit code after saying why: 69 no daemon, or not in time; 65 records of the topic became
+ *          dead letters meanwhile
  */
 int ctl_producer_wait_searchable(struct ctl_producer *producer);
 
