@@ -87,6 +87,26 @@ bool sl_directory_is_held(const struct sl_directory *directory)
     return held;
 }
 
+/* Without CURRENT there is nothing, or an env.0 whose creation was cut short; any other has been in use. */
+static enum sl_err check_lost(const struct sl_directory *directory, struct sl_error *err)
+{
+    DIR *entries = opendir(directory->path);
+    const struct dirent *entry;
+    unsigned number, lost = 0;
+
+    if (entries == NULL)
+        return sl_path_error(directory->path, "open", err);
+    while ((entry = readdir(entries)) != NULL)
+        if (sscanf(entry->d_name, "env.%u", &number) == 1 && number > lost)
+            lost = number;
+    (void)closedir(entries);
+    return lost == 0 ? SL_OK
+                     : sl_stop(err, SL_EXIT_DATA, 0, "corrupt",
+                               "%s/CURRENT is not there, but env.%u is: make it with that name as "
+                               "its one line, or empty the directory to begin anew",
+                               directory->path, lost);
+}
+
 enum sl_err sl_directory_read_current(struct sl_directory *directory, struct sl_error *err)
 {
     char path[PATH_MAX];
@@ -99,7 +119,7 @@ enum sl_err sl_directory_read_current(struct sl_directory *directory, struct sl_
     (void)snprintf(path, sizeof path, "%s/CURRENT", directory->path);
     file = fopen(path, "re");
     if (file == NULL)
-        return errno == ENOENT ? SL_OK : sl_path_error(path, "open", err);
+        return errno == ENOENT ? check_lost(directory, err) : sl_path_error(path, "open", err);
     if (fgets(text, sizeof text, file) == NULL)
         text[0] = '\0';
     (void)fclose(file);

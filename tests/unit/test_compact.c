@@ -264,6 +264,31 @@ TEST(compact_leftovers_are_removed)
     sl_index_close(index);
 }
 
+TEST(compact_without_current_nothing_is_begun_anew)
+{
+    const char *path = test_directory();
+    struct sl_index *index = test_index_open(path, DIM, SL_METRIC_COSINE);
+    struct sl_index_options options = {.path = path, .dim = DIM};
+    struct sl_error err;
+    char current[200];
+    FILE *file;
+
+    fill(index, 20);
+    REQUIRE(sl_index_compact(index, NULL, NULL, NULL, &err) == SL_OK);
+    sl_index_close(index);
+    snprintf(current, sizeof current, "%s/CURRENT", path);
+    REQUIRE(unlink(current) == 0);
+    CHECK(sl_index_open(&options, &index, &err) == SL_STOP && err.exit_code == SL_EXIT_DATA);
+    CHECK_THAT(strstr(err.message, "env.1") != NULL, "%s", err.message);
+    file = fopen(current, "w");
+    REQUIRE(file != NULL);
+    fputs("env.1\n", file);
+    fclose(file);
+    index = test_index_open(path, DIM, SL_METRIC_COSINE);
+    CHECK(test_verify(index, NULL) == 0);
+    sl_index_close(index);
+}
+
 TEST(compact_beside_a_reader)
 {
     const char *path = test_directory();
