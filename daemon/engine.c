@@ -234,7 +234,7 @@ static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
     sl_config_ingest(engine->config, engine->embedder, &engine->ingest);
     r = setup_index(engine, err);
     if (r == SL_OK)
-        r = setup_generator(engine->config, &engine->generator, err);
+        r = setup_generator(engine->config, &engine->ending, &engine->generator, err);
     if (r != SL_OK)
         return r;
     engine->parking = parking_open();

@@ -210,8 +210,8 @@ void engine_settings(struct sl_engine *engine, struct settings *ret);
 /* engine_setup.c: from configuration to options. */
 void setup_settings(const struct sl_config *config, struct settings *ret);
 enum sl_err setup_index(struct sl_engine *engine, struct sl_error *err);
-enum sl_err setup_generator(const struct sl_config *config, struct sl_generator **ret,
-                            struct sl_error *err);
+enum sl_err setup_generator(const struct sl_config *config, const atomic_bool *cancelled,
+                            struct sl_generator **ret, struct sl_error *err);
 struct sl_generator *setup_generator_close(struct sl_generator *generator);
 
 /* work.c */

@@ -49,13 +49,14 @@ enum sl_err setup_index(struct sl_engine *engine, struct sl_error *err)
     return sl_index_open(&options, &engine->index, err);
 }
 
-enum sl_err setup_generator(const struct sl_config *config, struct sl_generator **ret,
-                            struct sl_error *err)
+enum sl_err setup_generator(const struct sl_config *config, const atomic_bool *cancelled,
+                            struct sl_generator **ret, struct sl_error *err)
 {
     struct sl_llm_options options = {.url = config->answer.url,
                                      .model = config->answer.model,
                                      .max_tokens = config->answer.max_tokens,
-                                     .clock = &sl_daemon_clock};
+                                     .clock = &sl_daemon_clock,
+                                     .cancelled = cancelled};
     char *secret = NULL;
     enum sl_err r = SL_OK;
 

@@ -147,6 +147,16 @@ static void wipe_headers(struct curl_slist *list)
     curl_slist_free_all(list);
 }
 
+/* Called by curl about once a second while it waits. Not 0: end it. */
+static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up)
+{
+    const atomic_bool *cancelled = context;
+
+    (void)down_total, (void)down, (void)up_total, (void)up;
+    return atomic_load(cancelled);
+}
+
 static void set_options(CURL *curl, const struct sl_http_post *request, struct curl_slist *headers,
                         struct receiver *receiver)
 {
@@ -165,6 +175,11 @@ static void set_options(CURL *curl, const struct sl_http_post *request, struct c
     (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.data);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, receiver);
+    if (request->cancelled != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)request->cancelled);
+    }
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
 }
 
@@ -178,6 +193,7 @@ static bool is_passing(CURLcode code)
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:
+    case CURLE_ABORTED_BY_CALLBACK:
         return true;
     default:
         return false;

@@ -5,6 +5,7 @@
 #ifndef SLUICE_HTTP_CLIENT_H
 #define SLUICE_HTTP_CLIENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <sluice/error.h>
@@ -17,6 +18,7 @@ struct sl_http_post {
     struct sl_view body;
     int64_t timeout_ms; /* for all of it; > 0 */
     size_t response_bytes_max;
+    const atomic_bool *cancelled; /* true: give up within a second; NULL: never */
 };
 
 /*
@@ -38,7 +40,7 @@ enum sl_err sl_http_check_url(const char *url, bool allow_plain_http, bool *ret_
  * Owns:    response bytes are appended to *response; the caller frees it.
  * Thread:  any; several at once.
  * Blocks:  network, at most timeout_ms; 5 s for the connection.
- * Errors:  SL_AGAIN   http_unavailable: no connection, or not in time
+ * Errors:  SL_AGAIN   http_unavailable: no connection, not in time, or cancelled
  *          SL_REJECT  http_too_large: more than response_bytes_max; http_failed: certificate, protocol
  */
 enum sl_err sl_http_send(const struct sl_http_post *request, long *ret_status,

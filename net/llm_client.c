@@ -25,6 +25,7 @@ struct llm {
     uint32_t max_tokens;
     size_t response_bytes_max;
     const struct sl_clock *clock;
+    const atomic_bool *cancelled;
 };
 
 static void add_message(struct sl_buffer *body, const char *role, struct sl_view content)
@@ -100,7 +101,8 @@ static enum sl_err send_request(const struct llm *llm, struct sl_view body, int6
     struct sl_http_post request = {.url = llm->url, .bearer = llm->api_key,
                                    .content_type = "application/json", .body = body,
                                    .timeout_ms = timeout_ms,
-                                   .response_bytes_max = llm->response_bytes_max};
+                                   .response_bytes_max = llm->response_bytes_max,
+                                   .cancelled = llm->cancelled};
     struct sl_error why = {0};
     long status = 0;
     enum sl_err e = sl_http_send(&request, &status, response, &why);
@@ -201,6 +203,7 @@ enum sl_err sl_llm_open(const struct sl_llm_options *options, struct sl_generato
     llm->response_bytes_max =
         options->response_bytes_max ? options->response_bytes_max : RESPONSE_BYTES_MAX;
     llm->clock = options->clock;
+    llm->cancelled = options->cancelled;
     if (llm->url == NULL || (options->api_key != NULL && llm->api_key == NULL)) {
         (void)sl_llm_close(&llm->generator);
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "chat: out of memory");

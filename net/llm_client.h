@@ -4,6 +4,7 @@
 #ifndef SLUICE_LLM_CLIENT_H
 #define SLUICE_LLM_CLIENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <sluice/respond.h>
@@ -16,6 +17,7 @@ struct sl_llm_options {
     bool allow_plain_http;     /* http beyond loopback: keys and documents in the clear */
     size_t response_bytes_max; /* 0 = 1 MiB */
     const struct sl_clock *clock;
+    const atomic_bool *cancelled; /* true: requests under way are given up; NULL: never. Must outlive it */
 };
 
 /*

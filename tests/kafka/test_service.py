@@ -103,26 +103,36 @@ class Service(sluice_test.Case):
         self.assertEqual(daemon.stop(), 0)
 
     def test_reloads_under_load_lose_no_question(self):
+        """200 of them, good and bad ones in turn, each waited for; questions come meanwhile, and none is lost."""
         daemon = self.with_fact()
+        asked = [0]
         stop = threading.Event()
 
-        def storm():
-            bad = False
+        def ask():
+            client = sluice_test.Client(daemon.bootstrap)
             while not stop.is_set():
-                daemon.write_config("[nonsense]\n" if bad else None)
-                daemon.signal(signal.SIGHUP)
-                bad = not bad
-                time.sleep(0.01)
+                client.produce_many([{"topic": "questions", "key": f"{asked[0] + i}", "value": ASK} for i in range(5)])
+                asked[0] += 5
+                time.sleep(0.05)
+            client.stop()
 
-        thread = threading.Thread(target=storm)
+        thread = threading.Thread(target=ask)
         thread.start()
         try:
-            daemon.client.produce_many([{"topic": "questions", "key": f"{i}", "value": ASK} for i in range(100)])
-            answers = daemon.client.consume("answers", count=100, seconds=sluice_test.PATIENCE)
+            for i in range(100):
+                daemon.write_config("[nonsense]\n")
+                daemon.signal(signal.SIGHUP)
+                wait_for(lambda: daemon.metric("sluice_config_reloads_total", 'result="rejected"') == i + 1, "a refusal")
+                daemon.sections["retrieve"]["k"] = 1 + i % 5
+                daemon.write_config()
+                daemon.signal(signal.SIGHUP)
+                wait_for(lambda: daemon.metric("sluice_config_reloads_total", 'result="ok"') == i + 1, "a reload")
         finally:
             stop.set()
             thread.join()
-        self.assertEqual(sorted(int(a.key) for a in answers), list(range(100)))
+        wait_for(lambda: len(daemon.client.consume("answers")) >= asked[0], f"{asked[0]} answers")
+        answers = daemon.client.consume("answers")
+        self.assertEqual(sorted(int(a.key) for a in answers), list(range(asked[0])))
         self.assertTrue(all("green" in a.json()["answer"] for a in answers))
 
     def test_term_drains(self):

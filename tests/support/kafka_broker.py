@@ -31,7 +31,7 @@ node.id={node}
 controller.quorum.voters={voters}
 listener.security.protocol.map={protocols}
 listeners={listeners},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners={listeners}
+advertised.listeners={advertised}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={directory}/log
@@ -103,7 +103,8 @@ class Node:
         self.number = number
         self.port, self.controller_port = free_port(), free_port()
         self.listeners = {"PLAINTEXT": self.port}
-        self.protocols = {}  # of a listener whose name is none
+        self.protocols = {}   # of a listener whose name is none
+        self.advertised = {}  # the port clients are sent to, where it is another
         self.process = None
         os.makedirs(directory, exist_ok=True)
 
@@ -117,11 +118,14 @@ class Node:
     def configure(self, nodes, more):
         """Write server.properties; `nodes` are all of the cluster, `more` is appended."""
         listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.listeners.items())
+        advertised = ",".join(f"{name}://127.0.0.1:{self.advertised.get(name, port)}"
+                              for name, port in self.listeners.items())
         protocols = ",".join(f"{name}:{self.protocols.get(name, name)}" for name in self.listeners)
         protocols += ",CONTROLLER:PLAINTEXT"
         voters = ",".join(f"{n.number}@127.0.0.1:{n.controller_port}" for n in nodes)
         with open(self.path("server.properties"), "w", encoding="utf-8") as f:
             f.write(COMMON.format(node=self.number, voters=voters, listeners=listeners, protocols=protocols,
+                                  advertised=advertised,
                                   controller_port=self.controller_port, directory=self.directory) + more)
 
     def java(self, *arguments):

@@ -180,11 +180,13 @@ struct reply {
     char text[256];
 };
 
+static atomic_bool cancelled;
+
 static struct reply ask_url(const char *url, int64_t timeout_ms)
 {
     SL_CLEANUP(sl_arena_closep) struct sl_arena *arena = sl_arena_open(8 << 20);
     struct sl_llm_options options = {.url = url, .model = "small", .api_key = "s3cret",
-                                     .max_tokens = 99, .clock = &CLOCK};
+                                     .max_tokens = 99, .clock = &CLOCK, .cancelled = &cancelled};
     struct sl_generator *generator = NULL;
     struct sl_view text = SL_VIEW_NULL;
     struct reply reply = {0};
@@ -268,6 +270,20 @@ TEST(the_deadline_ends_a_slow_and_a_silent_server)
 {
     check_fails(SLOW, 300, SL_AGAIN, "llm_unavailable");
     check_fails(SILENT, 300, SL_AGAIN, "llm_unavailable");
+}
+
+/* A daemon that stops does not wait for a server that never answers: were it so, this would take ten minutes. */
+TEST(a_cancelled_request_ends)
+{
+    struct server server;
+    struct reply reply;
+
+    REQUIRE(server_start(&server, SILENT));
+    cancelled = true;
+    reply = ask(&server, "/v1", 600000);
+    cancelled = false;
+    CHECK(reply.e == SL_AGAIN && strcmp(reply.err.reason, "llm_unavailable") == 0);
+    server_stop(&server);
 }
 
 TEST(redirects_are_not_followed)
