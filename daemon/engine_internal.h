@@ -169,6 +169,7 @@ struct sl_engine {
     _Atomic int64_t looking_since_us; /* the topics thread is waiting for a broker's answer; 0: it is not */
     struct sl_troubles troubles;
     atomic_bool group_joined;     /* the question group gave an assignment, if an empty one */
+    _Atomic uint32_t partitions_waiting; /* found and not begun yet */
     atomic_bool topics_known;     /* every configured topic was there once */
     char topics_missing[256];     /* the mutex's */
     _Atomic(const char *) paused; /* a word, while the index cannot be written; else NULL */

@@ -39,6 +39,10 @@ static bool documents_ready(struct sl_engine *engine, char *reason, size_t size)
                      (int)part->partition, (long long)part->committed, (long long)part->target);
     }
     sl_book_unlock(book);
+    if (ready && engine->partitions_waiting > 0) {
+        snprintf(reason, size, "catching up: partitions are being looked at");
+        ready = false;
+    }
     return ready;
 }
 

@@ -70,8 +70,9 @@ void feed_close(struct sl_engine *engine)
     engine->feed = NULL;
 }
 
-void feed_found(struct feed *feed, const struct found *found)
+void feed_found(struct sl_engine *engine, const struct found *found)
 {
+    struct feed *feed = engine->feed;
     bool known = false;
 
     pthread_mutex_lock(&feed->mutex);
@@ -85,6 +86,7 @@ void feed_found(struct feed *feed, const struct found *found)
             SL_INVARIANT(feed->found != NULL);
         }
         feed->found[feed->found_count++] = *found;
+        engine->partitions_waiting++;
     }
     pthread_mutex_unlock(&feed->mutex);
 }

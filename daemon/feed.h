@@ -51,7 +51,7 @@ struct feed {
 };
 
 /* feed_topics.c -> feed.c: hand over a partition that is not read yet. Any thread. */
-void feed_found(struct feed *feed, const struct found *found);
+void feed_found(struct sl_engine *engine, const struct found *found);
 
 /* feed_pause.c: pause and resume what is due. True: wait a moment without polling. Feed's thread. */
 bool feed_pause(struct sl_engine *engine);

@@ -318,5 +318,6 @@ void feed_start(struct sl_engine *engine)
         found = feed->found[--feed->found_count];
         pthread_mutex_unlock(&feed->mutex);
         begin(engine, &found);
+        engine->partitions_waiting--;
     }
 }

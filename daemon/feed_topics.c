@@ -183,7 +183,7 @@ static void look_at_partition(struct sl_engine *engine, struct found *found)
 {
     saw_ends(engine, found, clock_wall_ms());
     if (!is_read(engine, found->topic, found->partition))
-        feed_found(engine->feed, found);
+        feed_found(engine, found);
 }
 
 /* False: something could not be asked. */

@@ -14,6 +14,7 @@ import random
 import subprocess
 import time
 
+import prove
 import sluice_test
 from sluice_test import wait_for
 
@@ -162,7 +163,11 @@ class ExactlyOnceApply(sluice_test.RealBrokerCase):
         letters = daemon.client.consume(self.names["dead"])
         self.assertEqual(daemon.stop(), 0)
         daemon.ctl("verify")
-        self.assertEqual(self.violations(daemon, history), [])
+        found = self.violations(daemon, history)
+        prove.proved("documents.exactly_once", "every committed record is applied once, and the index is the model's",
+                     faults=KILLS, violations=len(found), records=len(history.kinds),
+                     holes=sum(self.ends()) - len(history.kinds))
+        self.assertEqual(found, [])
         self.assertEqual([self.stored(daemon)[p] for p in range(PARTITIONS)],
                          [(end, 0) for end in self.ends()], "the positions are not the ends of the log")
         # A bad record leaves a dead letter, more than once perhaps, always under one id.
@@ -201,8 +206,37 @@ class ExactlyOnceApply(sluice_test.RealBrokerCase):
         self.finish(daemon, history)
         self.assertEqual(daemon.stop(), 0)
         found = self.violations(daemon, history)
+        prove.control("documents.exactly_once", violations=sum(sign in line for line in found))
         print(f"{program}: {len(found)} violations after {kills + 1} kills, {found[:2]}", flush=True)
         self.assertTrue(any(sign in line for line in found), f"{program} was not caught: {found[:5]}")
+
+    def test_commit_of_unknown_outcome(self):
+        """A commit that is on disk and said to have failed, or that nobody heard of again: harmless either way."""
+        daemon = self.program("sluiced_counted")
+        loader, path = self.load(3000, pause_ms=0)
+        self.assertEqual(loader.wait(600), 0)
+        history = History(path)
+        ends = {"fail": 74, "die": 99, "before": 99}
+        rounds = 0
+        for number, how in enumerate(list(ends) * 3):
+            daemon.environment = {"LD_PRELOAD": os.path.join(TESTS, "commit_shim.so"),
+                                  "COMMIT_SHIM": f"{3 + number}:{how}"}
+            daemon.start(wait=False)
+            wait_for(lambda: daemon.process.poll() is not None or daemon.http("/readyz")[0] == 200, "its end")
+            if daemon.process.poll() is None:
+                break  # all was applied before that commit
+            self.assertEqual(daemon.process.returncode, ends[how], daemon.log_tail())
+            daemon.ctl("verify")
+            rounds += 1
+        daemon.kill()
+        daemon.environment = {}
+        self.finish(daemon, history)
+        self.assertEqual(daemon.stop(), 0)
+        found = self.violations(daemon, history)
+        prove.proved("documents.unknown_commit", "a commit of unknown outcome is harmless", faults=rounds,
+                     violations=len(found))
+        self.assertEqual(found, [])
+        self.assertGreaterEqual(rounds, 3, "too few commits failed")
 
     def test_control_positions_before_the_data(self):
         self.control("sluiced_positions_before", "never applied")

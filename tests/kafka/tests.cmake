@@ -52,6 +52,11 @@ sluice_daemon_with(no_turns gated no_turns WRAP sl_config_embedder sl_queue_push
 sluice_daemon_with(no_budget gated no_budget
   WRAP sl_config_embedder sl_budget_is_high sl_budget_share_is_high sl_budget_admits)
 
+add_library(commit_shim MODULE ${CMAKE_CURRENT_SOURCE_DIR}/kafka/commit_shim.c)
+target_link_libraries(commit_shim PRIVATE ${CMAKE_DL_LIBS})
+target_compile_definitions(commit_shim PRIVATE _GNU_SOURCE)
+set_target_properties(commit_shim PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
 function(sluice_kafka_test name label timeout)
   add_test(NAME ${label}/${name}
     COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/kafka/test_${name}.py)
@@ -89,8 +94,9 @@ if(SLUICE_LONG)
   sluice_long_test(bounded 7200)
   add_test(NAME long/exactly_once_apply COMMAND ${Python3_EXECUTABLE} -B
     ${CMAKE_CURRENT_SOURCE_DIR}/kafka/test_exactly_once_apply.py ExactlyOnceApply.test_killed_at_random)
-  set_tests_properties(long/exactly_once_apply PROPERTIES LABELS long SKIP_RETURN_CODE 77 TIMEOUT 3600
+  set_tests_properties(long/exactly_once_apply PROPERTIES LABELS "long;prove" SKIP_RETURN_CODE 77 TIMEOUT 3600
     RESOURCE_LOCK kafka_broker ENVIRONMENT "SLUICE_BUILD=${CMAKE_BINARY_DIR};\
 PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support;SLUICE_TEST_KILLS=200;SLUICE_TEST_RECORDS=100000")
 endif()
-set_tests_properties(broker/real_broker broker/real_speeches broker/exactly_once_apply broker/gaps PROPERTIES RESOURCE_LOCK kafka_broker)
+set_tests_properties(broker/real_broker broker/real_speeches PROPERTIES RESOURCE_LOCK kafka_broker)
+set_tests_properties(broker/exactly_once_apply broker/gaps PROPERTIES RESOURCE_LOCK kafka_broker LABELS "broker;prove")

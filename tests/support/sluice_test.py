@@ -252,6 +252,7 @@ class Daemon:
         self.port = kafka_broker.free_port()
         self.process = None
         self.program = os.path.join(BIN, "sluiced")
+        self.environment = {}
         self._client = None
         self.sections = {
             "kafka": {"bootstrap.servers": self.bootstrap, "reconnect.backoff.max.ms": 1000},
@@ -286,7 +287,8 @@ class Daemon:
         log = open(self.log_file, "ab")
         with log:
             self.process = spawn([self.program, "-c", self.config_file],
-                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                 env={**os.environ, **self.environment})
         if wait:
             self.wait_ready()
         return self
