@@ -301,6 +301,10 @@ bool reply_cache_get(struct sl_engine *engine, struct asked *asked);
 /* Remember the answer. With `then_publish` it goes to the publisher once stored (or when it cannot
  * be). */
 void reply_cache_put(struct sl_engine *engine, struct asked *asked, bool then_publish);
+/* Drop, in this batch, the answers that cite one of the deleted documents. `keys` is used up. The indexer's. */
+enum sl_err reply_cache_forget(struct sl_engine *engine, struct sl_batch *batch,
+                               struct sl_view *keys, uint32_t count, struct sl_arena *arena,
+                               struct sl_error *err);
 /* Questions of this partition below `frontier` are committed and will not come again. */
 void reply_cache_prune(struct sl_engine *engine, const struct sl_part *part, int64_t frontier);
 

@@ -220,6 +220,15 @@ static enum sl_err commit(struct sl_batch *batch, struct sl_error *err)
     return r;
 }
 
+static uint32_t length_of(const struct index_job *list)
+{
+    uint32_t length = 0;
+
+    for (; list; list = list->next)
+        length++;
+    return length;
+}
+
 /*
  * Apply the jobs of `list` and commit. SL_AGAIN never leaves here: a document whose window is gone
  * is taken out of the list and goes back to a worker.
@@ -229,8 +238,11 @@ enum sl_err indexer_write(struct indexer *indexer, struct index_job **list, uint
 {
     struct sl_engine *engine = indexer->engine;
     struct sl_batch *batch = NULL;
+    struct sl_view *deleted = SL_NEW_ARRAY(indexer->arena, struct sl_view, length_of(*list) + 1u);
+    uint32_t deleted_count = 0;
     enum sl_err r = sl_batch_begin(engine->index, &batch, err);
 
+    SL_INVARIANT(deleted != NULL);
     *ret_letters = 0;
     for (struct index_job **at = list; r == SL_OK && *at;) {
         struct index_job *job = *at;
@@ -245,10 +257,15 @@ enum sl_err indexer_write(struct indexer *indexer, struct index_job **list, uint
             r = SL_OK;
             continue;
         }
-        if (r == SL_OK && job->work)
+        if (r == SL_OK && job->work) {
             stage_work(engine, job->work);
+            if (job->work->op == op_of(SL_APPLIED_DELETED) && !job->work->dead)
+                deleted[deleted_count++] = job->work->record->message.key;
+        }
         at = &job->next;
     }
+    if (r == SL_OK)
+        r = reply_cache_forget(engine, batch, deleted, deleted_count, indexer->arena, err);
     if (r == SL_OK)
         r = store_positions(indexer, batch, err);
     r = r == SL_OK ? commit(batch, err) : (sl_batch_abort(batch), r);

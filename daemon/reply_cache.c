@@ -4,13 +4,15 @@
  *
  * A row is found by the answer's id, which is made of the question's place in the log; it counts
  * only when digest and timestamp of the question are the same too, for a recreated topic has the
- * same places with other questions in them. Rows are dropped once the question's offset is
- * committed: it will not come again. Rows of partitions that went to another daemon stay until
+ * same places with other questions in them. Rows are dropped with the documents they cite, and once
+ * the question's offset is committed: it will not come again. Rows of partitions that went to another daemon stay until
  * there are too many; the oldest go then.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <sluice/json.h>
 
 #include "daemon/engine_internal.h"
 
@@ -207,4 +209,95 @@ void reply_cache_prune(struct sl_engine *engine, const struct sl_part *part, int
     for (uint32_t i = 0; i < dropped; i++)
         drop_row(engine, ids[i]);
     free(ids);
+}
+
+/* --------------------------------------------------------------------------- deleted documents */
+
+struct forgetting {
+    const struct sl_view *keys; /* sorted */
+    uint32_t key_count;
+    struct sl_view marker; /* what stands before a key */
+    struct sl_arena *arena;
+    struct sl_view *ids; /* of the rows to go */
+    uint32_t id_count;
+};
+
+static int compare_views(const void *a, const void *b)
+{
+    const struct sl_view *x = a, *y = b;
+    int order = memcmp(x->data, y->data, x->size < y->size ? x->size : y->size);
+
+    return order ? order : (x->size > y->size) - (x->size < y->size);
+}
+
+/* The JSON string at the beginning of `text`, quotes included. */
+static struct sl_view string_at(struct sl_view text)
+{
+    size_t at = 1;
+
+    while (at < text.size && text.data[at] != '"')
+        at += text.data[at] == '\\' ? 2 : 1;
+    return sl_view_range(text, 0, at < text.size ? at + 1 : text.size);
+}
+
+static bool cites_one(const struct forgetting *forgetting, struct sl_view record)
+{
+    const char *found;
+
+    while ((found = memmem(record.data, record.size, forgetting->marker.data,
+                           forgetting->marker.size)) != NULL) {
+        struct sl_view key;
+
+        record = sl_view_range(record, (size_t)(found - record.data) + forgetting->marker.size,
+                               record.size);
+        key = string_at(record);
+        if (bsearch(&key, forgetting->keys, forgetting->key_count, sizeof(key), compare_views))
+            return true;
+    }
+    return false;
+}
+
+static bool look_at_row(void *context, struct sl_view key, struct sl_view value)
+{
+    struct forgetting *forgetting = context;
+    struct sl_reply_row row;
+
+    if (sl_reply_row_decode(value, &row, NULL) == SL_OK && forgetting->id_count < ENTRIES_MAX &&
+        cites_one(forgetting, row.record))
+        forgetting->ids[forgetting->id_count++] = sl_arena_copy(forgetting->arena, key);
+    return true;
+}
+
+enum sl_err reply_cache_forget(struct sl_engine *engine, struct sl_batch *batch,
+                               struct sl_view *keys, uint32_t count, struct sl_arena *arena,
+                               struct sl_error *err)
+{
+    struct sl_snapshot *snapshot = NULL;
+    struct sl_buffer marker = {0};
+    struct forgetting forgetting = {.keys = keys, .key_count = count, .arena = arena};
+    enum sl_err r;
+
+    if (count == 0)
+        return SL_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sl_buffer quoted = {0};
+
+        sl_json_string(&quoted, keys[i]);
+        keys[i] = sl_arena_copy(arena, (struct sl_view){quoted.data, quoted.size});
+        sl_buffer_fini(&quoted);
+        SL_INVARIANT(keys[i].data != NULL);
+    }
+    qsort(keys, count, sizeof(*keys), compare_views);
+    sl_json_name(&marker, "doc");
+    forgetting.marker = (struct sl_view){marker.data, marker.size};
+    forgetting.ids = SL_NEW_ARRAY(arena, struct sl_view, ENTRIES_MAX);
+    SL_INVARIANT(marker.data != NULL && forgetting.ids != NULL);
+    r = sl_snapshot_open(engine->index, &snapshot, err);
+    if (r == SL_OK)
+        r = sl_snapshot_rows(snapshot, SL_TABLE_REPLY, SL_VIEW_NULL, look_at_row, &forgetting, err);
+    for (uint32_t i = 0; r == SL_OK && i < forgetting.id_count; i++)
+        r = sl_batch_row(batch, SL_TABLE_REPLY, forgetting.ids[i], SL_VIEW_NULL, err);
+    sl_snapshot_close(snapshot);
+    sl_buffer_fini(&marker);
+    return r;
 }
