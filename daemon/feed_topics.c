@@ -175,8 +175,9 @@ static void lost_topic(struct sl_engine *engine, const char *topic)
     sl_book_lock(book);
     for (uint32_t i = 0; i < book->count; i++)
         if (book->parts[i]->assigned && strcmp(book->parts[i]->topic, topic) == 0)
-            book->parts[i]->is_suspect = engine->feed->suspects = true;
+            book->parts[i]->is_suspect = true;
     sl_book_unlock(book);
+    engine->feed->suspects = true;
 }
 
 static void look_at_partition(struct sl_engine *engine, struct found *found)
