@@ -323,6 +323,8 @@ class Daemon:
 
     def close(self):
         self.kill()
+        if os.path.exists(self.log_file) and "WARNING: ThreadSanitizer" in self.log():
+            raise AssertionError("a data race:\n" + self.log_tail())
         if self._client is not None:
             self._client.stop()
             self._client = None
