@@ -239,7 +239,7 @@ struct sl_position {
     int64_t next_offset;
     const struct sl_offset_range *completed;
     uint32_t completed_count;
-    int64_t wall_ms; /* when it was committed: to notice an outage longer than retention */
+    int64_t wall_ms; /* all that was written before it is accounted for: to notice a long outage */
     int64_t record_offset; /* fingerprint of a record already done: -1 = none */
     int64_t record_timestamp_ms;
     uint32_t record_crc;

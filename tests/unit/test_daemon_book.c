@@ -58,6 +58,20 @@ TEST(part_is_caught_up_by_the_end_event_not_by_arithmetic)
     sl_book_fini(&book);
 }
 
+TEST(part_is_whole_up_to_when_the_end_it_reached_was_seen)
+{
+    struct sl_part part = {.committed = 5, .target = -1, .eof_at = -1, .mark_high = -1};
+
+    sl_part_mark(&part, 10, 1000);
+    sl_part_mark(&part, 20, 2000); /* the earlier mark stands until it is reached */
+    CHECK(part.whole_ms == 0);
+    part.committed = 10;
+    sl_part_settle(&part);
+    CHECK(part.whole_ms == 1000 && part.mark_high == -1);
+    sl_part_mark(&part, 10, 3000); /* nothing new was written since */
+    CHECK(part.whole_ms == 3000);
+}
+
 TEST(part_whose_log_begins_late_has_no_lag_before_it)
 {
     struct sl_part part = {.low = 100, .high = 110, .committed = 5, .eof_at = -1};
