@@ -101,6 +101,7 @@ bool sl_codec_named(enum sl_code code, enum sl_metric metric, uint32_t dim, cons
                                    .stride = stride,
                                    .units = code_units(code, dim, stride),
                                    .distance = metric == SL_METRIC_L2 ? found->l2 : found->ip,
+                                   .four = metric == SL_METRIC_L2 ? found->l2_four : found->ip_four,
                                    .kernel = found->name};
     return true;
 }

@@ -30,6 +30,13 @@ enum sl_code { SL_CODE_F32 = 1, SL_CODE_F16, SL_CODE_BF16, SL_CODE_I8, SL_CODE_B
  */
 typedef float (*sl_distance_fn)(const void *a, const void *b, uint32_t units);
 
+/*
+ * The same from one code to four, which are read side by side: memory answers several at once sooner than one
+ * after the other. To the bit what `distance` gives.
+ */
+typedef void (*sl_distance_four_fn)(const void *from, const void *const codes[4], uint32_t units,
+                                    float ret_distances[4]);
+
 struct sl_codec {
     enum sl_code code;
     enum sl_metric metric;
@@ -37,6 +44,7 @@ struct sl_codec {
     uint32_t stride; /* bytes of one code, padding and what i8 keeps beside its values included */
     uint32_t units;  /* what distance() counts in; differs with the code */
     sl_distance_fn distance;
+    sl_distance_four_fn four; /* NULL: short codes gain nothing by it */
     const char *kernel; /* "avx512vnni", "avx2", "neon", "scalar", ... */
 };
 

@@ -18,15 +18,21 @@
 #include <sluice/hash.h>
 
 #define REGION_STEP (1u << 20)
+#define LARGE_PAGE  ((size_t)2 << 20)
 #define FREE_SHARE  10u /* when one slot in so many is free, the slab with most is filled up, few as they be */
 
+/* Begins where a large page may. */
 static bool region_reserve(struct sl_region *region, size_t bytes)
 {
-    void *base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t all = bytes + LARGE_PAGE, skip;
+    char *base = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (base == MAP_FAILED)
         return false;
-    *region = (struct sl_region){base, 0, bytes};
+    skip = LARGE_PAGE - ((uintptr_t)base & (LARGE_PAGE - 1));
+    (void)munmap(base, skip);
+    base += skip;
+    *region = (struct sl_region){base, 0, all - skip};
     return true;
 }
 
@@ -49,6 +55,12 @@ static void region_free(struct sl_region *region)
 {
     if (region->base != NULL)
         (void)munmap(region->base, region->reserved);
+}
+
+void sl_graph_large_pages(struct sl_graph *graph)
+{
+    (void)madvise(graph->links_region.base, graph->links_region.reserved, MADV_HUGEPAGE);
+    (void)madvise(graph->slots_region.base, graph->slots_region.reserved, MADV_HUGEPAGE);
 }
 
 static bool reserve_all(struct sl_graph *graph)

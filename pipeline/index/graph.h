@@ -233,6 +233,9 @@ struct sl_graph *sl_graph_new(const struct sl_format *format, uint32_t ef_constr
 struct sl_graph *sl_graph_take(struct sl_graph *graph); /* one more owner */
 struct sl_graph *sl_graph_drop(struct sl_graph *graph); /* one less; the last frees it */
 bool sl_graph_grow(struct sl_graph *graph, uint32_t slot_end);
+/* Ask for large pages from here on, since walks jump about: a tenth faster at a million vectors. Before loading
+ * it would cost the time that the kernel may need to find some. */
+void sl_graph_large_pages(struct sl_graph *graph);
 uint32_t sl_graph_slabs(const struct sl_graph *graph);      /* vector slabs in use */
 uint32_t sl_graph_link_slabs(const struct sl_graph *graph); /* link slabs in use   */
 /* A slot for a new vector, on the heap from here on; SL_SLOT_NONE: out of memory. Writer only. */

@@ -21,6 +21,7 @@ struct sl_kernel {
     enum sl_code code;
     bool (*supported)(void); /* by this processor */
     sl_distance_fn ip, l2;
+    sl_distance_four_fn ip_four, l2_four; /* NULL: there is none */
 };
 
 /* One table a kernel file; each ends with a row whose name is NULL. */

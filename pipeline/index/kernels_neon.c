@@ -150,13 +150,13 @@ static float bit_neon(const void *a, const void *b, uint32_t units)
 }
 
 const struct sl_kernel sl_kernels_neon[] = {
-    {"neon", SL_CODE_F32, has_neon, f32_ip_neon, f32_l2_neon},
-    {"neon", SL_CODE_F16, has_neon, f16_ip_neon, f16_l2_neon},
-    {"neon", SL_CODE_BF16, has_neon, bf16_ip_neon, bf16_l2_neon},
-    {"neon", SL_CODE_I8, has_neon, i8_ip_neon, i8_l2_neon},
-    {"neon", SL_CODE_BIT, has_neon, bit_neon, bit_neon},
+    {"neon", SL_CODE_F32, has_neon, f32_ip_neon, f32_l2_neon, NULL, NULL},
+    {"neon", SL_CODE_F16, has_neon, f16_ip_neon, f16_l2_neon, NULL, NULL},
+    {"neon", SL_CODE_BF16, has_neon, bf16_ip_neon, bf16_l2_neon, NULL, NULL},
+    {"neon", SL_CODE_I8, has_neon, i8_ip_neon, i8_l2_neon, NULL, NULL},
+    {"neon", SL_CODE_BIT, has_neon, bit_neon, bit_neon, NULL, NULL},
 #if defined(HAS_DOT_KERNEL)
-    {"neondot", SL_CODE_I8, has_dot, i8_ip_neondot, i8_l2_neondot},
+    {"neondot", SL_CODE_I8, has_dot, i8_ip_neondot, i8_l2_neondot, NULL, NULL},
 #endif
     {0},
 };

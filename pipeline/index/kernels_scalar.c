@@ -75,10 +75,10 @@ static float bit(const void *a, const void *b, uint32_t units)
 }
 
 const struct sl_kernel sl_kernels_scalar[] = {
-    {"scalar", SL_CODE_F32, always, f32_ip, f32_l2},
-    {"scalar", SL_CODE_F16, always, f16_ip, f16_l2},
-    {"scalar", SL_CODE_BF16, always, bf16_ip, bf16_l2},
-    {"scalar", SL_CODE_I8, always, i8_ip, i8_l2},
-    {"scalar", SL_CODE_BIT, always, bit, bit},
+    {"scalar", SL_CODE_F32, always, f32_ip, f32_l2, NULL, NULL},
+    {"scalar", SL_CODE_F16, always, f16_ip, f16_l2, NULL, NULL},
+    {"scalar", SL_CODE_BF16, always, bf16_ip, bf16_l2, NULL, NULL},
+    {"scalar", SL_CODE_I8, always, i8_ip, i8_l2, NULL, NULL},
+    {"scalar", SL_CODE_BIT, always, bit, bit, NULL, NULL},
     {0},
 };

@@ -96,7 +96,6 @@ AVX512 static inline int32_t sum16_i32(__m512i v)
 
 /* ------------------------------------------------------- f32, f16, bf16: how a register of floats comes */
 
-#define F32_AVX2(at) _mm256_load_ps(at)
 #define F16_AVX2(at) _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)(at)))
 
 /* A bf16 is the upper half of a float: of each pair, one is shifted up and the other's neighbour cut off. */
@@ -164,30 +163,137 @@ AVX512 static inline __m512 l2_step_avx512(__m512 sum, __m512 a, __m512 b)
         return result(sum8(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3))));          \
     }
 
-#define F32_AVX512_KERNEL(name, step, result)                                                      \
+/* f32 is read one or four codes at a time; what a code's sums are does not depend on that. */
+#define INLINED static inline __attribute__((always_inline))
+
+struct sums_avx2 {
+    __m256 s0, s1, s2, s3;
+};
+
+struct sums_avx512 {
+    __m512 s0, s1, s2, s3;
+};
+
+AVX2 INLINED struct sums_avx2 sums_zero_avx2(void)
+{
+    __m256 zero = _mm256_setzero_ps();
+
+    return (struct sums_avx2){zero, zero, zero, zero};
+}
+
+AVX512 INLINED struct sums_avx512 sums_zero_avx512(void)
+{
+    __m512 zero = _mm512_setzero_ps();
+
+    return (struct sums_avx512){zero, zero, zero, zero};
+}
+
+#define F32_AVX512_KERNELS(name, step, result)                                                     \
+    AVX512 INLINED void name##_turn(struct sums_avx512 *s, const float *x, const float *y)         \
+    {                                                                                              \
+        s->s0 = step(s->s0, _mm512_load_ps(x), _mm512_load_ps(y));                                 \
+        s->s1 = step(s->s1, _mm512_load_ps(x + 16), _mm512_load_ps(y + 16));                       \
+        s->s2 = step(s->s2, _mm512_load_ps(x + 32), _mm512_load_ps(y + 32));                       \
+        s->s3 = step(s->s3, _mm512_load_ps(x + 48), _mm512_load_ps(y + 48));                       \
+    }                                                                                              \
+                                                                                                   \
+    /* The last lines, and all in one. */                                                          \
+    AVX512 INLINED float name##_rest(struct sums_avx512 *s, const float *x, const float *y,        \
+                                     uint32_t i, uint32_t units)                                   \
+    {                                                                                              \
+        for (; i < units; i += 16)                                                                 \
+            s->s0 = step(s->s0, _mm512_load_ps(x + i), _mm512_load_ps(y + i));                     \
+        return result(                                                                             \
+            sum16(_mm512_add_ps(_mm512_add_ps(s->s0, s->s1), _mm512_add_ps(s->s2, s->s3))));       \
+    }                                                                                              \
+                                                                                                   \
     AVX512 static float name(const void *a, const void *b, uint32_t units)                         \
     {                                                                                              \
         const float *x = a, *y = b;                                                                \
-        __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;                                \
+        struct sums_avx512 s = sums_zero_avx512();                                                 \
+        uint32_t i = 0;                                                                            \
+                                                                                                   \
+        for (; i + 64 <= units; i += 64)                                                           \
+            name##_turn(&s, x + i, y + i);                                                         \
+        return name##_rest(&s, x, y, i, units);                                                    \
+    }                                                                                              \
+                                                                                                   \
+    AVX512 static void name##_four(const void *a, const void *const b[4], uint32_t units,          \
+                                   float ret[4])                                                   \
+    {                                                                                              \
+        const float *x = a, *y0 = b[0], *y1 = b[1], *y2 = b[2], *y3 = b[3];                        \
+        struct sums_avx512 s0 = sums_zero_avx512(), s1 = s0, s2 = s0, s3 = s0;                     \
         uint32_t i = 0;                                                                            \
                                                                                                    \
         for (; i + 64 <= units; i += 64) {                                                         \
-            s0 = step(s0, _mm512_load_ps(x + i), _mm512_load_ps(y + i));                           \
-            s1 = step(s1, _mm512_load_ps(x + i + 16), _mm512_load_ps(y + i + 16));                 \
-            s2 = step(s2, _mm512_load_ps(x + i + 32), _mm512_load_ps(y + i + 32));                 \
-            s3 = step(s3, _mm512_load_ps(x + i + 48), _mm512_load_ps(y + i + 48));                 \
+            name##_turn(&s0, x + i, y0 + i);                                                       \
+            name##_turn(&s1, x + i, y1 + i);                                                       \
+            name##_turn(&s2, x + i, y2 + i);                                                       \
+            name##_turn(&s3, x + i, y3 + i);                                                       \
         }                                                                                          \
-        for (; i < units; i += 16)                                                                 \
-            s0 = step(s0, _mm512_load_ps(x + i), _mm512_load_ps(y + i));                           \
-        return result(sum16(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3))));         \
+        ret[0] = name##_rest(&s0, x, y0, i, units);                                                \
+        ret[1] = name##_rest(&s1, x, y1, i, units);                                                \
+        ret[2] = name##_rest(&s2, x, y2, i, units);                                                \
+        ret[3] = name##_rest(&s3, x, y3, i, units);                                                \
     }
 
-AVX2_KERNEL(f32_ip_avx2, float, F32_AVX2, IP_AVX2, RESULT_IP)
-AVX2_KERNEL(f32_l2_avx2, float, F32_AVX2, l2_step_avx2, RESULT_L2)
+#define F32_AVX2_KERNELS(name, step, result)                                                       \
+    AVX2 INLINED void name##_turn(struct sums_avx2 *s, const float *x, const float *y)             \
+    {                                                                                              \
+        s->s0 = step(s->s0, _mm256_load_ps(x), _mm256_load_ps(y));                                 \
+        s->s1 = step(s->s1, _mm256_load_ps(x + 8), _mm256_load_ps(y + 8));                         \
+        s->s2 = step(s->s2, _mm256_load_ps(x + 16), _mm256_load_ps(y + 16));                       \
+        s->s3 = step(s->s3, _mm256_load_ps(x + 24), _mm256_load_ps(y + 24));                       \
+    }                                                                                              \
+                                                                                                   \
+    AVX2 INLINED float name##_rest(struct sums_avx2 *s, const float *x, const float *y,            \
+                                   uint32_t i, uint32_t units)                                     \
+    {                                                                                              \
+        if (i < units) {                                                                           \
+            s->s0 = step(s->s0, _mm256_load_ps(x + i), _mm256_load_ps(y + i));                     \
+            s->s1 = step(s->s1, _mm256_load_ps(x + i + 8), _mm256_load_ps(y + i + 8));             \
+        }                                                                                          \
+        return result(                                                                             \
+            sum8(_mm256_add_ps(_mm256_add_ps(s->s0, s->s1), _mm256_add_ps(s->s2, s->s3))));        \
+    }                                                                                              \
+                                                                                                   \
+    AVX2 static float name(const void *a, const void *b, uint32_t units)                           \
+    {                                                                                              \
+        const float *x = a, *y = b;                                                                \
+        struct sums_avx2 s = sums_zero_avx2();                                                     \
+        uint32_t i = 0;                                                                            \
+                                                                                                   \
+        for (; i + 32 <= units; i += 32)                                                           \
+            name##_turn(&s, x + i, y + i);                                                         \
+        return name##_rest(&s, x, y, i, units);                                                    \
+    }                                                                                              \
+                                                                                                   \
+    /* Registers suffice for two side by side. */                                                  \
+    AVX2 static void name##_four(const void *a, const void *const b[4], uint32_t units,            \
+                                 float ret[4])                                                     \
+    {                                                                                              \
+        const float *x = a;                                                                        \
+                                                                                                   \
+        for (int two = 0; two < 4; two += 2) {                                                     \
+            const float *y0 = b[two], *y1 = b[two + 1];                                            \
+            struct sums_avx2 s0 = sums_zero_avx2(), s1 = s0;                                       \
+            uint32_t i = 0;                                                                        \
+                                                                                                   \
+            for (; i + 32 <= units; i += 32) {                                                     \
+                name##_turn(&s0, x + i, y0 + i);                                                   \
+                name##_turn(&s1, x + i, y1 + i);                                                   \
+            }                                                                                      \
+            ret[two] = name##_rest(&s0, x, y0, i, units);                                          \
+            ret[two + 1] = name##_rest(&s1, x, y1, i, units);                                      \
+        }                                                                                          \
+    }
+
+F32_AVX2_KERNELS(f32_ip_avx2, IP_AVX2, RESULT_IP)
+F32_AVX2_KERNELS(f32_l2_avx2, l2_step_avx2, RESULT_L2)
 AVX2_KERNEL(f16_ip_avx2, uint16_t, F16_AVX2, IP_AVX2, RESULT_IP)
 AVX2_KERNEL(f16_l2_avx2, uint16_t, F16_AVX2, l2_step_avx2, RESULT_L2)
-F32_AVX512_KERNEL(f32_ip_avx512, IP_AVX512, RESULT_IP)
-F32_AVX512_KERNEL(f32_l2_avx512, l2_step_avx512, RESULT_L2)
+F32_AVX512_KERNELS(f32_ip_avx512, IP_AVX512, RESULT_IP)
+F32_AVX512_KERNELS(f32_l2_avx512, l2_step_avx512, RESULT_L2)
 
 #define BF16_AVX2_KERNEL(name, step, result)                                                       \
     AVX2 static float name(const void *a, const void *b, uint32_t units)                           \
@@ -370,17 +476,19 @@ POPCNT static float bit_popcnt(const void *a, const void *b, uint32_t units)
 }
 
 const struct sl_kernel sl_kernels_x86[] = {
-    {"avx2", SL_CODE_F32, has_avx2, f32_ip_avx2, f32_l2_avx2},
-    {"avx2", SL_CODE_F16, has_avx2, f16_ip_avx2, f16_l2_avx2},
-    {"avx2", SL_CODE_BF16, has_avx2, bf16_ip_avx2, bf16_l2_avx2},
-    {"avx2", SL_CODE_I8, has_avx2, i8_ip_avx2, i8_l2_avx2},
-    {"avx2", SL_CODE_BIT, has_avx2, bit_avx2, bit_avx2},
-    {"avx512", SL_CODE_F32, has_avx512, f32_ip_avx512, f32_l2_avx512},
-    {"avx512", SL_CODE_BF16, has_avx512, bf16_ip_avx512, bf16_l2_avx512},
-    {"avx512", SL_CODE_I8, has_avx512, i8_ip_avx512, i8_l2_avx512},
-    {"avx512vnni", SL_CODE_I8, has_vnni, i8_ip_vnni, i8_l2_vnni},
-    {"avx512bf16", SL_CODE_BF16, has_bf16, bf16_ip_bf16, bf16_l2_avx512},
-    {"avx512popcnt", SL_CODE_BIT, has_popcnt, bit_popcnt, bit_popcnt},
+    {"avx2", SL_CODE_F32, has_avx2, f32_ip_avx2, f32_l2_avx2, f32_ip_avx2_four,
+     f32_l2_avx2_four},
+    {"avx2", SL_CODE_F16, has_avx2, f16_ip_avx2, f16_l2_avx2, NULL, NULL},
+    {"avx2", SL_CODE_BF16, has_avx2, bf16_ip_avx2, bf16_l2_avx2, NULL, NULL},
+    {"avx2", SL_CODE_I8, has_avx2, i8_ip_avx2, i8_l2_avx2, NULL, NULL},
+    {"avx2", SL_CODE_BIT, has_avx2, bit_avx2, bit_avx2, NULL, NULL},
+    {"avx512", SL_CODE_F32, has_avx512, f32_ip_avx512, f32_l2_avx512, f32_ip_avx512_four,
+     f32_l2_avx512_four},
+    {"avx512", SL_CODE_BF16, has_avx512, bf16_ip_avx512, bf16_l2_avx512, NULL, NULL},
+    {"avx512", SL_CODE_I8, has_avx512, i8_ip_avx512, i8_l2_avx512, NULL, NULL},
+    {"avx512vnni", SL_CODE_I8, has_vnni, i8_ip_vnni, i8_l2_vnni, NULL, NULL},
+    {"avx512bf16", SL_CODE_BF16, has_bf16, bf16_ip_bf16, bf16_l2_avx512, NULL, NULL},
+    {"avx512popcnt", SL_CODE_BIT, has_popcnt, bit_popcnt, bit_popcnt, NULL, NULL},
     {0},
 };
 #endif

@@ -751,9 +751,11 @@ enum sl_err sl_graph_load(struct sl_txn *txn, const struct sl_format *format,
              : load_all(&load, txn, err);
     free(load.link_commits);
     free(load.vector_commits);
-    if (rc == SL_OK)
+    if (rc == SL_OK) {
+        sl_graph_large_pages(load.graph);
         *ret_graph = load.graph;
-    else
+    } else {
         (void)sl_graph_drop(load.graph);
+    }
     return rc;
 }

@@ -176,6 +176,40 @@ static float into_the_tail(const void *a, const void *b, uint32_t units)
     return 1 - scales[0] * scales[1] * (float)dot;
 }
 
+/* Or a vector's distance would depend on how many were compared with it. */
+TEST(codec_four_at_once_give_the_same_bits)
+{
+    static const uint32_t dims[] = {1, 16, 17, 63, 64, 80, 100, 384, 1000, 4096};
+    static struct pair pairs[4];
+    int compared = 0;
+
+    test_seed(21);
+    for (const char *const *name = sl_codec_kernels(); *name != NULL; name++)
+        for (int metric = SL_METRIC_IP; metric <= SL_METRIC_L2; metric++)
+            for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
+                const void *others[4];
+                float got[4];
+                struct sl_codec codec;
+                if (!sl_codec_named(SL_CODE_F32, (enum sl_metric)metric, dims[d], *name, &codec) ||
+                    codec.four == NULL)
+                    continue;
+                for (int i = 0; i < 4; i++) {
+                    pair_make(&pairs[i], codec, RANDOM);
+                    others[i] = pairs[i].b_code;
+                }
+                codec.four(pairs[0].a_code, others, codec.units, got);
+                for (int i = 0; i < 4; i++) {
+                    float one = codec.distance(pairs[0].a_code, others[i], codec.units);
+                    CHECK_THAT(memcmp(&one, &got[i], sizeof one) == 0, "%s, %u dimensions", *name,
+                               dims[d]);
+                    compared++;
+                }
+                for (int i = 0; i < 4; i++)
+                    pair_free(&pairs[i]);
+            }
+    printf("%d distances\n", compared);
+}
+
 TEST(codec_a_wrong_kernel_is_noticed)
 {
     static struct pair pair;
