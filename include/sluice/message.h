@@ -37,7 +37,14 @@ struct sl_message {
  */
 struct sl_view sl_message_header(const struct sl_message *message, const char *name);
 
-/* How many headers of that name there are: where the last must not simply win. */
+/*
+ * How many headers of that name there are: where the last must not simply win.
+ *
+ * Owns:    nothing changes hands.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  none.
+ */
 uint32_t sl_message_header_count(const struct sl_message *message, const char *name);
 
 #endif /* SLUICE_MESSAGE_H */
