@@ -353,11 +353,11 @@ uint32_t sl_walk_links(const struct sl_graph *graph, uint32_t slot, uint32_t lev
 /* Room for `count` in pool and results. */
 bool sl_walk_room(struct sl_walk *walk, uint32_t count);
 /*
- * Level 0 with a test on what may be returned; results hold the nearest `ef` that pass. `through`: compare
- * only what passes and look behind what does not. Gives up after `distances_max` and says so.
+ * Level 0 with a test on what may be returned, which `share` of all nodes pass; results hold the nearest `ef` that
+ * do. Gives up, and says so, after `distances_max`, and where the filter goes against the query.
  */
 typedef bool (*sl_walk_test)(const void *context, uint32_t slot);
-bool sl_walk_filtered(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef, bool through,
+bool sl_walk_filtered(struct sl_graph *graph, struct sl_walk *walk, uint32_t ef, double share,
                       sl_walk_test test, const void *context, uint64_t distances_max,
                       bool *ret_gave_up);
 

@@ -187,7 +187,7 @@ TEST(walk_filtered_finds_what_passes_by_itself)
         bool gave_up;
         test_cluster_vector(20, DIM, query);
         walk = sl_walk_begin(graph, query);
-        REQUIRE(sl_walk_filtered(graph, walk, 64, true, one_in_ten, NULL, UINT64_MAX, &gave_up));
+        REQUIRE(sl_walk_filtered(graph, walk, 64, 0.1, one_in_ten, NULL, UINT64_MAX, &gave_up));
         CHECK(!gave_up);
         compared = walk->distances;
         for (uint32_t slot = 3; slot < graph->slot_end; slot += 10) {
@@ -212,6 +212,59 @@ TEST(walk_filtered_finds_what_passes_by_itself)
     /* signs of 24 dimensions tell little */
     CHECK_THAT(found >= wanted * (test_storage() == SL_STORAGE_BIT ? 85 : 97) / 100, "%u of %u",
                found, wanted);
+    sl_index_close(index);
+}
+
+struct halves {
+    float *distances; /* by slot */
+    float border;
+    bool far;
+};
+
+static bool in_half(const void *context, uint32_t slot)
+{
+    const struct halves *halves = context;
+
+    return (halves->distances[slot] > halves->border) == halves->far;
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+TEST(walk_filtered_gives_up_where_the_filter_goes_against_the_query)
+{
+    struct sl_index *index;
+    struct sl_graph *graph;
+    float query[DIM];
+
+    test_seed(13);
+    index = make_index(4000, SL_METRIC_COSINE);
+    graph = index->graph;
+    for (int q = 0; q < 10; q++)
+        for (int far = 0; far < 2; far++) {
+            struct halves halves = {.distances = malloc(4000 * sizeof(float)), .far = far == 1};
+            float *sorted = malloc(4000 * sizeof *sorted);
+            struct sl_walk *walk;
+            bool gave_up;
+            test_cluster_vector(20, DIM, query);
+            walk = sl_walk_begin(graph, query);
+            for (uint32_t slot = 0; slot < 4000; slot++) {
+                struct sl_near item = {0, slot};
+                sl_walk_exact(graph, walk, &item, 1);
+                halves.distances[slot] = sorted[slot] = item.distance;
+            }
+            qsort(sorted, 4000, sizeof *sorted, compare_floats);
+            halves.border = sorted[2000];
+            REQUIRE(sl_walk_filtered(graph, walk, 64, 0.5, in_half, &halves, UINT64_MAX, &gave_up));
+            CHECK_THAT(gave_up == halves.far, "query %d, the %s half", q, far ? "farther" : "nearer");
+            sl_walk_end(graph, walk);
+            free(halves.distances);
+            free(sorted);
+        }
     sl_index_close(index);
 }
 
