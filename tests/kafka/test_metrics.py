@@ -5,7 +5,6 @@ a restart. The test also reads the names from the registry's own help, so that a
 line here is noticed.
 """
 
-import os
 import re
 import signal
 
