@@ -198,7 +198,7 @@ struct bench_usage bench_usage(void)
 {
     return (struct bench_usage){.rss_bytes = proc_number("/proc/self/status", "VmRSS:") * 1024,
                                 .anon_bytes = proc_number("/proc/self/status", "RssAnon:") * 1024,
-                                .written_bytes = proc_number("/proc/self/io", "write_bytes:")};
+                                .written_bytes = proc_number("/proc/self/io", "wchar:")};
 }
 
 struct bench_usage bench_growth(const struct bench_usage *before)

@@ -34,11 +34,15 @@ void bench_stats(struct sl_index *index, struct sl_index_stats *ret_stats);
 double bench_seconds(void);     /* of the wall's clock                        */
 double bench_cpu_seconds(void); /* of all threads of this process             */
 
-/* What /proc knows of this process; bench_growth() is what came since `before`. */
+/*
+ * What /proc knows of this process; bench_growth() is what came since `before`. Written bytes are
+ * those handed to write calls: /proc's own count of bytes on their way to the disk takes a whole
+ * large folio of the page cache for each page written in it, and is many times too high.
+ */
 struct bench_usage {
-    uint64_t rss_bytes;     /* resident: its own memory and pages of files */
-    uint64_t anon_bytes;    /* its own memory alone                        */
-    uint64_t written_bytes; /* sent towards the disk                    */
+    uint64_t rss_bytes;  /* resident: its own memory and pages of files */
+    uint64_t anon_bytes; /* its own memory alone                        */
+    uint64_t written_bytes;
 };
 struct bench_usage bench_usage(void);
 struct bench_usage bench_growth(const struct bench_usage *before);

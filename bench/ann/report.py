@@ -99,7 +99,7 @@ def builds_table(rows):
         mine = mine or (seconds, cpu)
         out.append([title(engine), number(count / seconds), number(count / cpu), "%.2f" % (seconds / mine[0]), "%.2f" % (cpu / mine[1]),
                     number(median(builds, "disk_bytes") / count), number(median(builds, "rss_bytes") / count),
-                    number(median(builds, "written_bytes") / count) if builds[0].get("written_bytes") else "-"])
+                    number(median(builds, "written_bytes") / count if builds[0].get("written_bytes") else None)])
     return table(["one thread", "vectors/s", "per CPU s", "time / sluice's", "CPU / sluice's", "disk B/vector", "RSS B/vector",
                   "written B/insert"], out)
 
@@ -170,7 +170,7 @@ def storage_part(directory):
         found = {r["ef"]: r for r in rows if r["storage"] == storage and r["phase"] == "search"}
         count = build["vectors"]
         out.append([storage, number(build["disk_bytes"] / count), number(build["rss_bytes"] / count), number(build["anon_bytes"] / count),
-                    number(build["written_per_insert"]), number(count / build["cpu_seconds"])]
+                    number(build.get("written_per_insert")), number(count / build["cpu_seconds"])]
                    + ["%.4f / %s" % (found[ef]["recall@10"], number(found[ef]["cpu_qps"])) for ef in sorted(found)])
     efs = sorted({r["ef"] for r in rows if r["phase"] == "search"})
     return "### Storages, 384 d\n\n%s\n%s\n" % (provenance(context), table(
@@ -206,7 +206,7 @@ def open_part(directory, part, heading):
     if not rows:
         return ""
     out = [[r["storage"] + ", after a " + r["after"], number(r["vectors"]), number(r["seconds"], 4), number(r["cpu_seconds"], 4),
-            number(r["cpu_seconds"] / r["vectors"] * 1e6, 3), number(r["first_search_us"])] for r in rows]
+            number(r["cpu_seconds"] / r["vectors"] * 1e6, 2), number(r["first_search_us"])] for r in rows]
     return "### %s\n\n%s\n%s\n" % (heading, provenance(context),
                                    table(["storage", "vectors", "seconds", "CPU s", "CPU s per million", "first search, us"], out))
 
@@ -223,7 +223,7 @@ def million_part(directory):
         speeds = [number(speed_at(points, recall)[0]) for recall in RECALLS]
         opened = {r["after"]: r["seconds"] for r in mine if r["phase"] == "open"}
         out.append([storage, number(build["rate"]), *speeds, number(build["disk_bytes"] / build["vectors"]),
-                    number(build["rss_bytes"] / build["vectors"]), number(build["written_per_insert"]),
+                    number(build["rss_bytes"] / build["vectors"]), number(build.get("written_per_insert")),
                     number(opened.get("existing"), 2), number(opened.get("close"), 2)])
     return "### A million\n\n%s\n%s\n" % (provenance(context), table(
         ["storage", "built/s by 2 threads"] + ["QPS a thread at %.2f" % r for r in RECALLS]

@@ -88,7 +88,7 @@ fn build<D: Distance>(
          \"disk_bytes\": {}, \"rss_bytes\": {}, \"written_bytes\": {}, \"threads\": 1, \"commit\": {}}}",
         base.len(), seconds, cpu_seconds() - cpu, base.len() as f64 / seconds,
         fs::metadata(Path::new(dir).join("data.mdb"))?.len(),
-        proc_figure("status", "VmRSS:") * 1024, proc_figure("io", "write_bytes:"), commit
+        proc_figure("status", "VmRSS:") * 1024, proc_figure("io", "wchar:"), commit
     ))
 }
 
