@@ -40,11 +40,11 @@ say owner "$(stat -c %U:%a /var/lib/sluiced/t)"
 say uid "$(stat -c %U /proc/$(show MainPID))"
 say healthz "$(curl -s http://127.0.0.1:9464/healthz)"
 say control "$(stat -c %F /run/sluiced/t/control.sock)"
-say credential "$(metric 'sluice_kafka_fatal_errors_total')"
+say credential "$(tr '\0' '\n' < /proc/$(show MainPID)/environ | sed -n 's/^CREDENTIALS_DIRECTORY=//p')"
 
 if [ -e /opt/model/model.safetensors ]; then
     echo "The lantern of the north mole is green." > /tmp/north.txt
-    sluicectl put -c /etc/sluiced/t.conf --key north /tmp/north.txt
+    CREDENTIALS_DIRECTORY=/etc/credstore sluicectl put -c /etc/sluiced/t.conf --key north /tmp/north.txt
     await 60 embedded
     say embedded $?
 fi
@@ -79,7 +79,8 @@ systemctl start sluiced@t
 say bad_start $?
 await 10 failed
 say bad_state "$(show ActiveState) $(show ExecMainStatus) $(show NRestarts)"
-journalctl -u sluiced@t -o short-precise > /results/journal
+say credential_kept "$(journalctl -o cat SLUICE_EVENT=credential_kept | wc -l)"
+journalctl -u sluiced@t -o verbose > /results/journal
 """
 
 TEST_UNIT = """[Unit]
@@ -96,8 +97,11 @@ ExecStopPost=/bin/systemctl --no-block poweroff
 # Seconds instead of half minutes; nothing of the sandbox.
 DROP_IN = "[Service]\nWatchdogSec=3s\nRestartSec=200ms\nTimeoutAbortSec=1s\n"
 
+CANARY = "canary-okapi-5502"  # what the manager hands over, and nobody may see
+
 CONFIG = """[kafka]
 bootstrap.servers = BROKER
+sasl.password_credential = kafka-password
 [embed]
 backend = {backend}
 model = /opt/model
@@ -139,7 +143,7 @@ class Nspawn(sluice_test.Case):
         write(f"{root}/etc/group", "root:x:0:\n")
         write(f"{root}/etc/systemd/system/test.service", TEST_UNIT)
         write(f"{root}/etc/systemd/system/sluiced@t.service.d/test.conf", DROP_IN)
-        write(f"{root}/etc/credstore/kafka-password", "secret\n")
+        write(f"{root}/etc/credstore/kafka-password", CANARY + "\n")
         write(f"{root}/opt/test.sh", SCRIPT)
         shutil.copy(os.path.join(BIN, "sluice-mock-broker"), f"{root}/opt/")
         has_model = os.path.exists(os.path.join(MODEL, "model.safetensors"))
@@ -171,12 +175,16 @@ class Nspawn(sluice_test.Case):
         expected = {"sysuser": "sluice", "start": "0", "active": "active", "owner": "sluice:700", "uid": "sluice",
                     "healthz": "ok", "control": "socket", "killed": "1 active", "frozen": "2 active", "reload": "0",
                     "reloads": "1", "rejected": "1 active", "stop": "inactive success 0", "bad_start": "1",
-                    "bad_state": "failed 78 0"}
+                    "bad_state": "failed 78 0", "credential": "/run/credentials/sluiced@t.service",
+                    "credential_kept": "0"}
         if has_model:
             expected.update({"embedded": "0", "documents": "1"})
         self.assertEqual({name: facts.get(name) for name in expected}, expected, console[-6000:])
         self.assertIn("rejected", facts["rejected_status"])
         self.assertIn("exit code 0", facts["journal"])
+        self.assertNotIn(CANARY, console)
+        for field in ("SLUICE_EVENT=stopped", "SLUICE_INSTANCE=t", "MESSAGE_ID=", "PRIORITY="):
+            self.assertIn(field, console)
         self.assertIn("the old configuration stays", facts["journal_instance"])
         if not has_model:
             self.skipTest("the unit is fine; no model in build/models, so nothing was embedded in it")
