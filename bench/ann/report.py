@@ -76,6 +76,8 @@ def multiples(points, engine, recall):
     if engine.startswith("sluice") or not theirs or not exact:
         return ""
     own = [speed_at(points.get(name, []), recall) for name in ("sluice", "sluice-i8")]
+    if not any(value and good for value, good in own):
+        return ""
     return " (%s)" % ", ".join("%.2f" % (value / theirs) if value and good else "-" for value, good in own)
 
 
