@@ -26,6 +26,7 @@ static const char *state_of(struct sl_engine *engine)
 static bool documents_ready(struct sl_engine *engine, char *reason, size_t size)
 {
     struct sl_book *book = &engine->documents;
+    bool waiting = engine->partitions_waiting > 0; /* asked first: what waits no more is in the book */
     bool ready = true;
 
     sl_book_lock(book);
@@ -39,7 +40,7 @@ static bool documents_ready(struct sl_engine *engine, char *reason, size_t size)
                      (int)part->partition, (long long)part->committed, (long long)part->target);
     }
     sl_book_unlock(book);
-    if (ready && engine->partitions_waiting > 0) {
+    if (ready && waiting) {
         snprintf(reason, size, "catching up: partitions are being looked at");
         ready = false;
     }
@@ -74,6 +75,10 @@ bool sl_engine_ready(struct sl_engine *engine, char *reason, size_t size)
     struct sl_troubles *troubles = &engine->troubles;
     bool ready = is_joined(engine, reason, size);
 
+    if (engine->failed) {
+        snprintf(reason, size, "failed: the log says why");
+        return false;
+    }
     if (ready)
         ready = !sl_troubles_show(troubles, SL_TROUBLE_LETTERS, clock_us(), TROUBLE_GRACE_US,
                                   reason, size) &&
