@@ -80,6 +80,18 @@ static struct sl_config *config_read(const char *file, struct sl_error *err)
     return config;
 }
 
+/* The file is good without it: the model may come later, or the check be made on another machine. */
+static void check_model(const struct sl_config *config)
+{
+    char path[4096];
+    int size = snprintf(path, sizeof path, "%s/config.json", config->embed.model);
+
+    if (config->embed.backend == SL_EMBED_BACKEND_BERT && size > 0 && (size_t)size < sizeof path &&
+        access(path, R_OK) != 0)
+        fprintf(stderr, "sluiced: [embed] model: there is no %s to be read on this machine; the daemon "
+                        "will not start without it\n", path);
+}
+
 static int check(const char *file)
 {
     struct sl_error err = {0};
@@ -88,6 +100,7 @@ static int check(const char *file)
     if (config == NULL)
         return SL_EXIT_CONFIG;
     printf("%s: good\n", file);
+    check_model(config);
     sl_config_free(config);
     return SL_EXIT_OK;
 }

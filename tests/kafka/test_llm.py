@@ -392,6 +392,7 @@ class Lifetime(sluice_test.Case):
         server.script = server.hang
         daemon.client.produce("questions", b"at the end", QUESTION)
         sluice_test.wait_for(lambda: len(server.requests) > before, "the question")
+        self.assertEqual(daemon.metric("sluice_http_inflight"), 1)
         self.assertEqual(daemon.stop(), 0)
         answer = daemon.client.consume("answers")[-1]
         self.assertEqual((answer.key, answer.json()["model"]["answer"]), (b"at the end", "extract"))

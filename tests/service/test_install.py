@@ -47,6 +47,8 @@ class Install(sluice_test.Case):
         checked = subprocess.run([f"{root}/usr/bin/sluiced", "-c", f"{root}/etc/sluiced/sluiced.conf", "--check"],
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertEqual(b"[embed] model: there is no" in checked.stderr,
+                         not os.path.exists("/usr/share/sluice/models/all-MiniLM-L6-v2/config.json"), checked.stderr)
 
     def test_a_configuration_in_use_is_kept(self):
         root = self.scratch()
