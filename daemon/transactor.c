@@ -40,6 +40,7 @@
 #define GENERATION_WAIT_MS 10000
 #define RETRY_MS           100u
 #define RETRY_MS_MAX       5000u
+#define DENIED_MS    3000 /* between producers, while a right is missing */
 #define TOPIC_WAIT_US      1000000
 
 /* A topic answers go to, as the cluster has it. */
@@ -79,12 +80,19 @@ static void on_report(void *context, const struct sl_kafka_report *report)
                              report->maybe_stored ? "maybe" : "no", 1);
 }
 
+#define ID_BYTES_MAX 400
+
+static void write_id(const struct sl_engine *engine, char *ret_id)
+{
+    snprintf(ret_id, ID_BYTES_MAX, "sluice.%s.%s", engine->config->queries.group, engine->instance);
+}
+
 static enum sl_err open_producer(struct sl_engine *engine, struct sl_error *err)
 {
     struct sl_kafka_watch watch;
-    char id[400];
+    char id[ID_BYTES_MAX];
 
-    snprintf(id, sizeof(id), "sluice.%s.%s", engine->config->queries.group, engine->instance);
+    write_id(engine, id);
     engine_watch(engine, &watch);
     watch.waiting = NULL; /* the documents consumer's figure */
     return sl_kafka_out_open_transactional(engine->config, id, &watch, on_report, engine,
@@ -531,6 +539,21 @@ static void give_up(struct sl_engine *engine, const struct sl_error *err)
 
 /* ------------------------------------------------------------------------------ the loop */
 
+/* A right is missing: told, and tried again with a new producer, for this one asks no more. */
+static bool is_denied(struct sl_engine *engine)
+{
+    struct transactor *transactor = engine->transactor;
+    char id[ID_BYTES_MAX];
+
+    if (!transactor->out || !sl_kafka_out_is_denied(transactor->out))
+        return false;
+    write_id(engine, id);
+    engine_denied(engine, SL_TROUBLE_ANSWERS, "WRITE", "TRANSACTIONAL_ID", id);
+    transactor->renew = true;
+    engine_sleep(engine, DENIED_MS);
+    return true;
+}
+
 static void make_ready(struct sl_engine *engine)
 {
     struct transactor *transactor = engine->transactor;
@@ -546,6 +569,10 @@ static void make_ready(struct sl_engine *engine)
         r = settle(engine, sl_kafka_transaction_init, &err);
     transactor->renew = false; /* an initialisation that took its time leaves nothing behind */
     transactor->is_ready = r == SL_OK;
+    if (r == SL_OK)
+        engine_trouble_over(engine, SL_TROUBLE_ANSWERS, NULL);
+    else if (is_denied(engine))
+        return;
     if (r == SL_STOP || r == SL_REJECT)
         give_up(engine, &err);
 }

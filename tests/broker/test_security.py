@@ -147,6 +147,20 @@ class Guarded(sluice_test.Case):
         self.assertNotIn("access_denied", daemon.log())
         self.assertEqual(daemon.stop(), 0)
 
+    def test_transactions_need_one_more(self):
+        """delivery = exactly_once wants WRITE on its transactional id: named, waited for, and then enough."""
+        self.write_secret(PASSWORD)
+        self.allow(*self.rights)
+        daemon = self.make()
+        daemon.sections["queries"]["delivery"] = "exactly_once"
+        daemon.write_config()
+        daemon.start(wait=False)
+        wanted = f"sluice.{self.group}.test"
+        self.misses(daemon, ("WRITE", "TRANSACTIONAL_ID", wanted))
+        self.broker.allow_transactions(wanted)
+        self.works(daemon)
+        self.assertEqual(daemon.stop(), 0)
+
     # ---- logins
 
     def test_password(self):
