@@ -61,10 +61,10 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         rd_kafka_resume_partitions(rk,
                                    partitions); /* a pause would survive into the new assignment */
         in->ops.assigned(in->ops.context, list, count);
-        rd_kafka_assign(rk, partitions);
+        in->unassigned = rd_kafka_assign(rk, partitions);
     } else {
         in->ops.revoked(in->ops.context, list, count, rd_kafka_assignment_lost(rk) != 0);
-        rd_kafka_assign(rk, NULL);
+        in->unassigned = rd_kafka_assign(rk, NULL);
     }
     free(list);
 }
@@ -306,6 +306,12 @@ void sl_kafka_in_poll(struct sl_kafka_in *in, int timeout_ms, struct sl_kafka_ev
             read_error(in, &event);
         else
             read_record(in, &event);
+    }
+    if (in->unassigned != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        event.type = SL_KAFKA_FATAL;
+        event.code = in->unassigned;
+        event.code_name = rd_kafka_err2name(in->unassigned);
+        copy_text(event.text, sizeof(event.text), "an assignment could not be taken over");
     }
     *ret_event = event;
 }

@@ -13,6 +13,7 @@ struct sl_kafka_in {
     struct sl_kafka_group_ops ops;
     rd_kafka_message_t *current; /* the event last polled */
     struct sl_header *headers;
+    rd_kafka_resp_err_t unassigned; /* why an assignment could not be taken over; the next poll says so */
     pthread_mutex_t mutex; /* topics_seen */
     bool asks_by_name;     /* see kafka_metadata.c */
     char **topics_seen;    /* the cluster had them once */
