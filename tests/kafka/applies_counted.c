@@ -6,6 +6,9 @@
  * (linked with --wrap; tool_applies.c reads the rows). Two rows of one offset: it was applied twice. None:
  * never. The rest of the program is what is shipped, object by object.
  *
+ * COUNTED_PACE_US slows its workers down, one in 32 eighty times as much: so that a kill meets records under
+ * way, out of order, on any machine.
+ *
  * The controls are the same program with one mechanism taken out; the test must notice each:
  *
  *     SLUICE_TEST_POSITIONS_BEFORE  what was delivered is stored as done before it is applied
@@ -14,6 +17,8 @@
  *     SLUICE_TEST_SMALL_STEPS       no control: a resync in many steps, so that kills hit each kind
  *     SLUICE_TEST_NO_SWEEP          what a log does not hold any more is not deleted (test_gaps.py)
  */
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <sluice/hash.h>
@@ -31,6 +36,26 @@ enum sl_err __real_sl_batch_delete(struct sl_batch *batch, struct sl_view topic,
 enum sl_err __wrap_sl_batch_delete(struct sl_batch *batch, struct sl_view topic,
                                    struct sl_view key, int32_t partition, int64_t offset,
                                    enum sl_applied *ret_applied, struct sl_error *err);
+
+enum sl_err __real_sl_index_prepare(struct sl_index *index, const struct sl_document *document,
+                                    const struct sl_chunk *chunks, uint32_t chunk_count,
+                                    struct sl_prepared **ret_prepared, struct sl_error *err);
+enum sl_err __wrap_sl_index_prepare(struct sl_index *index, const struct sl_document *document,
+                                    const struct sl_chunk *chunks, uint32_t chunk_count,
+                                    struct sl_prepared **ret_prepared, struct sl_error *err);
+
+enum sl_err __wrap_sl_index_prepare(struct sl_index *index, const struct sl_document *document,
+                                    const struct sl_chunk *chunks, uint32_t chunk_count,
+                                    struct sl_prepared **ret_prepared, struct sl_error *err)
+{
+    static _Atomic uint32_t turn;
+    const char *pace = getenv("COUNTED_PACE_US");
+    uint32_t mixed = (atomic_fetch_add(&turn, 1) * 2654435761u) >> 16;
+
+    if (pace != NULL)
+        (void)usleep((mixed % 32 == 0 ? 80 : 1) * (uint32_t)atoi(pace));
+    return __real_sl_index_prepare(index, document, chunks, chunk_count, ret_prepared, err);
+}
 
 static enum sl_err count_application(struct sl_batch *batch, int32_t partition, int64_t offset,
                                      enum sl_applied applied, struct sl_error *err)
@@ -115,6 +140,7 @@ enum sl_err __wrap_sl_batch_sweep(struct sl_batch *batch, struct sl_view topic, 
 
 #ifdef SLUICE_TEST_SMALL_STEPS
 #define STEP_ROWS 8u
+#define STEP_US   5000u
 
 typedef enum sl_err step_fn(struct sl_batch *batch, struct sl_view topic, int32_t partition,
                             uint32_t rows_max, struct sl_sweep *sweep, struct sl_error *err);
@@ -124,6 +150,7 @@ enum sl_err __wrap_sl_batch_doubt(struct sl_batch *batch, struct sl_view topic, 
                                   uint32_t rows_max, struct sl_sweep *sweep, struct sl_error *err)
 {
     (void)rows_max;
+    (void)usleep(STEP_US);
     return __real_sl_batch_doubt(batch, topic, partition, STEP_ROWS, sweep, err);
 }
 
@@ -131,12 +158,14 @@ enum sl_err __wrap_sl_batch_sweep(struct sl_batch *batch, struct sl_view topic, 
                                   uint32_t rows_max, struct sl_sweep *sweep, struct sl_error *err)
 {
     (void)rows_max;
+    (void)usleep(STEP_US);
     return __real_sl_batch_sweep(batch, topic, partition, STEP_ROWS, sweep, err);
 }
 #endif
 
 #ifdef SLUICE_TEST_POSITIONS_AFTER
 #define LATER_MAX 64u
+#define LATER_US  20000u /* for a kill to fall into */
 
 enum sl_err __real_sl_batch_position(struct sl_batch *batch, struct sl_view topic,
                                      int32_t partition, const struct sl_position *position,
@@ -171,6 +200,7 @@ enum sl_err __wrap_sl_batch_commit(struct sl_batch *batch, struct sl_error *err)
     struct sl_index *index = batch->index;
     enum sl_err r = __real_sl_batch_commit(batch, err);
 
+    (void)usleep(LATER_US);
     if (r == SL_OK)
         r = sl_batch_begin(index, &batch, err);
     for (uint32_t i = 0; r == SL_OK && i < later_count; i++)

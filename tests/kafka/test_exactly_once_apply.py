@@ -23,6 +23,7 @@ RECORDS = int(os.environ.get("SLUICE_TEST_RECORDS", "12000"))
 SEED = int(os.environ.get("SLUICE_TEST_SEED", "1"))
 CONTROL_KILLS = 30  # at most; a control ends when it is caught
 CONTROL_RECORDS = 9000
+PACE_US = "500"  # a document's time with a worker: a kill is to meet some under way, however fast the machine
 PARTITIONS = 8
 KEYS = 5000
 STALE = "6"  # enum sl_applied
@@ -74,6 +75,7 @@ class ExactlyOnceApply(sluice_test.RealBrokerCase):
         """A daemon run from another executable of this build."""
         daemon = self.daemon(self.broker, self.config, start=False)
         daemon.program = os.path.join(TESTS, name)
+        daemon.environment = {"COUNTED_PACE_US": PACE_US}
         return daemon
 
     def ends(self):
@@ -108,6 +110,7 @@ class ExactlyOnceApply(sluice_test.RealBrokerCase):
 
     def finish(self, daemon, history):
         """Let it come to the end undisturbed."""
+        daemon.environment = {}
         daemon.start(wait=False)
         wanted = {f'{self.names["docs"]}/{p}': end for p, end in history.ends.items()}
         wait_for(lambda: daemon.check_alive() and
