@@ -161,7 +161,7 @@ class Answers(sluice_test.RealBrokerCase):
     def test_at_least_once(self):
         """None is missing, a second answer has the id of the first; and there are second ones, which is what
         transactions are for."""
-        kills = 25 if prove.is_long() else 4
+        kills = 25 if prove.is_long() else 8
         asked = self.kill_under_load(self.make("at_least_once"), kills, 2)
         seen = self.read()
         prove.control("answers.exactly_once", violations=seen.duplicates())
@@ -185,7 +185,7 @@ class Answers(sluice_test.RealBrokerCase):
 
     def test_written_answers(self):
         """A second answer has the bytes of the first, and the model is not asked for it."""
-        kills = 25 if prove.is_long() else 4
+        kills = 25 if prove.is_long() else 8
         seen, asked, clerk = self.written_under_kills(None, kills)
         unlike, paid = seen.unlike(), seen.paid_again(clerk.requests)
         prove.proved("answers.same_bytes", "a written answer is paid once and repeated byte for byte", faults=kills,
@@ -196,7 +196,7 @@ class Answers(sluice_test.RealBrokerCase):
 
     def test_written_answers_without_the_cache(self):
         """The control: a daemon that never finds a cached answer."""
-        seen, _, clerk = self.written_under_kills(os.path.join(sluice_test.BUILD, "tests", "sluiced_no_replies"), 2)
+        seen, _, clerk = self.written_under_kills(os.path.join(sluice_test.BUILD, "tests", "sluiced_no_replies"), 6)
         found = len(seen.unlike()) + len(seen.paid_again(clerk.requests))
         prove.control("answers.same_bytes", violations=found)
         self.assertGreater(found, 0)
