@@ -23,16 +23,10 @@ int cmd_backup(struct ctl *ctl, int argc, char **argv)
     struct sl_rewritten rewritten;
     struct sl_error err = {0};
     double started = ctl_seconds();
-    enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &args);
     enum sl_err r;
     int exit_code;
 
-    if (parsed != CTL_PARSED)
-        return ctl_parsed_exit(parsed);
-    exit_code = ctl_config(ctl);
-    if (exit_code == SL_EXIT_OK)
-        exit_code = ctl_open(ctl, CTL_ACCESS_READ, false, &opened);
-    if (exit_code != SL_EXIT_OK)
+    if (!ctl_begin_reading(ctl, argc, argv, &usage, &args, &opened, &exit_code))
         return exit_code;
     ctl_progress_begin(&progress, ctl, "copying", "bytes");
     r = sl_index_backup(opened.index, args.items[0], ctl_rewrite_progress, &progress, &rewritten,

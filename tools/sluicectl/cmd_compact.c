@@ -122,14 +122,10 @@ int cmd_compact(struct ctl *ctl, int argc, char **argv)
         0};
     struct ctl_list args = {0};
     struct sl_error err = {0};
-    enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &args);
     cJSON *answer;
     int exit_code;
 
-    if (parsed != CTL_PARSED)
-        return ctl_parsed_exit(parsed);
-    exit_code = ctl_config(ctl);
-    if (exit_code != SL_EXIT_OK)
+    if (!ctl_begin(ctl, argc, argv, &usage, &args, &exit_code))
         return exit_code;
     answer = ask(ctl, "compact", &err);
     if (answer == NULL)

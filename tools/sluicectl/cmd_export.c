@@ -225,19 +225,13 @@ int cmd_export(struct ctl *ctl, int argc, char **argv)
     struct ctl_list args = {0};
     struct ctl_opened opened;
     struct exporting exporting = {.ctl = ctl};
-    enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &args);
     int exit_code;
 
-    if (parsed != CTL_PARSED)
-        return ctl_parsed_exit(parsed);
+    if (!ctl_begin_reading(ctl, argc, argv, &usage, &args, &opened, &exit_code))
+        return exit_code;
     exporting.topic = sl_view_of(topic);
     exporting.origin = origin;
     exporting.chunks = chunks;
-    exit_code = ctl_config(ctl);
-    if (exit_code == SL_EXIT_OK)
-        exit_code = ctl_open(ctl, CTL_ACCESS_READ, false, &opened);
-    if (exit_code != SL_EXIT_OK)
-        return exit_code;
     exit_code = export_all(&exporting, opened.index);
     ctl_close(&opened);
     return exit_code;

@@ -132,15 +132,12 @@ int cmd_import(struct ctl *ctl, int argc, char **argv)
         UINT32_MAX};
     struct ctl_source *source = NULL;
     struct ctl_source_options source_options = {&paths, &lines, NULL};
-    enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &paths);
     int exit_code;
 
-    if (parsed != CTL_PARSED)
-        return ctl_parsed_exit(parsed);
-    exit_code = ctl_config(ctl);
+    if (!ctl_begin(ctl, argc, argv, &usage, &paths, &exit_code))
+        return exit_code;
     source_options.key = key;
-    if (exit_code == SL_EXIT_OK)
-        exit_code = ctl_source_open(ctl, &source_options, &source);
+    exit_code = ctl_source_open(ctl, &source_options, &source);
     if (exit_code == SL_EXIT_OK)
         exit_code = ctl_documents_topic(ctl, &topic);
     if (exit_code == SL_EXIT_OK)

@@ -125,15 +125,9 @@ int cmd_stats(struct ctl *ctl, int argc, char **argv)
     struct printing printing = {0};
     struct sl_arena *arena;
     struct sl_error err = {0};
-    enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &args);
     int exit_code;
 
-    if (parsed != CTL_PARSED)
-        return ctl_parsed_exit(parsed);
-    exit_code = ctl_config(ctl);
-    if (exit_code == SL_EXIT_OK)
-        exit_code = ctl_open(ctl, CTL_ACCESS_READ, false, &opened);
-    if (exit_code != SL_EXIT_OK)
+    if (!ctl_begin_reading(ctl, argc, argv, &usage, &args, &opened, &exit_code))
         return exit_code;
     printing.json = ctl->json;
     arena = sl_arena_open(SL_ARENA_BYTES_MAX);

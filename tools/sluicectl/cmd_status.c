@@ -76,13 +76,9 @@ int cmd_status(struct ctl *ctl, int argc, char **argv)
     struct ctl_list args = {0};
     struct sl_buffer answer = {0};
     struct sl_error err = {0};
-    enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &args);
     int exit_code;
 
-    if (parsed != CTL_PARSED)
-        return ctl_parsed_exit(parsed);
-    exit_code = ctl_config(ctl);
-    if (exit_code != SL_EXIT_OK)
+    if (!ctl_begin(ctl, argc, argv, &usage, &args, &exit_code))
         return exit_code;
     if (ctl_control_ask(ctl->config, "status", &answer, &err) != SL_OK)
         return ctl_fail_error(ctl, &err, SL_EXIT_UNAVAILABLE);

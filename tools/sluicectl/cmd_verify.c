@@ -65,15 +65,9 @@ int cmd_verify(struct ctl *ctl, int argc, char **argv)
     struct sl_error err = {0};
     uint64_t fault_count = 0;
     double started = ctl_seconds();
-    enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &args);
     int exit_code;
 
-    if (parsed != CTL_PARSED)
-        return ctl_parsed_exit(parsed);
-    exit_code = ctl_config(ctl);
-    if (exit_code == SL_EXIT_OK)
-        exit_code = ctl_open(ctl, CTL_ACCESS_READ, false, &opened);
-    if (exit_code != SL_EXIT_OK)
+    if (!ctl_begin_reading(ctl, argc, argv, &usage, &args, &opened, &exit_code))
         return exit_code;
     listing.json = ctl->json;
     if (sl_index_verify(opened.index, add_fault, &listing, &fault_count, &err) != SL_OK)

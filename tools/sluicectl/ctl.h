@@ -150,6 +150,18 @@ static inline int ctl_parsed_exit(enum ctl_parsed parsed)
  */
 int ctl_config(struct ctl *ctl);
 
+/*
+ * What most commands begin with: parse, and read the configuration.
+ *
+ * Post:    false: the command is over, with *ret_exit; why was said.
+ * Owns:    as ctl_parse() and ctl_config().
+ * Thread:  main.
+ * Blocks:  disk.
+ * Errors:  none but by *ret_exit.
+ */
+bool ctl_begin(struct ctl *ctl, int argc, char **argv, const struct ctl_usage *usage,
+               struct ctl_list *ret_args, int *ret_exit);
+
 /* As ctl_config(), but the built-in defaults when no -c was given and the default file is not
  * there. */
 int ctl_config_or_defaults(struct ctl *ctl);
@@ -184,6 +196,10 @@ struct ctl_opened {
 int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
              struct ctl_opened *ret_opened);
 void ctl_close(struct ctl_opened *opened);
+
+/* ctl_begin(), and the index opened to be read, whatever made it, without an encoder. */
+bool ctl_begin_reading(struct ctl *ctl, int argc, char **argv, const struct ctl_usage *usage,
+                       struct ctl_list *ret_args, struct ctl_opened *ret_opened, int *ret_exit);
 
 /* Load the configured encoder; NULL in *ret_embedder when the backend is none. */
 int ctl_embedder(struct ctl *ctl, struct sl_embedder **ret_embedder);

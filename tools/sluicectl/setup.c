@@ -84,6 +84,19 @@ int ctl_config(struct ctl *ctl)
     return become_owner(ctl, ctl->config->index.path);
 }
 
+bool ctl_begin(struct ctl *ctl, int argc, char **argv, const struct ctl_usage *usage,
+               struct ctl_list *ret_args, int *ret_exit)
+{
+    enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, usage, ret_args);
+
+    if (parsed != CTL_PARSED) {
+        *ret_exit = ctl_parsed_exit(parsed);
+        return false;
+    }
+    *ret_exit = ctl_config(ctl);
+    return *ret_exit == SL_EXIT_OK;
+}
+
 int ctl_config_or_defaults(struct ctl *ctl)
 {
     struct sl_buffer problems = {0};
@@ -189,6 +202,15 @@ void ctl_close(struct ctl_opened *opened)
 {
     opened->index = sl_index_close(opened->index);
     opened->embedder = sl_embedder_close(opened->embedder);
+}
+
+bool ctl_begin_reading(struct ctl *ctl, int argc, char **argv, const struct ctl_usage *usage,
+                       struct ctl_list *ret_args, struct ctl_opened *ret_opened, int *ret_exit)
+{
+    if (!ctl_begin(ctl, argc, argv, usage, ret_args, ret_exit))
+        return false;
+    *ret_exit = ctl_open(ctl, CTL_ACCESS_READ, false, ret_opened);
+    return *ret_exit == SL_EXIT_OK;
 }
 
 void ctl_retrieve_options(const struct sl_config *config, enum sl_mode mode, uint32_t k,
