@@ -58,7 +58,7 @@ struct work {
     struct sl_error error; /* why it is dead: what the dead letter says */
     bool dead;
     bool again;        /* its offset was done before: read again for a damaged document */
-    const char *op;    /* what applying it did: a metric's label */
+    enum sl_applied applied; /* what applying it did */
     struct work *next; /* in the indexer's lists */
 };
 
@@ -316,6 +316,9 @@ void publisher_submit(struct sl_engine *engine, struct asked *asked);
 void publisher_answered(struct sl_engine *engine, struct asked *asked); /* counts it; consumes it */
 /* Is this an answer on the default topic, in a partition its key chose? */
 bool publisher_is_default(const struct sl_engine *engine, const struct sl_outgoing *outgoing);
+/* As sl_kafka_out_send(), a stored record. */
+enum sl_err publisher_send(struct sl_kafka_out *out, const struct sl_outgoing *outgoing, void *tag,
+                           struct sl_error *err);
 
 /* transactor.c: answers and the offsets of their questions, exactly once */
 enum sl_err transactor_open(struct sl_engine *engine, struct sl_error *err);

@@ -151,6 +151,20 @@ static void log_letter(const struct work *work)
                 (long long)message->offset, work->error.reason);
 }
 
+/* The metric's label. */
+static const char *op_of(enum sl_applied applied)
+{
+    switch (applied) {
+    case SL_APPLIED_INSERTED:
+    case SL_APPLIED_REPLACED:
+        return "upsert";
+    case SL_APPLIED_UNCHANGED:
+        return "touch";
+    default:
+        return "delete";
+    }
+}
+
 static void finish_work(struct sl_engine *engine, struct work *work)
 {
     struct sl_lane_item *next = sl_lanes_leave(engine->lanes, work->lane.lane);
@@ -158,10 +172,10 @@ static void finish_work(struct sl_engine *engine, struct work *work)
     if (work->dead) {
         sl_metric_add_label(SL_METRIC_DLQ_RECORDS, work->error.reason, 1);
         log_letter(work);
-    } else if (strcmp(work->op, "stale") == 0) {
+    } else if (work->applied == SL_APPLIED_STALE) {
         sl_metric_add(SL_METRIC_DOCUMENTS_STALE, 1);
     } else {
-        sl_metric_add_label(SL_METRIC_DOCUMENTS_APPLIED, work->op, 1);
+        sl_metric_add_label(SL_METRIC_DOCUMENTS_APPLIED, op_of(work->applied), 1);
     }
     work_free(engine, work);
     if (next)

@@ -13,21 +13,6 @@
 #include "daemon/dead_letter.h"
 #include "daemon/indexer.h"
 
-static const char *op_of(enum sl_applied applied)
-{
-    switch (applied) {
-    case SL_APPLIED_INSERTED:
-    case SL_APPLIED_REPLACED:
-        return "upsert";
-    case SL_APPLIED_UNCHANGED:
-        return "touch";
-    case SL_APPLIED_STALE:
-        return "stale";
-    default:
-        return "delete";
-    }
-}
-
 static enum sl_err store_letter(struct indexer *indexer, struct sl_batch *batch, struct work *work,
                                 struct sl_error *err)
 {
@@ -87,16 +72,13 @@ static enum sl_err apply_document(struct sl_engine *engine, struct sl_batch *bat
 static enum sl_err apply_work(struct indexer *indexer, struct sl_batch *batch, struct work *work,
                               uint64_t *letters, struct sl_error *err)
 {
-    enum sl_applied applied = SL_APPLIED_ABSENT;
     enum sl_err r = SL_OK;
 
     if (!work->dead) {
-        r = apply_document(indexer->engine, batch, work, &applied, err);
-        if (r == SL_OK)
-            work->op = op_of(applied);
-        else if (r == SL_REJECT)
+        r = apply_document(indexer->engine, batch, work, &work->applied, err);
+        if (r == SL_REJECT)
             work_reject(work, err);
-        else
+        else if (r != SL_OK)
             return r;
     }
     if (work->dead) {
@@ -104,6 +86,13 @@ static enum sl_err apply_work(struct indexer *indexer, struct sl_batch *batch, s
         return store_letter(indexer, batch, work, err);
     }
     return SL_OK;
+}
+
+/* Its document is not in the index (any more), and this record says that it should not be. */
+static bool has_deleted(const struct work *work)
+{
+    return !work->dead &&
+           (work->applied == SL_APPLIED_DELETED || work->applied == SL_APPLIED_ABSENT);
 }
 
 static enum sl_err apply_row(struct sl_batch *batch, const struct row_job *row,
@@ -259,7 +248,7 @@ enum sl_err indexer_write(struct indexer *indexer, struct index_job **list, uint
         }
         if (r == SL_OK && job->work) {
             stage_work(engine, job->work);
-            if (job->work->op == op_of(SL_APPLIED_DELETED) && !job->work->dead)
+            if (has_deleted(job->work))
                 deleted[deleted_count++] = job->work->record->message.key;
         }
         at = &job->next;

@@ -245,6 +245,21 @@ static void on_report(void *context, const struct sl_kafka_report *report)
 
 /* ------------------------------------------------------------------------------ sending */
 
+enum sl_err publisher_send(struct sl_kafka_out *out, const struct sl_outgoing *outgoing, void *tag,
+                           struct sl_error *err)
+{
+    return sl_kafka_out_send(out,
+                             &(struct sl_kafka_send){.topic = outgoing->topic,
+                                                     .partition = outgoing->partition,
+                                                     .key = outgoing->key,
+                                                     .value = outgoing->value,
+                                                     .headers = outgoing->headers,
+                                                     .header_count = outgoing->header_count,
+                                                     .timestamp_ms = outgoing->timestamp_ms,
+                                                     .tag = tag},
+                             err);
+}
+
 static void send_one(struct sl_engine *engine, struct sending *sending)
 {
     struct publisher *publisher = engine->publisher;
@@ -257,16 +272,7 @@ static void send_one(struct sl_engine *engine, struct sending *sending)
     r = sl_outgoing_decode((struct sl_view){bytes->data, bytes->size}, publisher->arena, &outgoing,
                            &err);
     if (r == SL_OK)
-        r = sl_kafka_out_send(publisher->out,
-                              &(struct sl_kafka_send){.topic = outgoing.topic,
-                                                      .partition = outgoing.partition,
-                                                      .key = outgoing.key,
-                                                      .value = outgoing.value,
-                                                      .headers = outgoing.headers,
-                                                      .header_count = outgoing.header_count,
-                                                      .timestamp_ms = outgoing.timestamp_ms,
-                                                      .tag = sending},
-                              &err);
+        r = publisher_send(publisher->out, &outgoing, sending, &err);
     if (r == SL_OK) {
         publisher->open++;
     } else if (r == SL_AGAIN) {

@@ -388,16 +388,7 @@ static enum sl_err send_one(struct transactor *transactor, struct asked *asked,
 
     decode(transactor, asked, &outgoing);
     asked->sent = 0;
-    while ((r = sl_kafka_out_send(transactor->out,
-                                  &(struct sl_kafka_send){.topic = outgoing.topic,
-                                                          .partition = outgoing.partition,
-                                                          .key = outgoing.key,
-                                                          .value = outgoing.value,
-                                                          .headers = outgoing.headers,
-                                                          .header_count = outgoing.header_count,
-                                                          .timestamp_ms = outgoing.timestamp_ms,
-                                                          .tag = asked},
-                                  err)) == SL_AGAIN)
+    while ((r = publisher_send(transactor->out, &outgoing, asked, err)) == SL_AGAIN)
         sl_kafka_out_poll(transactor->out, 10);
     if (r == SL_REJECT)
         asked->sent = strcmp(err->reason, "too_large") == 0 ? SL_SENT_TOO_LARGE : SL_SENT_NO_TOPIC;
