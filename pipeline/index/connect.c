@@ -75,7 +75,7 @@ uint32_t sl_connect_choose(struct sl_graph *graph, struct sl_near *near, uint32_
     return chosen;
 }
 
-static int compare_near(const void *a, const void *b)
+int sl_near_compare(const void *a, const void *b)
 {
     const struct sl_near *x = a, *y = b;
 
@@ -108,7 +108,7 @@ void sl_connect_plan(struct sl_graph *graph, uint32_t b, struct sl_list links, f
             links.links[i]};
     *visits += count;
     near[count++] = (struct sl_near){distance, SL_SLOT_NONE};
-    qsort(near, count, sizeof *near, compare_near);
+    qsort(near, count, sizeof *near, sl_near_compare);
     chosen = sl_connect_choose(graph, near, count, sl_graph_cap(graph, level), SL_ALPHA_KEEP,
                                newcomer, visits);
     for (uint32_t i = 0; i < chosen; i++)

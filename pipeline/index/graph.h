@@ -291,6 +291,8 @@ bool sl_edit_publish(struct sl_graph *graph, uint32_t first);
 
 /* connect.c: which links a node should have */
 /* How far apart two codes are. */
+/* For qsort(): the nearest first, equal ones by slot. */
+int sl_near_compare(const void *a, const void *b);
 float sl_graph_between(struct sl_graph *graph, uint32_t a, uint32_t b);
 /*
  * Choose at most `max` of `near` (sorted) that look in different directions; returns how many, in front.

@@ -123,15 +123,6 @@ bool sl_candidates_find(struct sl_graph *graph, const float *vector, uint32_t le
 
 /* ---------------------------------------------------------------------------------- applying */
 
-static int compare_near(const void *a, const void *b)
-{
-    const struct sl_near *x = a, *y = b;
-
-    if (x->distance != y->distance)
-        return x->distance < y->distance ? -1 : 1;
-    return (x->slot > y->slot) - (x->slot < y->slot);
-}
-
 /* The choices of one level. */
 static const struct sl_choice *choices_of(const struct sl_candidates *candidates, uint32_t level)
 {
@@ -169,7 +160,7 @@ static uint32_t add_arrivals(struct sl_graph *graph, const struct sl_candidates 
         near[count++] = (struct sl_near){sl_graph_between(graph, slot, arrived), arrived};
         graph->visits++;
     }
-    qsort(near, count, sizeof *near, compare_near);
+    qsort(near, count, sizeof *near, sl_near_compare);
     return count;
 }
 
@@ -183,7 +174,7 @@ static uint32_t look_around(struct sl_graph *graph, uint32_t level, uint32_t slo
     bool good = walk != NULL && sl_walk_room(walk, ef);
 
     if (good && count > 0) {
-        qsort(near, count, sizeof *near, compare_near);
+        qsort(near, count, sizeof *near, sl_near_compare);
         memcpy(walk->pool, near, count * sizeof *near);
         walk->pool_size = count;
         good = sl_walk_descend(graph, walk, level, ef);
