@@ -210,3 +210,22 @@ struct bench_usage bench_growth(const struct bench_usage *before)
     now.written_bytes -= before->written_bytes;
     return now;
 }
+
+int bench_on_index(int argc, char **argv, bench_run_fn run)
+{
+    struct bench_options options;
+    struct vectors base = {0}, queries = {0};
+    struct sl_index *index = NULL;
+    int code = bench_options_read(argc, argv, &options);
+
+    if (code == 0)
+        code = bench_read_vectors(&options, &base, &queries);
+    if (code == 0)
+        code = bench_create(&options, NULL, base.dim, &index);
+    if (code == 0)
+        code = run(&options, index, &base, &queries);
+    sl_index_close(index);
+    free(base.values);
+    free(queries.values);
+    return code;
+}

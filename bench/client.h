@@ -13,6 +13,10 @@
 int bench_create(const struct bench_options *options, const char *name, uint32_t dim,
                  struct sl_index **ret_index);
 
+/* A benchmark as a whole: read options and vectors, make the index, `run` it, free all of it. */
+typedef int (*bench_run_fn)(const struct bench_options *options, struct sl_index *index,
+                            const struct vectors *base, const struct vectors *queries);
+int bench_on_index(int argc, char **argv, bench_run_fn run);
 /* One that is there. */
 struct sl_index *bench_reopen(const struct bench_options *options, uint32_t dim);
 

@@ -18,13 +18,14 @@
 #define EVERY 5u
 
 static int run(const struct bench_options *options, struct sl_index *index,
-               const struct vectors *base)
+               const struct vectors *base, const struct vectors *queries)
 {
     uint32_t count = base->count / EVERY;
     double *seconds = calloc(count + (size_t)1, sizeof *seconds), calls = 0, all = 0, cpu;
     struct sl_index_stats stats;
     struct sl_batch *batch = NULL;
 
+    (void)queries;
     if (seconds == NULL || count == 0)
         return seconds == NULL ? SL_EXIT_OS : SL_EXIT_DATA;
     fill_vectors(index, base, 0, base->count, options->threads, options->commit);
@@ -55,19 +56,5 @@ static int run(const struct bench_options *options, struct sl_index *index,
 
 int bench_delete(int argc, char **argv)
 {
-    struct bench_options options;
-    struct vectors base = {0}, queries = {0};
-    struct sl_index *index = NULL;
-    int code = bench_options_read(argc, argv, &options);
-
-    if (code == 0)
-        code = bench_read_vectors(&options, &base, &queries);
-    if (code == 0)
-        code = bench_create(&options, NULL, base.dim, &index);
-    if (code == 0)
-        code = run(&options, index, &base);
-    sl_index_close(index);
-    free(base.values);
-    free(queries.values);
-    return code;
+    return bench_on_index(argc, argv, run);
 }

@@ -116,19 +116,5 @@ static int run(const struct bench_options *options, struct sl_index *index,
 
 int bench_index(int argc, char **argv)
 {
-    struct bench_options options;
-    struct vectors base = {0}, queries = {0};
-    struct sl_index *index = NULL;
-    int code = bench_options_read(argc, argv, &options);
-
-    if (code == 0)
-        code = bench_read_vectors(&options, &base, &queries);
-    if (code == 0)
-        code = bench_create(&options, NULL, base.dim, &index);
-    if (code == 0)
-        code = run(&options, index, &base, &queries);
-    sl_index_close(index);
-    free(base.values);
-    free(queries.values);
-    return code;
+    return bench_on_index(argc, argv, run);
 }

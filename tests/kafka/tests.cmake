@@ -48,8 +48,8 @@ endfunction()
 
 sluice_daemon_with(no_replies no_replies WRAP reply_cache_get)
 sluice_daemon_with(gated gated WRAP sl_config_embedder)
-sluice_daemon_with(no_turns gated no_turns WRAP sl_config_embedder sl_queue_push_line sl_budget_share_is_high)
-sluice_daemon_with(no_budget gated no_budget
+sluice_daemon_with(no_turns gated no_shares no_turns WRAP sl_config_embedder sl_queue_push_line sl_budget_share_is_high)
+sluice_daemon_with(no_budget gated no_shares no_budget
   WRAP sl_config_embedder sl_budget_is_high sl_budget_share_is_high sl_budget_admits)
 
 add_library(commit_shim MODULE ${CMAKE_CURRENT_SOURCE_DIR}/kafka/commit_shim.c)

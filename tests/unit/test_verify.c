@@ -203,7 +203,8 @@ TEST(verify_I6_a_flipped_bit_in_each_slab_is_found_and_named)
     }
 }
 
-TEST(verify_I6_a_damaged_vector_slab_stops_a_search)
+/* With a slab of vectors damaged, a search of this kind ends, and says where. */
+static void check_search_stops(size_t (*damage)(char *value, size_t size), uint32_t ef, bool exact)
 {
     struct sl_index_options options;
     struct sl_snapshot *snapshot;
@@ -215,16 +216,21 @@ TEST(verify_I6_a_damaged_vector_slab_stops_a_search)
 
     make_large_index();
     options = (struct sl_index_options){.path = path, .read_only = true};
-    poke("vec", NULL, 0, flip_middle, false);
+    poke("vec", NULL, 0, damage, false);
     test_vector(SL_VIEW("k1"), 512, query);
     REQUIRE(sl_index_open(&options, &index, &err) == SL_OK);
     snapshot = test_snapshot(index);
-    CHECK(sl_snapshot_nearest(snapshot, query, 10, 64, true, NULL, hits, &count, NULL, &err) ==
+    CHECK(sl_snapshot_nearest(snapshot, query, 10, ef, exact, NULL, hits, &count, NULL, &err) ==
           SL_STOP);
     CHECK_THAT(strcmp(err.reason, "corrupt") == 0 && strstr(err.message, "vec") != NULL, "%s",
                err.message);
     sl_snapshot_close(snapshot);
     sl_index_close(index);
+}
+
+TEST(verify_I6_a_damaged_vector_slab_stops_a_search)
+{
+    check_search_stops(flip_middle, 64, true);
 }
 
 static size_t flip_first_code(char *value, size_t size)
@@ -235,26 +241,7 @@ static size_t flip_first_code(char *value, size_t size)
 
 TEST(verify_I6_damaged_codes_stop_a_walk)
 {
-    struct sl_index_options options;
-    struct sl_snapshot *snapshot;
-    struct sl_index *index;
-    struct sl_error err;
-    struct sl_hit hits[10];
-    float query[512];
-    uint32_t count;
-
-    make_large_index();
-    options = (struct sl_index_options){.path = path, .read_only = true};
-    poke("vec", NULL, 0, flip_first_code, false);
-    REQUIRE(sl_index_open(&options, &index, &err) == SL_OK);
-    snapshot = test_snapshot(index);
-    test_vector(SL_VIEW("k1"), 512, query);
-    CHECK(sl_snapshot_nearest(snapshot, query, 10, 2000, false, NULL, hits, &count, NULL, &err) ==
-          SL_STOP);
-    CHECK_THAT(strcmp(err.reason, "corrupt") == 0 && strstr(err.message, "vec") != NULL, "%s",
-               err.message);
-    sl_snapshot_close(snapshot);
-    sl_index_close(index);
+    check_search_stops(flip_first_code, 2000, false);
 }
 
 /* ------------------------------------------------------ whole records that disagree with others */
