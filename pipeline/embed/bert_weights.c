@@ -1,8 +1,9 @@
 /*
  * bert_weights.c -- from the tensor names of a checkpoint to struct sl_bert_weights.
  *
- * Done once here so that the encoder need not: query, key and value become one matrix, and the
- * embedding of token type 0 (the only one used) is added to the positions.
+ * Done once here so that the encoder need not: query, key and value become one matrix. A file that
+ * holds the encoder inside a larger model (a classifier, a masked language model) names its tensors
+ * with a prefix, which is found by looking for the first tensor.
  */
 #include "embed/bert_weights.h"
 
@@ -12,12 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "embed/safetensors.h"
-
 /* What one load carries about. */
 struct loader {
     struct sl_safetensors *file;
-    const char *path;
     const struct sl_model_config *config;
     char prefix[48]; /* before each tensor's name */
     char name[160];  /* the tensor being read */
@@ -27,7 +25,8 @@ struct loader {
 
 static enum sl_err no_memory(struct loader *loader)
 {
-    return sl_stop(loader->err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", loader->path);
+    return sl_stop(loader->err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory",
+                   sl_safetensors_path(loader->file));
 }
 
 /* A weight that is not finite would make every vector NaN; say which tensor has it. */
@@ -40,7 +39,8 @@ static enum sl_err check_finite(struct loader *loader, const float *values, size
     if (sum == 0.0f)
         return SL_OK;
     return sl_stop(loader->err, SL_EXIT_CONFIG, 0, "bad_model",
-                   "%s: tensor %s holds infinities or NaN", loader->path, loader->name);
+                   "%s: tensor %s holds infinities or NaN", sl_safetensors_path(loader->file),
+                   loader->name);
 }
 
 /* "<prefix><part><kind>"; older checkpoints call a layer norm's weight and bias gamma and beta. */
@@ -157,17 +157,24 @@ static enum sl_err read_embeddings(struct loader *loader, struct sl_bert_weights
         r = read_new(loader, "embeddings.position_embeddings", "weight", config->position_count,
                      config->hidden, &weights->positions);
     if (r == SL_OK)
-        r = read_into(loader, "embeddings.token_type_embeddings", "weight", config->type_count,
-                      config->hidden, loader->scratch);
+        r = read_new(loader, "embeddings.token_type_embeddings", "weight", config->type_count,
+                     config->hidden, &weights->types);
     if (r != SL_OK)
         return r;
-    for (uint32_t p = 0; p < config->position_count; p++)
-        for (uint32_t i = 0; i < config->hidden; i++)
-            weights->positions[(size_t)p * config->hidden + i] += loader->scratch[i];
-    weights->zeros = calloc(config->hidden, sizeof(float));
-    if (weights->zeros == NULL)
-        return no_memory(loader);
     return read_norm(loader, "embeddings.LayerNorm", &weights->embedding_norm);
+}
+
+static void find_prefix(struct loader *loader)
+{
+    static const char *const prefixes[] = {"", "bert.", "roberta."};
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        (void)snprintf(loader->prefix, sizeof loader->prefix, "%s", prefixes[i]);
+        set_name(loader, "embeddings.word_embeddings", "weight");
+        if (sl_safetensors_has(loader->file, loader->name))
+            return;
+    }
+    loader->prefix[0] = '\0'; /* none: the first tensor missed is named in full */
 }
 
 static enum sl_err load(struct loader *loader, struct sl_bert_weights *weights)
@@ -177,35 +184,25 @@ static enum sl_err load(struct loader *loader, struct sl_bert_weights *weights)
         config->intermediate > 3 * config->hidden ? config->intermediate : 3 * config->hidden;
     enum sl_err r;
 
-    if (widest < config->type_count)
-        widest = config->type_count;
     loader->scratch = malloc((size_t)widest * config->hidden * sizeof(float));
     weights->layers = calloc(config->layer_count, sizeof *weights->layers);
     if (loader->scratch == NULL || weights->layers == NULL)
         return no_memory(loader);
     weights->layer_count = config->layer_count;
-    if (sl_safetensors_has(loader->file, "bert.embeddings.word_embeddings.weight"))
-        (void)snprintf(loader->prefix, sizeof loader->prefix, "bert.");
+    find_prefix(loader);
     r = read_embeddings(loader, weights);
     for (uint32_t i = 0; i < config->layer_count && r == SL_OK; i++)
         r = read_layer(loader, i, &weights->layers[i]);
     return r;
 }
 
-enum sl_err sl_bert_weights_load(const char *path, const struct sl_model_config *config,
-                                 struct sl_sha256 *digest, struct sl_bert_weights *weights,
-                                 struct sl_error *err)
+enum sl_err sl_bert_weights_load(struct sl_safetensors *file, const struct sl_model_config *config,
+                                 struct sl_bert_weights *weights, struct sl_error *err)
 {
-    struct loader loader = {.path = path, .config = config, .err = err};
-    enum sl_err r = sl_safetensors_open(path, &loader.file, err);
+    struct loader loader = {.file = file, .config = config, .err = err};
+    enum sl_err r = load(&loader, weights);
 
-    if (r != SL_OK)
-        return r;
-    r = sl_safetensors_digest(loader.file, digest, err);
-    if (r == SL_OK)
-        r = load(&loader, weights);
     free(loader.scratch);
-    sl_safetensors_close(loader.file);
     return r;
 }
 
@@ -236,7 +233,7 @@ void sl_bert_weights_fini(struct sl_bert_weights *weights)
     free(weights->layers);
     free(weights->tokens);
     free(weights->positions);
-    free(weights->zeros);
+    free(weights->types);
     norm_fini(&weights->embedding_norm);
     *weights = (struct sl_bert_weights){0};
 }

@@ -6,9 +6,9 @@
 
 #include "embed/gemm.h"
 #include "embed/model_config.h"
+#include "embed/safetensors.h"
 
 #include <sluice/error.h>
-#include <sluice/hash.h>
 
 struct sl_layer_norm {
     float *scale; /* [hidden] */
@@ -30,25 +30,25 @@ struct sl_bert_layer {
 
 struct sl_bert_weights {
     float *tokens;    /* [vocabulary_count][hidden] */
-    float *positions; /* [position_count][hidden], type 0 already added */
-    float *zeros;     /* [hidden]: the bias of the embedding's sum */
+    float *positions; /* [position_count][hidden] */
+    float *types;     /* [type_count][hidden] */
     struct sl_layer_norm embedding_norm;
     struct sl_bert_layer *layers; /* [layer_count] */
     uint32_t layer_count;
 };
 
 /*
- * Load `path` (safetensors), which must have every tensor the configuration asks for.
+ * Read every tensor the configuration asks for. Their names may carry the prefix of a larger model
+ * ("bert.", "roberta."); other tensors of the file are not looked at.
  *
- * Post:    every byte of the file has been added to `digest`.
- * Owns:    caller releases *weights with sl_bert_weights_fini(), also after a failure.
+ * Owns:    caller releases *weights with sl_bert_weights_fini(), also after a failure. The file
+ *          stays the caller's.
  * Thread:  any.
  * Blocks:  disk, CPU.
  * Errors:  SL_STOP  exit 78 bad_model, naming file and tensor; out of memory
  */
-enum sl_err sl_bert_weights_load(const char *path, const struct sl_model_config *config,
-                                 struct sl_sha256 *digest, struct sl_bert_weights *weights,
-                                 struct sl_error *err);
+enum sl_err sl_bert_weights_load(struct sl_safetensors *file, const struct sl_model_config *config,
+                                 struct sl_bert_weights *weights, struct sl_error *err);
 
 /* Free. {0} is fine. */
 void sl_bert_weights_fini(struct sl_bert_weights *weights);

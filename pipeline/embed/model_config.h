@@ -27,6 +27,7 @@ struct sl_model_config {
     uint32_t head_count;
     uint32_t intermediate; /* width inside the feed-forward part */
     uint32_t position_count;
+    uint32_t position_first; /* of a sequence's first token: 0, but 2 for RoBERTa */
     uint32_t type_count;
     float layer_norm_epsilon;
     uint32_t sequence_max; /* tokens in one pass, special ones included */

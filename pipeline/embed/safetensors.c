@@ -279,6 +279,11 @@ static const struct tensor *find(const struct sl_safetensors *file, const char *
     return bsearch(&key, file->tensors, file->count, sizeof key, by_name);
 }
 
+const char *sl_safetensors_path(const struct sl_safetensors *file)
+{
+    return file->path;
+}
+
 bool sl_safetensors_has(const struct sl_safetensors *file, const char *name)
 {
     return find(file, name) != NULL;

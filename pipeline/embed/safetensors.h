@@ -27,6 +27,9 @@ struct sl_safetensors;
 enum sl_err sl_safetensors_open(const char *path, struct sl_safetensors **ret_file,
                                 struct sl_error *err);
 
+/* As it was opened, for messages. */
+const char *sl_safetensors_path(const struct sl_safetensors *file);
+
 /* Is there a tensor of that name? */
 bool sl_safetensors_has(const struct sl_safetensors *file, const char *name);
 
