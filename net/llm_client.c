@@ -24,6 +24,7 @@ struct llm {
     char *api_key; /* NULL: none */
     uint32_t max_tokens;
     size_t response_bytes_max;
+    bool allow_plain_http;
     const struct sl_clock *clock;
     const atomic_bool *cancelled;
 };
@@ -102,15 +103,16 @@ static enum sl_err send_request(const struct llm *llm, struct sl_view body, int6
                                    .content_type = "application/json", .body = body,
                                    .timeout_ms = timeout_ms,
                                    .response_bytes_max = llm->response_bytes_max,
+                                   .allow_plain_http = llm->allow_plain_http,
                                    .cancelled = llm->cancelled};
     struct sl_error why = {0};
-    long status = 0;
-    enum sl_err e = sl_http_send(&request, &status, response, &why);
+    struct sl_http_reply reply = {0};
+    enum sl_err e = sl_http_send(&request, &reply, response, &why);
 
     if (e)
         return sl_fail(err, e, e == SL_AGAIN ? "llm_unavailable" : "llm_broken", "chat: %s",
                        why.message);
-    return check_status(status, err);
+    return check_status(reply.status, err);
 }
 
 static enum sl_err generate(struct sl_generator *generator, struct sl_view system,
@@ -202,6 +204,7 @@ enum sl_err sl_llm_open(const struct sl_llm_options *options, struct sl_generato
     llm->max_tokens = options->max_tokens ? options->max_tokens : MAX_TOKENS;
     llm->response_bytes_max =
         options->response_bytes_max ? options->response_bytes_max : RESPONSE_BYTES_MAX;
+    llm->allow_plain_http = options->allow_plain_http;
     llm->clock = options->clock;
     llm->cancelled = options->cancelled;
     if (llm->url == NULL || (options->api_key != NULL && llm->api_key == NULL)) {
