@@ -165,6 +165,16 @@ static const char *op_of(enum sl_applied applied)
     }
 }
 
+/* How old the change is now that it is found. Clocks of producers may be ahead of ours. */
+static void observe_latency(const struct work *work)
+{
+    int64_t written_ms = work->record->message.timestamp_ms;
+    int64_t latency_ms = clock_wall_ms() - written_ms;
+
+    if (written_ms >= 0)
+        sl_metric_observe(SL_METRIC_DOCUMENT_LATENCY, latency_ms > 0 ? (double)latency_ms / 1e3 : 0);
+}
+
 static void finish_work(struct sl_engine *engine, struct work *work)
 {
     struct sl_lane_item *next = sl_lanes_leave(engine->lanes, work->lane.lane);
@@ -176,6 +186,7 @@ static void finish_work(struct sl_engine *engine, struct work *work)
         sl_metric_add(SL_METRIC_DOCUMENTS_STALE, 1);
     } else {
         sl_metric_add_label(SL_METRIC_DOCUMENTS_APPLIED, op_of(work->applied), 1);
+        observe_latency(work);
     }
     work_free(engine, work);
     if (next)

@@ -34,6 +34,8 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
       "Records skipped because an earlier run had already applied them.")                          \
     X(DOCUMENTS_APPLIED, COUNTER, "sluice_documents_applied_total", "op", "", 0,                   \
       "Document changes committed: upsert, delete, or touch (text unchanged).")                    \
+    X(DOCUMENT_LATENCY, HISTOGRAM, "sluice_document_latency_seconds", "", "", 1,                   \
+      "From a record's timestamp to its change being found by questions.")                         \
     X(DOCUMENTS_STALE, COUNTER, "sluice_documents_stale_total", "", "", 0,                         \
       "Changes older than what the index held. Anything but 0 is a bug.")                          \
     X(DLQ_RECORDS, COUNTER, "sluice_dlq_records_total", "reason", "", 0,                           \

@@ -9,6 +9,9 @@ import os
 import statistics
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import page
 import plots
 
 RECALLS = (0.95, 0.98, 0.99)
@@ -65,11 +68,6 @@ def number(value, digits=0):
     return "-" if value is None else "{:,.{}f}".format(value, digits)
 
 
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
-
-
 def multiples(points, engine, recall):
     """sluice's speeds as multiples of a peer's, f32 and i8, where both are known."""
     theirs, exact = speed_at(points[engine], recall)
@@ -90,7 +88,7 @@ def speeds_table(points):
             cells.append(("" if exact or not value else "> ") + number(value) + multiples(points, engine, recall))
         last = points[engine][-1]
         rows.append(cells + ["%.4f" % next((p[0] for p in points[engine] if p[2] == 64), 0), "%.4f at %d" % (last[0], last[2])])
-    return table(["queries a second at recall@10 of"] + ["%.2f" % r for r in RECALLS] + ["recall at ef 64", "most"], rows)
+    return page.table(["queries a second at recall@10 of"] + ["%.2f" % r for r in RECALLS] + ["recall at ef 64", "most"], rows)
 
 
 def builds_table(rows):
@@ -102,7 +100,7 @@ def builds_table(rows):
         out.append([title(engine), number(count / seconds), number(count / cpu), "%.2f" % (seconds / mine[0]), "%.2f" % (cpu / mine[1]),
                     number(median(builds, "disk_bytes") / count), number(median(builds, "rss_bytes") / count),
                     number(median(builds, "written_bytes") / count if builds[0].get("written_bytes") else None)])
-    return table(["one thread", "vectors/s", "per CPU s", "time / sluice's", "CPU / sluice's", "disk B/vector", "RSS B/vector",
+    return page.table(["one thread", "vectors/s", "per CPU s", "time / sluice's", "CPU / sluice's", "disk B/vector", "RSS B/vector",
                   "written B/insert"], out)
 
 
@@ -143,7 +141,7 @@ def churn_part(directory, docs, kind):
     plots.over_rounds(os.path.join(docs, "churn-%s.svg" % kind), "Replacing 5 % a round, " + kind, recalls, disks)
     return "### %s\n\n%s\n![Recall and disk over rounds](bench/churn-%s.svg)\n\n%s\n" % (
         kind.capitalize(), provenance(context), kind,
-        table(["ef 64", "recall, start", "end", "fresh build", "unreachable", "disk / start", "search time / fresh", "replaced/s"], out))
+        page.table(["ef 64", "recall, start", "end", "fresh build", "unreachable", "disk / start", "search time / fresh", "replaced/s"], out))
 
 
 def threads_part(directory):
@@ -153,7 +151,7 @@ def threads_part(directory):
     builds = {n: [r for r in rows if r["phase"] == "build" and r["threads"] == n] for n in (1, 2)}
     found = {n: [r for r in rows if r["phase"] == "search" and r["threads"] == n] for n in (1, 2)}
     rates = {n: median(builds[n], "rate") for n in (1, 2)}
-    return "### Threads\n\n%s\n%s\n" % (provenance(context), table(
+    return "### Threads\n\n%s\n%s\n" % (provenance(context), page.table(
         ["threads", "vectors/s", "ratio", "recall at ef 64"],
         [[str(n), number(rates[n]), "%.2f" % (rates[n] / rates[1]), "%.4f" % median(found[n], "recall@10")] for n in (1, 2)]))
 
@@ -175,7 +173,7 @@ def storage_part(directory):
                     number(build.get("written_per_insert")), number(count / build["cpu_seconds"])]
                    + ["%.4f / %s" % (found[ef]["recall@10"], number(found[ef]["cpu_qps"])) for ef in sorted(found)])
     efs = sorted({r["ef"] for r in rows if r["phase"] == "search"})
-    return "### Storages, 384 d\n\n%s\n%s\n" % (provenance(context), table(
+    return "### Storages, 384 d\n\n%s\n%s\n" % (provenance(context), page.table(
         ["per vector", "disk B", "RSS B", "of it not file", "written B", "built per CPU s"] + ["recall / QPS at ef %d" % ef for ef in efs], out))
 
 
@@ -188,7 +186,7 @@ def ingest_part(directory):
         of = {p: [r for r in rows if r["storage"] == storage and r.get("pass") == p] for p in ("idle", "busy", "ratio")}
         out.append([storage] + [number(median(of[p], q), 0) for p in ("idle", "busy") for q in ("p50_us", "p99_us")]
                    + ["%.2f" % median(of["ratio"], "p99_ratio"), number(median(of["busy"], "inserts_per_s"))])
-    return "### Searches beside ingestion\n\n%s\n%s\n" % (provenance(context), table(
+    return "### Searches beside ingestion\n\n%s\n%s\n" % (provenance(context), page.table(
         ["ef 64, us", "idle p50", "idle p99", "busy p50", "busy p99", "p99 ratio", "inserts/s"], out))
 
 
@@ -198,7 +196,7 @@ def delete_part(directory):
         return ""
     out = [[r["storage"], number(r["vectors"]), number(r["call_us"], 1), number(r["call_p50_us"], 1), number(r["call_p99_us"], 1),
             number(r["with_commit_us"], 1), number(r["cpu_us"], 1), str(r["unreachable"])] for r in rows]
-    return "### Deletes\n\n%s\n%s\n" % (provenance(context), table(
+    return "### Deletes\n\n%s\n%s\n" % (provenance(context), page.table(
         ["us", "vectors", "mean of the call", "p50", "p99", "with its share of commits", "CPU, all", "unreachable"], out))
 
 
@@ -210,7 +208,7 @@ def open_part(directory, part, heading):
     out = [[r["storage"] + ", after a " + r["after"], number(r["vectors"]), number(r["seconds"], 4), number(r["cpu_seconds"], 4),
             number(r["cpu_seconds"] / r["vectors"] * 1e6, 2), number(r["first_search_us"])] for r in rows]
     return "### %s\n\n%s\n%s\n" % (heading, provenance(context),
-                                   table(["storage", "vectors", "seconds", "CPU s", "CPU s per million", "first search, us"], out))
+                                   page.table(["storage", "vectors", "seconds", "CPU s", "CPU s per million", "first search, us"], out))
 
 
 def million_part(directory):
@@ -227,19 +225,9 @@ def million_part(directory):
         out.append([storage, number(build["rate"]), *speeds, number(build["disk_bytes"] / build["vectors"]),
                     number(build["rss_bytes"] / build["vectors"]), number(build.get("written_per_insert")),
                     number(opened.get("existing"), 2), number(opened.get("close"), 2)])
-    return "### A million\n\n%s\n%s\n" % (provenance(context), table(
+    return "### A million\n\n%s\n%s\n" % (provenance(context), page.table(
         ["storage", "built/s by 2 threads"] + ["QPS a thread at %.2f" % r for r in RECALLS]
         + ["disk B/vector", "RSS B/vector", "written B/insert", "open after kill, s", "after close, s"], out))
-
-
-def place_between(path, text):
-    begin, end = "<!-- begin: made by bench/ann/run -->\n", "<!-- end: made by bench/ann/run -->\n"
-    with open(path) as file:
-        page = file.read()
-    head, rest = page.split(begin)
-    tail = rest.split(end)[1]
-    with open(path, "w") as file:
-        file.write(head + begin + "\n" + text.rstrip("\n") + "\n\n" + end + tail)
 
 
 def main():
@@ -250,7 +238,7 @@ def main():
     text += threads_part(directory)
     text += "".join(churn_part(directory, docs, kind) for kind in ("random", "clustered", "drifting"))
     text += storage_part(directory) + ingest_part(directory) + delete_part(directory) + open_part(directory, "open", "Opening") + million_part(directory)
-    place_between(os.path.join(root, "docs", "BENCHMARKS.md"), text)
+    page.place_between(os.path.join(root, "docs", "BENCHMARKS.md"), "bench/ann/run", text)
     print("docs/BENCHMARKS.md: %d lines" % text.count("\n"))
 
 
