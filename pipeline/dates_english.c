@@ -5,7 +5,7 @@
  * come first. 03/04/2015 is not read at all: half the world means April. A month without a year is
  * read only as one end of a range, for it says nothing about which year.
  */
-#include "dates_internal.h"
+#include "dates_cursor.h"
 
 static const char *const MONTHS[] = {"january", "february", "march", "april", "may", "june", "july",
                                      "august", "september", "october", "november", "december",
@@ -17,43 +17,6 @@ static const char *const WEEKDAYS[] = {"monday", "tuesday", "wednesday", "thursd
 static const char *const ORDINALS[] = {"first", "second", "third", "fourth", "1st", "2nd", "3rd",
                                        "4th", NULL};
 static const char *const SEASONS[] = {"spring", "summer", "fall", "winter", "autumn", NULL};
-
-struct cursor {
-    struct sl_view text;
-    size_t at;
-    sl_day today;
-};
-
-static bool byte(struct cursor *c, char wanted)
-{
-    if (c->at >= c->text.size || c->text.data[c->at] != wanted)
-        return false;
-    c->at++;
-    return true;
-}
-
-static bool word(struct cursor *c, const char *wanted)
-{
-    return sl_scan_word(c->text, &c->at, wanted);
-}
-
-static void space(struct cursor *c)
-{
-    sl_scan_space(c->text, &c->at);
-}
-
-static bool digits(struct cursor *c, int min, int max, int *ret)
-{
-    return sl_scan_digits(c->text, &c->at, min, max, ret);
-}
-
-static bool at_letter_or_digit(const struct cursor *c)
-{
-    char byte_here = c->at < c->text.size ? c->text.data[c->at] : ' ';
-
-    return (byte_here >= '0' && byte_here <= '9') ||
-           ((byte_here | 0x20) >= 'a' && (byte_here | 0x20) <= 'z');
-}
 
 /* Four digits that can be a year and are not part of 2,015 or 2015.5 or 2015%. */
 static bool year(struct cursor *c, int *ret)
@@ -77,7 +40,7 @@ static bool year(struct cursor *c, int *ret)
     return true;
 }
 
-static bool month(struct cursor *c, int *ret)
+bool sl_english_month(struct cursor *c, int *ret)
 {
     int index;
 
@@ -89,15 +52,52 @@ static bool month(struct cursor *c, int *ret)
     return true;
 }
 
-/* 16, 16th, 1st */
-static bool day(struct cursor *c, int *ret)
+bool sl_english_weekday(struct cursor *c, int *ret)
+{
+    if (!any_of(c, WEEKDAYS, ret))
+        return false;
+    (void)(*ret >= 7 && byte(c, '.'));
+    *ret %= 7;
+    return true;
+}
+
+/* first .. thirty-first, 1st .. 31st */
+bool sl_english_ordinal(struct cursor *c, int *ret)
+{
+    static const char *const ones[] = {"first", "second", "third", "fourth", "fifth", "sixth", "seventh",
+                                       "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth",
+                                       "fourteenth", "fifteenth", "sixteenth", "seventeenth",
+                                       "eighteenth", "nineteenth", "twentieth", "thirtieth", NULL};
+    static const char *const tens[] = {"twenty", "thirty", NULL};
+    struct cursor try = *c;
+    int index;
+
+    if (any_of(&try, ones, ret)) {
+        *ret = *ret == 20 ? 30 : *ret + 1;
+    } else if (any_of(&try, tens, &index)) {
+        (void)byte(&try, '-');
+        space(&try);
+        if (!any_of(&try, ones, ret) || *ret >= 9)
+            return false;
+        *ret += 21 + index * 10;
+    } else if (!digits(&try, 1, 2, ret) ||
+               !(word(&try, "st") || word(&try, "nd") || word(&try, "rd") || word(&try, "th"))) {
+        return false;
+    }
+    if (*ret < 1 || *ret > 31)
+        return false;
+    *c = try;
+    return true;
+}
+
+/* 16, 16., 16th, sixteenth */
+bool sl_english_day(struct cursor *c, int *ret)
 {
     struct cursor try = *c;
 
-    if (!digits(&try, 1, 2, ret) || *ret < 1 || *ret > 31)
-        return false;
-    (void)(word(&try, "st") || word(&try, "nd") || word(&try, "rd") || word(&try, "th"));
-    if (at_letter_or_digit(&try))
+    if (sl_english_ordinal(c, ret))
+        return true;
+    if (!digits(&try, 1, 2, ret) || *ret < 1 || *ret > 31 || at_letter_or_digit(&try))
         return false;
     *c = try;
     return true;
@@ -106,12 +106,6 @@ static bool day(struct cursor *c, int *ret)
 static bool day_fits(int y, int m, int d)
 {
     return m >= 1 && m <= 12 && d >= 1 && d <= sl_month_days(y, m);
-}
-
-static bool done(const struct cursor *c, struct sl_day_range days, struct sl_date_atom *ret)
-{
-    *ret = (struct sl_date_atom){.days = days, .end = c->at};
-    return true;
 }
 
 /* ", 2015", " 2015", " of 2015" */
@@ -152,36 +146,102 @@ static bool relative_year(struct cursor *c, int *ret)
     return true;
 }
 
-/* 2015-12-16, 2015/12/16, 2015-12, 12/16/2015 when only one reading fits */
-static bool read_digits(struct cursor c, struct sl_date_atom *ret)
+static bool fits_year(int y)
+{
+    return y >= SL_YEAR_MIN && y <= SL_YEAR_MAX;
+}
+
+/* 2015-12-16, 2015/12/16, 2015-12 */
+static bool read_year_first(struct cursor c, struct sl_date_atom *ret)
 {
     struct cursor start = c, months;
     int y, m, d;
     char mark;
 
-    if (digits(&c, 4, 4, &y) && y >= 1000 && y <= SL_YEAR_MAX && c.at < c.text.size &&
-        memchr("-/.", c.text.data[c.at], 3) != NULL) {
-        mark = c.text.data[c.at++];
-        if (!digits(&c, 1, 2, &m) || m < 1 || m > 12)
-            return false;
-        months = c;
-        if (byte(&c, mark) && digits(&c, 1, 2, &d) && day_fits(y, m, d) &&
-            (!at_letter_or_digit(&c) || c.text.data[c.at] == 'T'))
-            return done(&c, sl_days_of(y, m, d), ret);
-        if (mark == '.' || months.at - start.at < 6 || at_letter_or_digit(&months) ||
-            (months.at < c.text.size && c.text.data[months.at] == mark))
-            return false;
-        return done(&months, sl_days_of(y, m, 0), ret);
-    }
-    c = start;
-    if (!digits(&c, 1, 2, &m) || !byte(&c, '/') || !digits(&c, 1, 2, &d) || !byte(&c, '/') ||
-        !digits(&c, 4, 4, &y) || at_letter_or_digit(&c) || y < SL_YEAR_MIN || y > SL_YEAR_MAX)
+    if (!digits(&c, 4, 4, &y) || y < 1000 || y > SL_YEAR_MAX || c.at >= c.text.size ||
+        memchr("-/.", c.text.data[c.at], 3) == NULL)
         return false;
-    if (m > 12 && day_fits(y, d, m))
-        return done(&c, sl_days_of(y, d, m), ret);
-    if ((d > 12 || d == m) && day_fits(y, m, d))
+    mark = c.text.data[c.at++];
+    if (!digits(&c, 1, 2, &m) || m < 1 || m > 12)
+        return false;
+    months = c;
+    if (byte(&c, mark) && digits(&c, 1, 2, &d) && day_fits(y, m, d) &&
+        (!at_letter_or_digit(&c) || c.text.data[c.at] == 'T'))
         return done(&c, sl_days_of(y, m, d), ret);
+    if (mark == '.' || months.at - start.at < 6 || at_letter_or_digit(&months) ||
+        (months.at < c.text.size && c.text.data[months.at] == mark))
+        return false;
+    return done(&months, sl_days_of(y, m, 0), ret);
+}
+
+/* 12/16/2015, 16.12.2015, 16-12-2015 when only one reading fits; 11/2016 */
+static bool read_year_last(struct cursor c, struct sl_date_atom *ret)
+{
+    int y, first, second;
+    char mark;
+
+    if (!digits(&c, 1, 2, &first) || c.at >= c.text.size ||
+        memchr("-/.", c.text.data[c.at], 3) == NULL)
+        return false;
+    mark = c.text.data[c.at++];
+    struct cursor months = c;
+    if (mark == '/' && digits(&months, 4, 4, &y) && fits_year(y) && first >= 1 && first <= 12 &&
+        !at_letter_or_digit(&months)) {
+        done(&months, sl_days_of(y, first, 0), ret);
+        ret->weak = true; /* also the number of a law */
+        return true;
+    }
+    if (!digits(&c, 1, 2, &second) || !byte(&c, mark) || !digits(&c, 4, 4, &y) ||
+        at_letter_or_digit(&c) || !fits_year(y))
+        return false;
+    if (first > 12 && day_fits(y, second, first))
+        return done(&c, sl_days_of(y, second, first), ret);
+    if (mark != '.' && (second > 12 || second == first) && day_fits(y, first, second))
+        return done(&c, sl_days_of(y, first, second), ret);
     return false;
+}
+
+/* 23/sep/2020, 05-Aug-2016, 2019-aug-1, Sep-23-2020, dec/2018 */
+static bool read_named(struct cursor c, struct sl_date_atom *ret)
+{
+    int part[3] = {0}, y, d, named = -1, last;
+    char mark = '\0';
+
+    for (last = 0; last < 3; last++) {
+        if (last > 0 && (mark == '\0' || !byte(&c, mark)))
+            break;
+        if (named < 0 && sl_english_month(&c, &part[last]))
+            named = last;
+        else if (!digits(&c, 1, 4, &part[last]))
+            return false;
+        if (last == 0 && c.at < c.text.size && memchr("-/", c.text.data[c.at], 2) != NULL)
+            mark = c.text.data[c.at];
+    }
+    if (named < 0 || last < 2 || at_letter_or_digit(&c))
+        return false;
+    if (last == 2) /* dec/2018 */
+        return named == 0 && fits_year(part[1]) && done(&c, sl_days_of(part[1], part[0], 0), ret);
+    y = named == 0 ? part[2] : part[named == 1 && part[0] > 31 ? 0 : 2];
+    d = named == 0 ? part[1] : part[named == 1 && part[0] > 31 ? 2 : 0];
+    return named < 2 && fits_year(y) && day_fits(y, part[named], d) &&
+           done(&c, sl_days_of(y, part[named], d), ret);
+}
+
+/* 20161016 */
+static bool read_compact(struct cursor c, struct sl_date_atom *ret)
+{
+    int number;
+
+    if (!digits(&c, 8, 8, &number) || at_letter_or_digit(&c))
+        return false;
+    int y = number / 10000, m = number / 100 % 100, d = number % 100;
+    return y >= 1900 && y <= 2099 && day_fits(y, m, d) && done(&c, sl_days_of(y, m, d), ret);
+}
+
+static bool read_digits(struct cursor c, struct sl_date_atom *ret)
+{
+    return read_year_first(c, ret) || read_year_last(c, ret) || read_named(c, ret) ||
+           read_compact(c, ret);
 }
 
 /* December 16, 2015; December 2015; December 16-18, 2015; December (partial); December 16 (partial) */
@@ -190,7 +250,7 @@ static bool read_month_first(struct cursor c, struct sl_date_atom *ret)
     struct cursor after_month, after_day;
     int y, m, d, last;
 
-    if (!month(&c, &m))
+    if (!sl_english_month(&c, &m))
         return false;
     after_month = c;
     if (year_after(&c, &y) || relative_year(&c, &y))
@@ -199,7 +259,7 @@ static bool read_month_first(struct cursor c, struct sl_date_atom *ret)
     space(&c);
     if (word(&c, "the"))
         space(&c);
-    if (day(&c, &d)) {
+    if (sl_english_day(&c, &d)) {
         after_day = c;
         if ((year_after(&c, &y) || relative_year(&c, &y)) && day_fits(y, m, d))
             return done(&c, sl_days_of(y, m, d), ret);
@@ -208,7 +268,7 @@ static bool read_month_first(struct cursor c, struct sl_date_atom *ret)
         if (byte(&c, '-') || sl_scan_bytes(c.text, &c.at, "\xE2\x80\x93") || word(&c, "to") ||
             word(&c, "and") || word(&c, "through")) {
             space(&c);
-            if (day(&c, &last) && year_after(&c, &y) && day_fits(y, m, d) && day_fits(y, m, last) &&
+            if (sl_english_day(&c, &last) && year_after(&c, &y) && day_fits(y, m, d) && day_fits(y, m, last) &&
                 d <= last)
                 return done(&c, (struct sl_day_range){sl_day_from_civil(y, m, d),
                                                       sl_day_from_civil(y, m, last)},
@@ -233,15 +293,16 @@ static bool read_day_first(struct cursor c, struct sl_date_atom *ret)
 
     if (word(&c, "the"))
         space(&c);
-    if (!day(&c, &d))
+    if (!sl_english_day(&c, &d))
         return false;
+    (void)byte(&c, '.');
     try = c;
     space(&try);
     last = d;
     if (byte(&try, '-') || sl_scan_bytes(c.text, &try.at, "\xE2\x80\x93") || word(&try, "to") ||
         word(&try, "and")) {
         space(&try);
-        if (day(&try, &last) && last >= d)
+        if (sl_english_day(&try, &last) && last >= d)
             c = try;
         else
             last = d;
@@ -249,7 +310,7 @@ static bool read_day_first(struct cursor c, struct sl_date_atom *ret)
     space(&c);
     if (word(&c, "of"))
         space(&c);
-    if (!month(&c, &m))
+    if (!sl_english_month(&c, &m))
         return false;
     try = c;
     if (year_after(&try, &y) && day_fits(y, m, d) && day_fits(y, m, last))
@@ -348,8 +409,7 @@ static bool read_season(struct cursor c, struct sl_date_atom *ret)
     if (!sl_scan_any_word(c.text, &c.at, SEASONS, &season) ||
         (!year_after(&c, &y) && !relative_year(&c, &y)))
         return false;
-    season = season == 4 ? 2 : season;
-    return done(&c, sl_days_of_months(y, 3 + 3 * season, 3), ret);
+    return done(&c, sl_days_of_season(y, season == 4 ? 2 : season), ret);
 }
 
 /* FY 2018, FY 2018 (calendar), fiscal year 2018, the year 2018 */
@@ -360,7 +420,8 @@ static bool read_named_year(struct cursor c, struct sl_date_atom *ret)
     if (word(&c, "the"))
         space(&c);
     if (!word(&c, "FY") && !word(&c, "fiscal year") && !word(&c, "fiscal") &&
-        !word(&c, "calendar year") && !word(&c, "calendar") && !word(&c, "year"))
+        !word(&c, "calendar year") && !word(&c, "calendar") && !word(&c, "year of") &&
+        !word(&c, "year"))
         return false;
     space(&c);
     if (!year(&c, &y))
@@ -372,154 +433,69 @@ static bool read_named_year(struct cursor c, struct sl_date_atom *ret)
     return done(&c, sl_days_of(y, 0, 0), ret);
 }
 
-/* 2015, the 1990s */
+/* the 1990s, the '70s. A century is no date: who asks about one asks about a matter, not for documents of it */
+static bool read_age(struct cursor c, struct sl_date_atom *ret)
+{
+    bool article = skip(&c, "the");
+    int y;
+
+    (void)(byte(&c, '\'') || sl_scan_bytes(c.text, &c.at, "\xE2\x80\x98") ||
+           sl_scan_bytes(c.text, &c.at, "\xE2\x80\x99"));
+    if (!digits(&c, 2, 4, &y) || y % 10 != 0)
+        return false;
+    if (y < 100) /* the 40s are the 1940s */
+        y += !article ? 0 : y < 20 ? 2000 : 1900;
+    (void)(byte(&c, '\'') || sl_scan_bytes(c.text, &c.at, "\xE2\x80\x99"));
+    if (!fits_year(y) || !word(&c, "s"))
+        return false;
+    done(&c, sl_days_of_months(y, 1, 120), ret);
+    ret->weak = true;
+    return true;
+}
+
+/* 2015, 2015 December */
 static bool read_year(struct cursor c, struct sl_date_atom *ret)
 {
-    struct cursor start = c;
     struct cursor try;
     int y, m;
 
-    if (word(&c, "the"))
-        space(&c);
-    if (digits(&c, 4, 4, &y) && y % 10 == 0 && y >= SL_YEAR_MIN && y <= SL_YEAR_MAX) {
-        (void)(byte(&c, '\'') || sl_scan_bytes(c.text, &c.at, "\xE2\x80\x99"));
-        if (word(&c, "s")) {
-            done(&c, sl_days_of_months(y, 1, 120), ret);
-            ret->weak = true;
-            return true;
-        }
-    }
-    c = start;
     if (!year(&c, &y))
         return false;
     try = c;
     space(&try);
     if (byte(&try, ','))
         space(&try);
-    if (month(&try, &m) && try.at - c.at > 2) /* 2015 December, "2015, Dec" */
+    if (sl_english_month(&try, &m) && try.at - c.at > 2) /* 2015 December, "2015, Dec" */
         return done(&try, sl_days_of(y, m, 0), ret);
     done(&c, sl_days_of(y, 0, 0), ret);
     ret->weak = true;
     return true;
 }
 
-static bool unit_word(struct cursor *c, enum sl_unit *ret)
-{
-    static const char *const units[] = {"day",  "week",  "month",  "quarter",  "year",
-                                        "days", "weeks", "months", "quarters", "years", NULL};
-    int index;
-
-    if (!sl_scan_any_word(c->text, &c->at, units, &index))
-        return false;
-    *ret = (enum sl_unit)(index % 5 + 1);
-    return true;
-}
-
-static bool small_number(struct cursor *c, int *ret)
-{
-    static const char *const numbers[] = {"one", "two", "three", "four", "five", "six", "seven",
-                                          "eight", "nine", "ten", "eleven", "twelve", NULL};
-
-    if (digits(c, 1, 3, ret))
-        return *ret > 0;
-    if (sl_scan_any_word(c->text, &c->at, numbers, ret)) {
-        ++*ret;
-        return true;
-    }
-    return false;
-}
-
-/* `count` units back or on from today, as one day. */
-static sl_day shifted(sl_day today, enum sl_unit unit, int count)
-{
-    int y, m, d, months;
-
-    if (unit == SL_UNIT_DAY || unit == SL_UNIT_WEEK)
-        return today + count * (unit == SL_UNIT_WEEK ? 7 : 1);
-    sl_day_to_civil(today, &y, &m, &d);
-    months = y * 12 + m - 1 + count * (unit == SL_UNIT_YEAR ? 12 : unit == SL_UNIT_QUARTER ? 3 : 1);
-    y = months / 12;
-    m = months % 12 + 1;
-    return sl_day_from_civil(y, m, d < sl_month_days(y, m) ? d : sl_month_days(y, m));
-}
-
-/* last year, this month, the past three weeks, last December */
-static bool read_relative(struct cursor c, struct sl_date_atom *ret)
-{
-    enum sl_unit unit;
-    int shift, count, y, m, today_month, today_day;
-    size_t before = c.at >= 4 ? c.at - 4 : 0;
-    bool article = word(&c, "the") || sl_scan_word(c.text, &before, "the");
-
-    space(&c);
-    if (word(&c, "last") || word(&c, "past") || word(&c, "previous"))
-        shift = -1;
-    else if (word(&c, "this") || word(&c, "current"))
-        shift = 0;
-    else if (word(&c, "next") || word(&c, "coming") || word(&c, "upcoming"))
-        shift = 1;
-    else
-        return false;
-    space(&c);
-    if (unit_word(&c, &unit)) {
-        done(&c, sl_days_of_unit(c.today, unit, shift), ret);
-        ret->weak = article; /* "the last year of the war" */
-        return unit != SL_UNIT_DAY;
-    }
-    if (month(&c, &m)) {
-        sl_day_to_civil(c.today, &y, &today_month, &today_day);
-        y += shift < 0 && m >= today_month ? -1 : shift > 0 && m <= today_month ? 1 : 0;
-        return done(&c, sl_days_of(y, m, 0), ret);
-    }
-    if (shift == 0 || !small_number(&c, &count))
-        return false;
-    space(&c);
-    if (!unit_word(&c, &unit))
-        return false;
-    if (shift < 0)
-        return done(&c, (struct sl_day_range){shifted(c.today, unit, -count), c.today}, ret);
-    return done(&c, (struct sl_day_range){c.today + 1, shifted(c.today, unit, count)}, ret);
-}
-
-/* yesterday, today, tomorrow, the day before yesterday, three weeks ago (that unit) */
-static bool read_ago(struct cursor c, struct sl_date_atom *ret)
-{
-    enum sl_unit unit;
-    int count, shift;
-
-    if (word(&c, "the day before yesterday"))
-        return done(&c, sl_days_of_unit(c.today, SL_UNIT_DAY, -2), ret);
-    if (word(&c, "the day after tomorrow"))
-        return done(&c, sl_days_of_unit(c.today, SL_UNIT_DAY, 2), ret);
-    shift = word(&c, "yesterday") ? -1 : word(&c, "today") ? 0 : word(&c, "tomorrow") ? 1 : 9;
-    if (shift != 9) {
-        done(&c, sl_days_of_unit(c.today, SL_UNIT_DAY, shift), ret);
-        ret->weak = shift >= 0; /* "today" mostly means these days: read only in a range */
-        return true;
-    }
-    if (!small_number(&c, &count))
-        return false;
-    space(&c);
-    if (!unit_word(&c, &unit))
-        return false;
-    space(&c);
-    return word(&c, "ago") && done(&c, sl_days_of_unit(c.today, unit, -count), ret);
-}
-
-static bool read_plain(struct cursor c, struct sl_date_atom *ret)
+bool sl_english_absolute(struct cursor c, struct sl_date_atom *ret)
 {
     int weekday;
     struct cursor try = c;
 
-    if (sl_scan_any_word(try.text, &try.at, WEEKDAYS, &weekday)) { /* Wednesday, December 16, 2015 */
-        (void)byte(&try, '.');
+    if (sl_english_weekday(&try, &weekday)) { /* Wednesday, December 16, 2015 */
         (void)byte(&try, ',');
         space(&try);
         return (read_month_first(try, ret) || read_day_first(try, ret)) && !ret->partial;
     }
     return read_digits(c, ret) || read_code(c, ret) || read_part(c, ret) || read_season(c, ret) ||
-           read_named_year(c, ret) || read_month_first(c, ret) || read_day_first(c, ret) ||
-           read_relative(c, ret) || read_ago(c, ret) || read_year(c, ret);
+           read_named_year(c, ret) || read_month_first(c, ret) || read_day_first(c, ret);
+}
+
+static bool read_plain(struct cursor c, struct sl_date_atom *ret)
+{
+    struct sl_date_atom relative;
+
+    if (sl_english_relative(c, &relative)) { /* the longer one: "the 20th of next month" */
+        if (!sl_english_absolute(c, ret) || ret->partial || ret->end < relative.end)
+            *ret = relative;
+        return true;
+    }
+    return sl_english_absolute(c, ret) || read_age(c, ret) || read_year(c, ret);
 }
 
 /* early 2019, mid-2019, the end of March 2019: a third of what follows */

@@ -4,7 +4,10 @@
  *     dates.c           days and ISO dates
  *     dates_question.c  ranges, open ends, and which of several dates a question means
  *     dates_english.c   one date in English words or digits
+ *     dates_relative.c  English dates that count from today
  *     dates_korean.c    one date in Korean
+ *     dates_korean_relative.c  Korean dates that count from today
+ *     dates_scan.c      small steps over a text, and calendar units
  */
 #ifndef SLUICE_DATES_INTERNAL_H
 #define SLUICE_DATES_INTERNAL_H
@@ -23,10 +26,33 @@ struct sl_day_range sl_days_of(int year, int month, int day);
 /* `count` whole months from the month of (year, month) on; month may lie outside 1..12. */
 struct sl_day_range sl_days_of_months(int year, int month, int count);
 
-enum sl_unit { SL_UNIT_DAY = 1, SL_UNIT_WEEK, SL_UNIT_MONTH, SL_UNIT_QUARTER, SL_UNIT_YEAR };
+enum sl_unit { SL_UNIT_DAY = 1, SL_UNIT_WEEK, SL_UNIT_MONTH, SL_UNIT_QUARTER, SL_UNIT_YEAR,
+               SL_UNIT_DECADE };
 
 /* The unit that lies `shift` units from today: (week, -1) is last week, from Monday on. */
 struct sl_day_range sl_days_of_unit(sl_day today, enum sl_unit unit, int shift);
+
+/* March to May of a year (0), June to August (1), September to November (2), December to February (3). */
+struct sl_day_range sl_days_of_season(int year, int season);
+
+/* The season that ended last before today (-1), that of this time of year (0), that begins next (1). */
+struct sl_day_range sl_days_of_season_near(sl_day today, int season, int shift);
+
+/* Monday of the week of a day. */
+sl_day sl_day_monday(sl_day day);
+
+/* The n-th week (1 ..; 0 = the last) of a month or year: of those whose Thursday lies in it. False: it has
+ * none. */
+bool sl_days_of_week(struct sl_day_range of, int number, struct sl_day_range *ret);
+
+/* The n-th such weekday (Monday 0; n as above) in `of`. */
+bool sl_days_of_weekday(struct sl_day_range of, int weekday, int number, struct sl_day_range *ret);
+
+/* `count` units back or on from a day, as one day; the last of a shorter month. */
+sl_day sl_day_shifted(sl_day day, enum sl_unit unit, int count);
+
+/* The last `count` units up to today, or the next ones from tomorrow on when `count` < 0. */
+struct sl_day_range sl_days_span(sl_day today, enum sl_unit unit, int count);
 
 /* The third of `days` that early (0), mid (1) or late (2) means. */
 struct sl_day_range sl_days_third(struct sl_day_range days, int third);
@@ -37,6 +63,8 @@ struct sl_date_atom {
     size_t end;
     bool weak;    /* a bare year: a date only with a word such as "in" before it */
     bool partial; /* no year: days are of year 0, to be filled in from the other end of a range */
+    bool now;     /* "now", "today": an end of a range, and no date by itself */
+    bool as_of;   /* asked is what was in force then */
 };
 
 bool sl_date_english(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
@@ -48,5 +76,24 @@ bool sl_scan_word(struct sl_view text, size_t *at, const char *word); /* ASCII, 
 bool sl_scan_bytes(struct sl_view text, size_t *at, const char *bytes);
 bool sl_scan_any_word(struct sl_view text, size_t *at, const char *const *words, int *ret_index);
 void sl_scan_space(struct sl_view text, size_t *at);
+
+/* A text and what it stands for; the longer of two that begin alike comes first. NULL ends a list. */
+struct sl_named {
+    const char *text;
+    int value;
+};
+bool sl_scan_named(struct sl_view text, size_t *at, const struct sl_named *names, int *ret_value);
+
+/* Korean, in dates_korean.c: a number and its unit, "12 월"; what may stand behind a year, ... */
+bool sl_korean_number(struct sl_view text, size_t *at, int min, int max, const char *unit, int *ret);
+bool sl_korean_in_year(struct sl_view text, size_t at, int year, struct sl_date_atom *ret);
+/* ... behind a month, and behind a week, a day of it or a third: always true, with `days` when there is none */
+bool sl_korean_in_month(struct sl_view text, size_t at, struct sl_day_range days,
+                        struct sl_date_atom *ret);
+bool sl_korean_in_week(struct sl_view text, size_t at, struct sl_day_range days,
+                       struct sl_date_atom *ret);
+bool sl_korean_weekday(struct sl_view text, size_t *at, int *ret); /* Monday 0 */
+/* In dates_korean_relative.c. */
+bool sl_korean_relative(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
 
 #endif

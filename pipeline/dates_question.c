@@ -53,14 +53,24 @@ static bool any_bytes(const struct reader *r, size_t *at, const char *const *byt
     return false;
 }
 
-/* Particles after a Korean date that say nothing of their own. */
-static size_t past_particles(const struct reader *r, size_t at)
+/* What ties a Korean date to its sentence and says nothing of its own; *ret_as_of: asked is what held then. */
+static size_t past_particles(const struct reader *r, size_t at, bool *ret_as_of)
 {
+    static const char *const in_force[] = {"에 시행 중이던", "에 시행 중인", "에 시행중이던", "에 시행중인",
+                                           "에 시행되던", "에 유효하던", "에 유효한", "을 기준으로",
+                                           "를 기준으로", "기준으로", "기준", "당시에는", "당시에",
+                                           "당시의", "당시", "시점에서", "시점에", "시점의", "시점",
+                                           "현재로", "현재의", "현재", NULL};
     static const char *const particles[] = {"동안에는", "동안에", "동안", "중에는", "중에", "중",
-                                            "당시에", "당시", "에서는", "에는", "에", "의", NULL};
+                                            "에서는", "에는", "에", "의", NULL};
     size_t i = at;
 
-    if (at == 0 || (unsigned char)r->text.data[at - 1] < 0x80)
+    if (any_bytes(r, &i, in_force)) {
+        *ret_as_of = true;
+        return i;
+    }
+    if (at == 0 || i >= r->text.size ||
+        ((unsigned char)r->text.data[at - 1] < 0x80 && r->text.data[i] == ' '))
         return at;
     return any_bytes(r, &i, particles) ? i : at;
 }
@@ -131,30 +141,61 @@ static bool second_end(const struct reader *r, size_t at, struct sl_date_atom *f
     return true;
 }
 
+/* 2014 to 2018: years by their size, not just numbers */
+static bool spans_years(struct sl_day_range days)
+{
+    int first, last, ignored;
+
+    sl_day_to_civil(days.from, &first, &ignored, &ignored);
+    sl_day_to_civil(days.to, &last, &ignored, &ignored);
+    return first >= 1900 && last < 2100;
+}
+
+/* The end of "from 4 to 22 January 1995" and of "between 4 and 22 this month", after the first number: the
+ * month comes behind both. */
+static bool month_behind(const struct reader *r, size_t first_at, size_t at, struct sl_date_atom *ret)
+{
+    struct sl_date_atom month, first, last;
+    size_t i = at;
+    int day;
+
+    if (sl_scan_digits(r->text, &i, 1, 2, &day)) { /* 22 of next month */
+        static const char *const of[] = {"of", "in", NULL};
+        i = past_space(r, i);
+        (void)any_word(r, &i, of);
+        if (atom_at(r, i, &month) && !month.partial && month.days.to - month.days.from <= 30 &&
+            day_of_same_month(r, first_at, &month, &first) &&
+            day_of_same_month(r, at, &month, &last)) {
+            *ret = (struct sl_date_atom){.days = {first.days.from, last.days.to}, .end = month.end};
+            return first.days.from <= last.days.to;
+        }
+    }
+    if (!atom_at(r, at, &month) || month.partial || month.days.from != month.days.to ||
+        !day_of_same_month(r, first_at, &month, &first))
+        return false;
+    *ret = (struct sl_date_atom){.days = {first.days.from, month.days.to}, .end = month.end};
+    return first.days.from <= month.days.to;
+}
+
 /* between X and Y; from X to Y; X to Y; X-Y */
 static bool english_range(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
     static const char *const opening[] = {"between", "from", NULL};
     static const char *const joining[] = {"and", "to", "until", "till", "through", "thru", "or", NULL};
     static const char *const dashes[] = {"-", "\xE2\x80\x93", "\xE2\x80\x94", "~", NULL};
-    struct sl_date_atom first, month;
+    struct sl_date_atom first;
     size_t i = at, start;
     int ignored;
     bool opened = any_word(r, &i, opening), joined;
 
     start = i;
     if (!atom_at(r, i, &first)) {
-        /* from 4 to 22 January 1995: the month comes later */
         if (!opened || !sl_scan_digits(r->text, &i, 1, 2, &ignored))
             return false;
         i = past_space(r, i);
         if (!any_word(r, &i, joining) && !any_bytes(r, &i, dashes))
             return false;
-        if (!atom_at(r, past_space(r, i), &month) || month.partial ||
-            month.days.from != month.days.to || !day_of_same_month(r, start, &month, &first))
-            return false;
-        *ret = (struct sl_date_atom){.days = {first.days.from, month.days.to}, .end = month.end};
-        return first.days.from <= month.days.to;
+        return month_behind(r, start, past_space(r, i), ret);
     }
     i = past_space(r, first.end);
     joined = any_word(r, &i, joining);
@@ -162,7 +203,7 @@ static bool english_range(const struct reader *r, size_t at, struct sl_date_atom
         return false;
     if (!second_end(r, past_space(r, i), &first, ret))
         return false;
-    if (opened || !joined)
+    if (opened || !joined || spans_years(ret->days))
         ret->weak = false;
     return true;
 }
@@ -190,13 +231,17 @@ static bool korean_range(const struct reader *r, size_t at, struct sl_date_atom 
 static bool english_open(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
     static const char *const since[] = {"since", "on or after", "starting from", "starting in",
-                                        "beginning in", NULL};
+                                        "starting on", "starting", "beginning in", "beginning on",
+                                        "ever since", NULL};
     static const char *const after[] = {"after", "later than", NULL};
     static const char *const before[] = {"before", "prior to", "earlier than", NULL};
     static const char *const until[] = {"until", "till", "up to", "on or before", "no later than",
                                         NULL};
     static const char *const articles[] = {"the", NULL};
-    static const char *const onwards[] = {"onwards", "onward", "or later", "and later", NULL};
+    static const char *const onwards[] = {"onwards", "onward", "or later", "and later", "or after",
+                                          "and after", "and beyond", NULL};
+    static const char *const backwards[] = {"or earlier", "and earlier", "or before", "and before", NULL};
+    static const char *const tying[] = {"from", "in", "on", "during", "dated", NULL};
     struct sl_date_atom atom;
     size_t i = at;
     int kind = any_word(r, &i, since)    ? 1
@@ -205,17 +250,14 @@ static bool english_open(const struct reader *r, size_t at, struct sl_date_atom 
                : any_word(r, &i, until)  ? 4
                                          : 0;
 
-    if (kind == 0 && sl_scan_word(r->text, &i, "from"))
-        i = past_space(r, i);
-    else if (kind != 0)
-        (void)any_word(r, &i, articles);
-    if (!atom_at(r, i, &atom) || atom.partial)
+    (void)any_word(r, &i, kind == 0 ? tying : articles);
+    if (!atom_at(r, i, &atom) || atom.partial || atom.now)
         return false;
     if (kind == 0) {
         i = past_space(r, atom.end);
-        if (!any_word(r, &i, onwards))
+        kind = any_word(r, &i, onwards) ? 1 : any_word(r, &i, backwards) ? 4 : 0;
+        if (kind == 0)
             return false;
-        kind = 1;
         atom.end = i;
     }
     *ret = (struct sl_date_atom){.days = {SL_DAY_NONE, SL_DAY_MAX}, .end = atom.end};
@@ -229,13 +271,15 @@ static bool english_open(const struct reader *r, size_t at, struct sl_date_atom 
 /* X 이후, X부터: from its first day; X 이전, X 전: before its first day; X까지: up to its last day */
 static bool korean_open(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
-    static const char *const since[] = {"이후에는", "이후에", "이후의", "이후", "이래", "부터", NULL};
+    static const char *const since[] = {"또는 그 이후", "그리고 그 이후", "및 그 이후", "이후로는", "이후로",
+                                        "이후에는", "이후에", "이후의", "이후", "이래로", "이래", "부터",
+                                        NULL};
     static const char *const before[] = {"이전에는", "이전에", "이전의", "이전", "전에", NULL};
     static const char *const until[] = {"까지의", "까지", NULL};
     struct sl_date_atom atom;
     size_t i;
 
-    if (!sl_date_korean(r->text, at, r->today, &atom) || atom.partial)
+    if (!sl_date_korean(r->text, at, r->today, &atom) || atom.partial || atom.now)
         return false;
     i = atom.end;
     *ret = (struct sl_date_atom){.days = {SL_DAY_NONE, SL_DAY_MAX}};
@@ -265,30 +309,50 @@ static bool counts_things(const struct reader *r, size_t at)
     return any_word(r, &i, things);
 }
 
+/* Nothing but this phrase: "2014?" */
+static bool is_alone(const struct reader *r, size_t at, size_t end)
+{
+    while (end < r->text.size && memchr(" ?.!", r->text.data[end], 4) != NULL)
+        end++;
+    return past_space(r, 0) == at && end == r->text.size;
+}
+
+/* May a bare year, or another form that often is none, be read where it stands? */
+static bool is_meant(const struct reader *r, size_t at, const struct sl_date_atom *atom, bool tied)
+{
+    bool bracketed = at > 0 && memchr("[(", r->text.data[at - 1], 2) != NULL;
+    bool marked = atom->end < r->text.size && memchr(":])", r->text.data[atom->end], 3) != NULL;
+
+    if (counts_things(r, atom->end))
+        return false;
+    if (tied)
+        return !sl_scan_word(r->text, &at, "for") && !sl_scan_word(r->text, &at, "over");
+    return ((at == 0 || bracketed) && marked) || is_alone(r, at, atom->end);
+}
+
 /* One date with the word before it. A bare year needs one. */
 static bool single(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
+    static const char *const in_force[] = {"as of", "as at", "in force on", "in force in", "in force at",
+                                           "in effect on", "in effect in", "effective on",
+                                           "effective as of", "valid on", "valid in", "valid at",
+                                           "applicable on", "applicable in", NULL};
     static const char *const tying[] = {"in", "during", "throughout", "within", "on", "back in",
-                                        "dated", "as of", "over", "for", NULL};
+                                        "dated", "over", "for", NULL};
     size_t i = at;
-    bool tied = any_word(r, &i, tying);
-    bool bracketed = !tied && at > 0 && memchr("[(", r->text.data[at - 1], 2) != NULL;
-    bool leading = at == 0 || bracketed;
+    bool as_of = any_word(r, &i, in_force), tied = as_of || any_word(r, &i, tying);
 
-    if (!atom_at(r, i, ret) || ret->partial)
+    if (!atom_at(r, i, ret) || ret->partial || (ret->now && !as_of) ||
+        (ret->weak && !is_meant(r, at, ret, tied)))
         return false;
-    if (ret->weak && (counts_things(r, ret->end) ||
-                      !((tied && !sl_scan_word(r->text, &at, "for")) ||
-                        (leading && ret->end < r->text.size &&
-                         memchr(":])", r->text.data[ret->end], 3) != NULL))))
-        return false;
-    ret->end = past_particles(r, ret->end);
+    ret->as_of = as_of;
+    ret->end = past_particles(r, ret->end, &ret->as_of);
     return true;
 }
 
 static bool phrase_at(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
-    static const char *const tying[] = {"in", "during", NULL};
+    static const char *const tying[] = {"in", "during", "for", "over", "throughout", "within", NULL};
     size_t i = at;
 
     if (korean_range(r, at, ret) || korean_open(r, at, ret) || english_open(r, at, ret))
@@ -309,6 +373,9 @@ static bool is_start(struct sl_view text, size_t at)
                         before == '_';
 
     if ((here & 0xC0) == 0x80 || here <= ' ')
+        return false;
+    if (at > 1 && memchr("/-.", (char)before, 3) != NULL && here >= '0' && here <= '9' &&
+        text.data[at - 2] >= '0' && text.data[at - 2] <= '9') /* the rest of another number */
         return false;
     if (before >= 0x80) /* after another script: digits and letters start anew, Hangul goes on */
         return here < 0x80;
@@ -349,7 +416,7 @@ bool sl_date_read(struct sl_view question, sl_day today, struct sl_date_found *r
         struct sl_date_atom atom;
         if (!is_start(question, at) || !phrase_at(&r, at, &atom))
             continue;
-        *ret_found = (struct sl_date_found){atom.days, at, atom.end};
+        *ret_found = (struct sl_date_found){atom.days, at, atom.end, atom.as_of};
         return true;
     }
     return false;

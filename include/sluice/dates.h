@@ -36,6 +36,7 @@ struct sl_date_found {
     struct sl_day_range days;
     size_t byte_start; /* the phrase within the question */
     size_t byte_end;
+    bool as_of; /* asked is what was in force then: "as of 2002-04-08", "2002년 4월 8일 기준" */
 };
 
 /*

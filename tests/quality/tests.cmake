@@ -18,3 +18,8 @@ add_test(NAME quality/answers_xquad COMMAND quality_answers
   --model ${QUALITY_MODEL})
 set_tests_properties(quality/abstain_lexical quality/abstain_hybrid quality/answers_xquad
   PROPERTIES LABELS quality SKIP_RETURN_CODE 77 TIMEOUT 900)
+
+# Dates read from questions, against ranges that are known: in a second.
+add_test(NAME quality/dates COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/bench/quality/dates.py
+  $<TARGET_FILE:sluicectl> ${QUALITY_DATA} --gate)
+set_tests_properties(quality/dates PROPERTIES LABELS quick SKIP_RETURN_CODE 77 TIMEOUT 60)

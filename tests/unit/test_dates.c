@@ -195,6 +195,81 @@ TEST(korean_dates)
     check_read("회의는 2년 전에", "2014-01-01 2014-12-31", NULL);
 }
 
+TEST(english_dates_that_count_from_today)
+{
+    check_read("what was said last Wednesday?", "2016-11-02 2016-11-02", "last Wednesday");
+    check_read("what was said this past Friday?", "2016-11-04 2016-11-04", NULL);
+    check_read("on Tuesday of last week", "2016-11-01 2016-11-01", "on Tuesday of last week");
+    check_read("last week Friday", "2016-11-04 2016-11-04", NULL);
+    check_read("votes last spring", "2016-03-01 2016-05-31", "last spring");
+    check_read("votes last winter", "2015-12-01 2016-02-29", NULL);
+    check_read("votes this summer", "2016-06-01 2016-08-31", NULL);
+    check_read("votes last weekend", "2016-11-05 2016-11-06", NULL);
+    check_read("3 past weeks", "2016-10-17 2016-11-07", NULL);
+    check_read("over the last two quarters", "2016-04-01 2016-09-30", "over the last two quarters");
+    check_read("1 month and 21 days ago", "2016-09-16 2016-09-16", NULL);
+    check_read("what changed earlier this year?", "2016-01-01 2016-11-07", "earlier this year");
+    check_read("sales year to date", "2016-01-01 2016-11-07", NULL);
+    check_read("the 20th of next month", "2016-12-20 2016-12-20", NULL);
+    check_read("the first week of 2015", "2014-12-29 2015-01-04", NULL);
+    check_read("the last week of December 2016", "2016-12-26 2017-01-01", NULL);
+    check_read("week 27 of 2015", "2015-06-29 2015-07-05", NULL);
+    check_read("the last Friday of March 2015", "2015-03-27 2015-03-27", NULL);
+    check_read("the last four months of 2021", "2021-09-01 2021-12-31", NULL);
+    check_read("last year's second half", "2015-07-01 2015-12-31", NULL);
+    check_read("between January 2015 and now", "2015-01-01 2016-11-07", NULL);
+    check_read("between 4 and 22 this month", "2016-11-04 2016-11-22", NULL);
+    check_read("in the late 1960s", "1967-01-01 1969-12-31", "in the late 1960s");
+    check_read("the fourth of July, 1995", "1995-07-04 1995-07-04", NULL);
+    check_read("23/Sep/2020 and 05-Aug-2016", "2020-09-23 2020-09-23", "23/Sep/2020");
+    check_read("the file of 20161016", "2016-10-16 2016-10-16", NULL);
+    check_read("rules in 2018 or later", "2018-01-01 -", "in 2018 or later");
+    check_read("2014 to 2018 prices", "2014-01-01 2018-12-31", "2014 to 2018");
+    check_read("2014?", "2014-01-01 2014-12-31", "2014");
+}
+
+TEST(korean_dates_that_count_from_today)
+{
+    check_read("지난 금요일에 무엇을", "2016-11-04 2016-11-04", "지난 금요일에");
+    check_read("지난주 금요일 회의", "2016-11-04 2016-11-04", NULL);
+    check_read("다음 달 20일", "2016-12-20 2016-12-20", NULL);
+    check_read("지난봄 회의", "2016-03-01 2016-05-31", "지난봄");
+    check_read("작년 봄 회의", "2015-03-01 2015-05-31", NULL);
+    check_read("올 하반기 전망", "2016-07-01 2016-12-31", "올 하반기");
+    check_read("두 달 전 회의", "2016-09-01 2016-09-30", "두 달 전");
+    check_read("이틀 전 회의", "2016-11-05 2016-11-05", NULL);
+    check_read("최근 일주일", "2016-10-31 2016-11-07", NULL);
+    check_read("2015년 1월 첫째 주", "2014-12-29 2015-01-04", NULL);
+    check_read("2015년 3월 마지막 금요일", "2015-03-27 2015-03-27", NULL);
+    check_read("90년대 물가", "1990-01-01 1999-12-31", NULL);
+    check_read("2018 회계연도 예산", "2018-01-01 2018-12-31", NULL);
+    check_read("2015년부터 현재까지", "2015-01-01 2016-11-07", "2015년부터 현재까지");
+    check_read("2012년 또는 그 이후", "2012-01-01 -", NULL);
+    check_read("올바른 답은", "none", NULL);
+}
+
+TEST(what_was_in_force_is_asked_by_its_day)
+{
+    static const char *const asked[] = {"2006년 2월 2일 기준으로 연차는?", "2011.12.15.에 시행 중이던 법은?",
+                                        "2001.5.28. 당시 해고는?", "the rule as of 2002-04-08",
+                                        "the rule in force on April 8, 2002"};
+    static const char *const phrases[] = {"2006년 2월 2일 기준으로", "2011.12.15.에 시행 중이던",
+                                          "2001.5.28. 당시", "as of 2002-04-08",
+                                          "in force on April 8, 2002"};
+    struct sl_date_found found;
+
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct sl_view text = sl_view_of(asked[i]);
+        REQUIRE(sl_date_read(text, 17000, &found));
+        CHECK_THAT(found.as_of && found.days.from == found.days.to, "%s", asked[i]);
+        CHECK_THAT(sl_view_is(sl_view_range(text, found.byte_start, found.byte_end), phrases[i]),
+                   "%s: phrase %.*s", asked[i], (int)(found.byte_end - found.byte_start),
+                   asked[i] + found.byte_start);
+    }
+    REQUIRE(sl_date_read(sl_view_of("what was said on 2002-04-08?"), 17000, &found));
+    CHECK(!found.as_of);
+}
+
 TEST(numbers_and_words_that_only_look_like_dates_are_left_alone)
 {
     static const char *const undated[] = {
@@ -203,7 +278,10 @@ TEST(numbers_and_words_that_only_look_like_dates_are_left_alone)
         "Call 2015-1234", "Is version 1.2.2015 out?", "1.5 percent in the second half",
         "Which rules apply today?", "When was the last year of the war?", "03/04/2015 meeting",
         "2015년형 자동차", "2000년간 지속된", "12월에 무엇을", "제3조 제2항은?", "이 주식은 무엇인가요?",
-        "Article 2015 of the code", "", " ", "the 2015"};
+        "Article 2015 of the code", "", " ", "the 2015",
+        "What radio format is in the present day?", "Who was eliminated the following week?",
+        "medals in the 19th century", "What happened on February 8th?", "until now", "Regulation 11/2016",
+        "part 10/1/2018-x", "only 3 next to it", "the 1924 olympics"};
 
     for (size_t i = 0; i < sizeof undated / sizeof *undated; i++)
         check_read(undated[i], "none", NULL);

@@ -49,10 +49,23 @@ static char *copy_member(const cJSON *object, const char *name)
     return NULL;
 }
 
+/* The end of the day that the line's "now" names; -1 without one. */
+static bool asked_parse(const cJSON *object, int64_t *ret_ms, struct sl_error *err)
+{
+    struct sl_view date = ctl_json_text(object, "now");
+
+    *ret_ms = -1;
+    if (date.data == NULL || ctl_day_end(date, ret_ms))
+        return true;
+    sl_fail(err, SL_REJECT, "bad_field", "\"now\": allowed is an ISO date, such as 2019-07-31");
+    return false;
+}
+
 static bool query_parse(struct sl_view line, struct ctl_query *ret_query, struct sl_error *err)
 {
     struct ctl_query query = {0};
     cJSON *root = NULL;
+    bool dated;
 
     if (sl_json_parse(line, &root, err) != SL_OK)
         return false;
@@ -64,8 +77,11 @@ static bool query_parse(struct sl_view line, struct ctl_query *ret_query, struct
         query.text = copy_member(root, "text");
     query.filter = copy_member(root, "filter");
     query.line = strndup(line.data, line.size);
+    dated = asked_parse(root, &query.asked_ms, err);
     cJSON_Delete(root);
     *ret_query = query;
+    if (!dated)
+        return false;
     if (query.text == NULL)
         sl_fail(err, SL_REJECT, "bad_field", "a question needs \"text\" or \"query\"");
     return query.text != NULL && query.line != NULL;

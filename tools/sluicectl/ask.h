@@ -18,12 +18,13 @@ enum sl_err ctl_question(struct sl_view text, struct sl_view filter, int64_t ask
                          struct sl_arena *arena, struct sl_question *ret_question,
                          struct sl_error *err);
 
-/* One line of a file of questions: BEIR's {"_id", "text"}, with "query" for "text" and "filter" if
- * wanted. */
+/* One line of a file of questions: BEIR's {"_id", "text"}, with "query" for "text", and "filter" and "now"
+ * if wanted. */
 struct ctl_query {
     char *id;
     char *text;
     char *filter; /* NULL: none */
+    int64_t asked_ms; /* the end of the day "now" names; -1: none */
     char *line;   /* all of it, as JSON */
 };
 

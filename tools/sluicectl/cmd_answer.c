@@ -108,7 +108,8 @@ static enum sl_err answer_one(const struct answering *answering, const struct ct
 {
     struct sl_message message = {.topic = SL_VIEW("questions"),
                                  .offset = -1,
-                                 .timestamp_ms = answering->asked_ms,
+                                 .timestamp_ms = query->asked_ms >= 0 ? query->asked_ms
+                                                                      : answering->asked_ms,
                                  .value = record,
                                  .headers = &answering->tenant,
                                  .header_count = answering->tenant_count};

@@ -130,7 +130,8 @@ static enum sl_err evaluate(struct evaluation *evaluation, uint32_t i, struct sl
 
     if (code == SL_OK)
         code = ctl_question(sl_view_of(query->text), sl_view_of(query->filter),
-                            evaluation->asked_ms, arena, &question, err);
+                            query->asked_ms >= 0 ? query->asked_ms : evaluation->asked_ms, arena,
+                            &question, err);
     if (code != SL_OK)
         return code;
     question.exact = evaluation->exact;

@@ -217,6 +217,8 @@ const char *ctl_mode_name(enum sl_mode mode);
 /* "YYYY-MM-DD" as the millisecond its day ends with in UTC; NULL gives -1. Exit code 64 when it is
  * no date. */
 int ctl_now(const struct ctl *ctl, const char *date, int64_t *ret_ms);
+/* The same of a view; false, saying nothing, when it is no date. */
+bool ctl_day_end(struct sl_view date, int64_t *ret_ms);
 
 /* Wall and monotonic time. */
 extern const struct sl_clock ctl_clock;

@@ -246,18 +246,23 @@ const char *ctl_mode_name(enum sl_mode mode)
     return mode >= SL_MODE_HYBRID && mode <= SL_MODE_LEXICAL ? mode_names[mode] : "default";
 }
 
-int ctl_now(const struct ctl *ctl, const char *date, int64_t *ret_ms)
+bool ctl_day_end(struct sl_view date, int64_t *ret_ms)
 {
     struct sl_day_range days;
 
-    *ret_ms = -1;
-    if (date == NULL)
-        return SL_EXIT_OK;
-    if (!sl_date_iso(sl_view_of(date), &days))
-        return ctl_fail(ctl, SL_EXIT_USAGE,
-                        "--now '%s': allowed is an ISO date, such as 2019-07-31", date);
+    if (!sl_date_iso(date, &days))
+        return false;
     *ret_ms = ((int64_t)days.to + 1) * MS_PER_DAY - 1;
-    return SL_EXIT_OK;
+    return true;
+}
+
+int ctl_now(const struct ctl *ctl, const char *date, int64_t *ret_ms)
+{
+    *ret_ms = -1;
+    if (date == NULL || ctl_day_end(sl_view_of(date), ret_ms))
+        return SL_EXIT_OK;
+    return ctl_fail(ctl, SL_EXIT_USAGE, "--now '%s': allowed is an ISO date, such as 2019-07-31",
+                    date);
 }
 
 static int64_t now_ms(void *context)

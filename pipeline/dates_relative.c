@@ -1,0 +1,385 @@
+/*
+ * dates_relative.c -- English dates that count from today: last year, the past three weeks, last Friday, last
+ * spring, two months ago, earlier this year; and parts of a period: the first week of March 2015, the
+ * 20th of next month, Friday of last week.
+ *
+ * People do not agree on some of these. Chosen: "last Friday" lies in last week and "past Friday" is the one
+ * before today; the n-th week of a month is the n-th that has its Thursday there, as ISO 8601 counts; "two
+ * years ago" is that whole year, for a question rarely means one day of it. Without a period that carries
+ * its year ("the first week of March") nothing is read.
+ */
+#include "dates_cursor.h"
+
+#define SHIFT_NONE 9 /* no word that says where from today */
+
+/* last: -1, this: 0, next: 1; *ret_nearest when it counts from today and not from this week. */
+static int shift_word(struct cursor *c, bool *ret_nearest)
+{
+    static const char *const words[] = {"this past", "this coming", "this upcoming", "last", "previous",
+                                        "past", "this", "current", "next", "following", "coming",
+                                        "upcoming", NULL};
+    static const int shifts[] = {-1, 1, 1, -1, -1, -1, 0, 0, 1, 1, 1, 1};
+    int index;
+
+    if (!any_of(c, words, &index))
+        return SHIFT_NONE;
+    space(c);
+    *ret_nearest = index <= 2 || index == 5 || index == 11;
+    return shifts[index];
+}
+
+static bool unit_word(struct cursor *c, enum sl_unit *ret)
+{
+    static const char *const words[] = {"day", "week", "month", "quarter", "year", "decade", NULL};
+    int index;
+
+    (void)(skip(c, "calendar") || skip(c, "fiscal"));
+    if (!any_of(c, words, &index))
+        return false;
+    *ret = (enum sl_unit)(index + 1);
+    return true;
+}
+
+/* weeks; and week after "one" */
+static bool units_word(struct cursor *c, int count, enum sl_unit *ret)
+{
+    static const char *const words[] = {"days", "weeks", "months", "quarters", "years", "decades", NULL};
+    int index;
+
+    if (count == 1 && unit_word(c, ret))
+        return true;
+    if (!any_of(c, words, &index))
+        return false;
+    *ret = (enum sl_unit)(index + 1);
+    return true;
+}
+
+static bool small_number(struct cursor *c, int *ret)
+{
+    static const char *const numbers[] = {"one", "two", "three", "four", "five", "six", "seven",
+                                          "eight", "nine", "ten", "eleven", "twelve", NULL};
+
+    if (digits(c, 1, 3, ret))
+        return *ret > 0;
+    if (!any_of(c, numbers, ret))
+        return false;
+    ++*ret;
+    return true;
+}
+
+/* "three weeks", and "a week" when `article`. */
+static bool amount(struct cursor *c, bool article, int *ret_count, enum sl_unit *ret_unit)
+{
+    struct cursor try = *c;
+
+    if (article && (word(&try, "a couple of") || word(&try, "a couple")))
+        *ret_count = 2;
+    else if (article && (word(&try, "a") || word(&try, "an")))
+        *ret_count = 1;
+    else if (!small_number(&try, ret_count))
+        return false;
+    space(&try);
+    if (!units_word(&try, *ret_count, ret_unit))
+        return false;
+    *c = try;
+    return true;
+}
+
+/* last week, this month; a month's name with such a word; a month or a year that says which it is */
+static bool period(struct cursor *c, struct sl_day_range *ret, enum sl_unit *ret_unit)
+{
+    struct cursor try = *c;
+    struct sl_date_atom atom;
+    bool nearest;
+    int shift, y, m, d, length;
+
+    (void)skip(&try, "the");
+    shift = shift_word(&try, &nearest);
+    if (shift != SHIFT_NONE && unit_word(&try, ret_unit)) {
+        *ret = sl_days_of_unit(c->today, *ret_unit, shift);
+    } else if (shift != SHIFT_NONE && sl_english_month(&try, &m)) {
+        sl_day_to_civil(c->today, &y, &length, &d);
+        y += shift < 0 && m >= length ? -1 : shift > 0 && m <= length ? 1 : 0;
+        *ret = sl_days_of(y, m, 0);
+        *ret_unit = SL_UNIT_MONTH;
+    } else {
+        try = *c;
+        if (sl_english_absolute(try, &atom) && !atom.partial) {
+            length = atom.days.to - atom.days.from;
+            if (length < 27 || length > 365 || (length > 30 && length < 364))
+                return false;
+            *ret_unit = length > 30 ? SL_UNIT_YEAR : SL_UNIT_MONTH;
+            *ret = atom.days;
+            try.at = atom.end;
+        } else if (digits(&try, 4, 4, &y) && y >= SL_YEAR_MIN && y <= SL_YEAR_MAX &&
+                   !at_letter_or_digit(&try)) {
+            *ret_unit = SL_UNIT_YEAR;
+            *ret = sl_days_of(y, 0, 0);
+        } else {
+            return false;
+        }
+    }
+    *c = try;
+    return true;
+}
+
+static bool of_period(struct cursor *c, struct sl_day_range *ret, enum sl_unit *ret_unit)
+{
+    space(c);
+    (void)(skip(c, "of") || skip(c, "in"));
+    return period(c, ret, ret_unit);
+}
+
+/* last year, this month, the past three weeks, 3 past weeks, last December, last spring */
+static bool read_shifted(struct cursor c, struct sl_date_atom *ret)
+{
+    static const char *const seasons[] = {"spring", "summer", "fall", "winter", "autumn", NULL};
+    struct cursor start;
+    enum sl_unit unit;
+    struct sl_day_range days;
+    size_t before = c.at >= 4 ? c.at - 4 : 0;
+    bool article = sl_scan_word(c.text, &before, "the"), nearest;
+    int shift, count, season;
+
+    article = skip(&c, "the") || article;
+    start = c;
+    bool following = word(&c, "following");
+    c = start;
+    if (small_number(&c, &count)) { /* 3 past weeks */
+        space(&c);
+        shift = shift_word(&c, &nearest);
+        if (shift == SHIFT_NONE || shift == 0 || !units_word(&c, count, &unit))
+            return false;
+        return done(&c, sl_days_span(c.today, unit, -shift * count), ret);
+    }
+    shift = shift_word(&c, &nearest);
+    if (shift == SHIFT_NONE)
+        return false;
+    if (shift != 0 && amount(&c, false, &count, &unit))
+        return done(&c, sl_days_span(c.today, unit, -shift * count), ret);
+    if (any_of(&c, seasons, &season))
+        return done(&c, sl_days_of_season_near(c.today, season == 4 ? 2 : season, shift), ret);
+    if (word(&c, "weekend")) {
+        days = sl_days_of_unit(c.today, SL_UNIT_WEEK, shift);
+        return done(&c, (struct sl_day_range){days.to - 1, days.to}, ret);
+    }
+    c = start;
+    if (!period(&c, &days, &unit) || unit == SL_UNIT_DAY)
+        return false;
+    done(&c, days, ret);
+    /* "the last year of the war", "eliminated the following week" */
+    ret->weak = article && (shift < 0 || following) && unit < SL_UNIT_DECADE;
+    return true;
+}
+
+/* earlier this year: up to today; later this year: from today; year to date */
+static bool read_so_far(struct cursor c, struct sl_date_atom *ret)
+{
+    enum sl_unit unit;
+    bool earlier = skip(&c, "earlier"), later = !earlier && skip(&c, "later");
+    struct sl_day_range days;
+
+    if (!earlier && !later) {
+        if (!unit_word(&c, &unit) || unit == SL_UNIT_DAY)
+            return false;
+        space(&c);
+        return word(&c, "to date") &&
+               done(&c, (struct sl_day_range){sl_days_of_unit(c.today, unit, 0).from, c.today}, ret);
+    }
+    if (!skip(&c, "this") || !unit_word(&c, &unit) || unit == SL_UNIT_DAY)
+        return false;
+    days = sl_days_of_unit(c.today, unit, 0);
+    return done(&c, earlier ? (struct sl_day_range){days.from, c.today}
+                            : (struct sl_day_range){c.today, days.to},
+                ret);
+}
+
+/* last Friday, this Friday, past Friday; Friday of last week, last week Friday */
+static bool read_weekday(struct cursor c, struct sl_date_atom *ret)
+{
+    struct cursor start = c;
+    struct sl_day_range days;
+    enum sl_unit unit;
+    bool nearest;
+    int weekday, shift;
+
+    if (sl_english_weekday(&c, &weekday)) {
+        space(&c);
+        (void)(skip(&c, "of") || skip(&c, "in"));
+        if (!period(&c, &days, &unit) || unit != SL_UNIT_WEEK)
+            return false;
+        return done(&c, (struct sl_day_range){days.from + weekday, days.from + weekday}, ret);
+    }
+    if (period(&c, &days, &unit) && unit == SL_UNIT_WEEK) {
+        space(&c);
+        (void)(skip(&c, "on") || skip(&c, "-"));
+        if (!sl_english_weekday(&c, &weekday))
+            return false;
+        return done(&c, (struct sl_day_range){days.from + weekday, days.from + weekday}, ret);
+    }
+    c = start;
+    shift = shift_word(&c, &nearest);
+    if (shift == SHIFT_NONE || !sl_english_weekday(&c, &weekday))
+        return false;
+    sl_day day = sl_day_monday(c.today) + weekday;
+    if (!nearest)
+        day += 7 * shift;
+    else if (shift < 0 && day >= c.today)
+        day -= 7;
+    else if (shift > 0 && day <= c.today)
+        day += 7;
+    return done(&c, (struct sl_day_range){day, day}, ret);
+}
+
+/* yesterday; today and now, as ends of ranges; three weeks ago, 1 month and 21 days ago */
+static bool read_ago(struct cursor c, struct sl_date_atom *ret)
+{
+    static const char *const present[] = {"today", "now", "the present", "present day", "to date",
+                                          "the current date", "current date", NULL};
+    enum sl_unit unit, smallest = SL_UNIT_DECADE;
+    int count, shift, terms = 0;
+    sl_day day = c.today;
+
+    if (word(&c, "the day before yesterday"))
+        return done(&c, sl_days_of_unit(c.today, SL_UNIT_DAY, -2), ret);
+    if (word(&c, "the day after tomorrow"))
+        return done(&c, sl_days_of_unit(c.today, SL_UNIT_DAY, 2), ret);
+    if (any_of(&c, present, &count)) {
+        done(&c, sl_days_of_unit(c.today, SL_UNIT_DAY, 0), ret);
+        ret->weak = ret->now = true;
+        return true;
+    }
+    shift = word(&c, "yesterday") ? -1 : word(&c, "tomorrow") ? 1 : SHIFT_NONE;
+    if (shift != SHIFT_NONE) {
+        done(&c, sl_days_of_unit(c.today, SL_UNIT_DAY, shift), ret);
+        ret->weak = shift > 0;
+        return true;
+    }
+    for (; terms < 3 && amount(&c, true, &count, &unit); terms++) {
+        day = sl_day_shifted(day, unit, -count);
+        smallest = unit < smallest ? unit : smallest;
+        space(&c);
+        if (byte(&c, ','))
+            space(&c);
+        (void)skip(&c, "and");
+    }
+    return terms > 0 && word(&c, "ago") && done(&c, sl_days_of_unit(day, smallest, 0), ret);
+}
+
+static int year_of(struct sl_day_range days)
+{
+    int year, ignored;
+
+    sl_day_to_civil(days.from, &year, &ignored, &ignored);
+    return year;
+}
+
+/* the 20th of next month, the 15th day of next month; the first week of 2015; the last Friday of March 2015 */
+static bool read_ordinal_part(struct cursor c, struct sl_date_atom *ret)
+{
+    struct sl_day_range of, days;
+    enum sl_unit unit, part = SL_UNIT_DAY;
+    int number = 0, weekday = -1;
+    bool named;
+
+    (void)skip(&c, "the");
+    if (!word(&c, "last") && !sl_english_ordinal(&c, &number))
+        return false;
+    space(&c);
+    named = sl_english_weekday(&c, &weekday) || unit_word(&c, &part);
+    space(&c);
+    if ((!named && number == 0) || !(skip(&c, "of") || skip(&c, "in") || named) ||
+        !period(&c, &of, &unit) || (unit != SL_UNIT_MONTH && unit != SL_UNIT_YEAR) || part >= unit)
+        return false;
+    if (weekday >= 0)
+        return sl_days_of_weekday(of, weekday, number, &days) && done(&c, days, ret);
+    if (part == SL_UNIT_WEEK)
+        return sl_days_of_week(of, number, &days) && done(&c, days, ret);
+    if (part == SL_UNIT_MONTH) {
+        days = sl_days_of_months(year_of(of), number > 0 ? number : 12, 1);
+        return days.to <= of.to && done(&c, days, ret);
+    }
+    if (part != SL_UNIT_DAY)
+        return false;
+    days.from = days.to = number > 0 ? of.from + number - 1 : of.to;
+    return days.to <= of.to && done(&c, days, ret);
+}
+
+/* the first two weeks of 2021, the last four months of 2021 */
+static bool read_counted_part(struct cursor c, struct sl_date_atom *ret)
+{
+    struct sl_day_range of, first;
+    enum sl_unit unit, part;
+    int count;
+    bool leading;
+
+    (void)skip(&c, "the");
+    leading = skip(&c, "first");
+    if ((!leading && !skip(&c, "last")) || !amount(&c, false, &count, &part) ||
+        !of_period(&c, &of, &unit) || part >= unit)
+        return false;
+    if (part == SL_UNIT_WEEK) {
+        if (!sl_days_of_week(of, leading ? 1 : 0, &first))
+            return false;
+        of.from = leading ? first.from : first.from - 7 * (count - 1);
+        of.to = leading ? first.to + 7 * (count - 1) : first.to;
+    } else if (leading) {
+        of.to = sl_day_shifted(of.from, part, count) - 1;
+    } else {
+        of.from = sl_day_shifted(of.to + 1, part, -count);
+    }
+    return done(&c, of, ret);
+}
+
+/* week 27 of 2015; the week of February 4, 2019: from its Monday; the week beginning February 4, 2019 */
+static bool read_week(struct cursor c, struct sl_date_atom *ret)
+{
+    struct sl_date_atom day;
+    struct sl_day_range of, days;
+    enum sl_unit unit;
+    int number;
+
+    (void)skip(&c, "the");
+    if (!skip(&c, "week"))
+        return false;
+    if (digits(&c, 1, 2, &number))
+        return number > 0 && of_period(&c, &of, &unit) && unit == SL_UNIT_YEAR &&
+               sl_days_of_week(of, number, &days) && done(&c, days, ret);
+    bool around = skip(&c, "of");
+    if (!around && !skip(&c, "beginning") && !skip(&c, "starting") && !skip(&c, "commencing"))
+        return false;
+    (void)(!around && skip(&c, "on"));
+    if (!sl_english_absolute(c, &day) || day.partial || day.days.from != day.days.to)
+        return false;
+    c.at = day.end;
+    days.from = around ? sl_day_monday(day.days.from) : day.days.from;
+    days.to = days.from + 6;
+    return done(&c, days, ret);
+}
+
+/* this year's first quarter, last year's second half */
+static bool read_part_of_year(struct cursor c, struct sl_date_atom *ret)
+{
+    bool nearest;
+    int shift = shift_word(&c, &nearest), y, m, d, number;
+
+    if (shift == SHIFT_NONE || !word(&c, "year") ||
+        !(sl_scan_bytes(c.text, &c.at, "'s") || sl_scan_bytes(c.text, &c.at, "\xE2\x80\x99s")))
+        return false;
+    space(&c);
+    sl_day_to_civil(c.today, &y, &m, &d);
+    if (!sl_english_ordinal(&c, &number))
+        return false;
+    space(&c);
+    if (word(&c, "quarter") && number <= 4)
+        return done(&c, sl_days_of_months(y + shift, number * 3 - 2, 3), ret);
+    return word(&c, "half") && number <= 2 &&
+           done(&c, sl_days_of_months(y + shift, number * 6 - 5, 6), ret);
+}
+
+bool sl_english_relative(struct cursor c, struct sl_date_atom *ret)
+{
+    return read_counted_part(c, ret) || read_ordinal_part(c, ret) || read_week(c, ret) ||
+           read_weekday(c, ret) || read_part_of_year(c, ret) || read_so_far(c, ret) ||
+           read_shifted(c, ret) || read_ago(c, ret);
+}
