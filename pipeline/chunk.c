@@ -1,15 +1,10 @@
 /*
- * chunk.c -- units packed into chunks.
+ * chunk.c -- units put together to chunks.
  *
- * Greedy, one pass: a chunk takes units until the next would be a word too many, then looks back
- * over its second half for the best place to end: before a heading, a speaker's turn, a paragraph,
- * and among equals the last. Before a heading it ends at once when half full, so that sections stay
- * together. The next chunk starts with the last whole sentences of this one, as many as the overlap
- * allows, unless a heading or a turn parts them. What is left at the end of the text becomes one
- * chunk when it fits, so `words` beyond a document's length keeps it whole.
- *
- * Rejected: cutting every n words (cuts quotes), and optimising all cuts together by dynamic
- * programming (the same boundaries in nearly all texts, and one edit would move every later cut).
+ * A text that is no longer than a chunk may be is one chunk. Else it is parted at places that an
+ * edit elsewhere does not move (cuts.c), and where a chunk has room left it starts with the last
+ * whole sentences of the stretch before, as many as the overlap allows, unless a heading or a turn
+ * parts them.
  */
 #include "chunk_internal.h"
 #include "text/text_internal.h"
@@ -34,72 +29,22 @@ struct packer {
     uint32_t excluded_at;
 };
 
-static bool fits(const struct packer *p, uint32_t first, uint32_t next, uint32_t words)
+/* Where the chunk of the units [cut, end) starts: back over whole sentences of the stretch before,
+ * which begins at `before`, as far as the overlap and the chunk's own length allow. */
+static uint32_t overlap_start(const struct packer *p, uint32_t before, uint32_t cut, uint32_t end)
 {
     const struct sl_unit *units = p->outline.units;
+    uint32_t start = cut, words = 0, own = 0;
 
-    return words + units[next].words <= p->options->words &&
-           units[next].byte_end - units[first].byte_start <= SL_CHUNK_BYTES_MAX;
-}
-
-/* Move an end back so that no heading or label stands last; not when that would leave nothing but
- * those. */
-static uint32_t before_clinging(const struct sl_unit *units, uint32_t first, uint32_t end)
-{
-    uint32_t at = end;
-
-    while (at > first + 1 && units[at - 1].clings)
-        at--;
-    return units[at - 1].clings ? end : at;
-}
-
-/* The unit after the last one of the chunk that starts at `first`. It must reach past `done` units.
- */
-static uint32_t chunk_end(const struct packer *p, uint32_t first, uint32_t done)
-{
-    const struct sl_unit *units = p->outline.units;
-    uint32_t count = p->outline.unit_count, words = units[first].words, at = first + 1;
-    uint32_t half = p->options->words / 2, best = 0;
-    uint8_t best_break = SL_BREAK_PART;
-
-    for (; at < count; at++) {
-        if (at > done && words >= half) {
-            if (units[at].before == SL_BREAK_HEADING)
-                break;
-            if (!units[at - 1].clings && units[at].before >= best_break) {
-                best = at;
-                best_break = units[at].before;
-            }
-        }
-        if (!fits(p, first, at, words))
-            break;
-        words += units[at].words;
-    }
-    if (at == count || units[at].before == SL_BREAK_HEADING)
-        best = at;
-    else if (best == 0)
-        best = at;
-    return best < count ? before_clinging(units, first > done ? first : done, best) : best;
-}
-
-/* Where the chunk after [first, end) starts: back over whole sentences, as far as the overlap
- * allows. */
-static uint32_t overlap_start(const struct packer *p, uint32_t first, uint32_t end)
-{
-    const struct sl_unit *units = p->outline.units;
-    uint32_t start = end, words = 0;
-
-    if (units[end].before >= SL_BREAK_SPEAKER || units[end].before == SL_BREAK_PART)
-        return end;
-    while (start - 1 > first && units[start - 1].whole &&
+    for (uint32_t i = cut; i < end; i++)
+        own += units[i].words;
+    while (start > before + 1 && units[start].before < SL_BREAK_SPEAKER &&
+           units[start].before != SL_BREAK_PART && units[start - 1].whole &&
            words + units[start - 1].words <= p->options->overlap_words &&
-           units[start].before < SL_BREAK_SPEAKER) {
+           own + words + units[start - 1].words <= p->options->words &&
+           units[end - 1].byte_end - units[start - 1].byte_start <= SL_CHUNK_BYTES_MAX) {
         words += units[start - 1].words;
         start--;
-    }
-    while (start < end && !fits(p, start, end, words)) {
-        words -= units[start].words;
-        start++;
     }
     return start;
 }
@@ -173,18 +118,17 @@ static void add_chunk(struct packer *p, uint32_t first, uint32_t end)
 
 static enum sl_err pack(struct packer *p, struct sl_error *err)
 {
-    uint32_t first = 0, done = 0, chunk_count = 0;
+    uint32_t *cuts, cut_count;
 
-    while (done < p->outline.unit_count) {
-        if (chunk_count++ == SL_CHUNKS_MAX)
-            return sl_fail(err, SL_REJECT, "too_many_chunks",
-                           "more than %u chunks; raise [chunk] words", SL_CHUNKS_MAX);
-        uint32_t end = chunk_end(p, first, done);
-        SL_INVARIANT(end > done);
-        add_chunk(p, first, end);
-        done = end;
-        first = end < p->outline.unit_count ? overlap_start(p, first, end) : end;
-    }
+    if (!sl_cuts_make(&p->outline, p->document->text, p->options->words, p->arena, &cuts,
+                      &cut_count))
+        return sl_fail(err, SL_REJECT, "too_large", "the chunks do not fit into memory");
+    if (cut_count > SL_CHUNKS_MAX)
+        return sl_fail(err, SL_REJECT, "too_many_chunks",
+                       "more than %u chunks; raise [chunk] words", SL_CHUNKS_MAX);
+    add_chunk(p, 0, cuts[0]);
+    for (uint32_t i = 1; i < cut_count; i++)
+        add_chunk(p, overlap_start(p, i > 1 ? cuts[i - 2] : 0, cuts[i - 1], cuts[i]), cuts[i]);
     if (p->chunks.failed)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "out of memory cutting a document");
     return SL_OK;

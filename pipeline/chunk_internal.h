@@ -21,6 +21,7 @@ struct sl_unit {
     uint32_t byte_end;
     uint32_t words;
     uint8_t before; /* enum sl_break at its start */
+    uint8_t level;  /* of the heading it begins with; 0: none */
     bool whole;     /* a whole sentence */
     bool clings;    /* a heading or a speaker's label: must not end a chunk */
 };
@@ -43,5 +44,16 @@ struct sl_outline {
 enum sl_err sl_outline_make(const struct sl_document *document,
                             const struct sl_chunk_options *options, struct sl_arena *arena,
                             struct sl_outline *ret_outline, struct sl_error *err);
+
+/*
+ * Part the units into stretches of at most `words_max` words (a single longer unit stays whole), at
+ * places that depend on the text around them alone.
+ *
+ * Shape:   stretch i is units [(*ret_cuts)[i - 1], (*ret_cuts)[i]), the first from 0.
+ * Owns:    *ret_cuts lives in `arena`.
+ * Errors:  false: the arena is full
+ */
+bool sl_cuts_make(const struct sl_outline *outline, struct sl_view text, uint32_t words_max,
+                  struct sl_arena *arena, uint32_t **ret_cuts, uint32_t *ret_count);
 
 #endif

@@ -270,8 +270,8 @@ void sl_ingest_fingerprint(const struct sl_ingest_options *options, char *ret_te
 {
     const struct sl_embedder *embedder = options->embedder;
 
-    (void)snprintf(ret_text, 256, "analyzer=%u words=%u overlap=%u boilerplate=%s embedder=%s:%s",
-                   SL_ANALYZER_VERSION, options->chunk.words, options->chunk.overlap_words,
+    (void)snprintf(ret_text, 256, "analyzer=%u chunker=%u words=%u overlap=%u boilerplate=%s embedder=%s:%s",
+                   SL_ANALYZER_VERSION, SL_CHUNKER_VERSION, options->chunk.words, options->chunk.overlap_words,
                    options->chunk.boilerplate ? "on" : "off", embedder ? embedder->name : "none",
                    embedder ? embedder->fingerprint : "-");
 }

@@ -53,6 +53,7 @@ static void judge_start(struct builder *b, struct sl_unit *unit)
     if (b->heading_at < outline->heading_count &&
         outline->headings[b->heading_at].byte_start < unit->byte_end) {
         unit->before = SL_BREAK_HEADING;
+        unit->level = (uint8_t)outline->headings[b->heading_at].level;
         unit->clings = true;
     } else if (label > 0 && line_start) {
         unit->before = SL_BREAK_SPEAKER;

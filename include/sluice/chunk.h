@@ -17,6 +17,8 @@
  *     C4  Overlap between neighbours is whole sentences, at most `overlap_words` words.
  *     C5  Time and memory are linear in the text, whatever it holds.
  *     C6  The same text and options give the same chunks, on every machine.
+ *     C7  Where a text is parted depends on the text near by: an edit of one sentence changes the chunks
+ *         it touches and few beside them, however long the document is.
  */
 #ifndef SLUICE_CHUNK_H
 #define SLUICE_CHUNK_H
@@ -32,6 +34,10 @@
 struct sl_embedder;
 
 #define SL_HASH_BYTES 16
+
+/* Of everything that decides where chunks begin and end and what stands in a prefix. Part of the
+ * pipeline fingerprint: raise it with every change of those. */
+#define SL_CHUNKER_VERSION 2u
 
 /* Bytes [byte_start, byte_end) of a text. */
 struct sl_span {
