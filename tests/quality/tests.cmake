@@ -17,7 +17,7 @@ add_test(NAME quality/answers_xquad COMMAND quality_answers
   --corpus ${QUALITY_DATA}/xquad-en/corpus.jsonl --positive ${QUALITY_DATA}/xquad-en/queries.jsonl
   --model ${QUALITY_MODEL})
 set_tests_properties(quality/abstain_lexical quality/abstain_hybrid quality/answers_xquad
-  PROPERTIES LABELS quality SKIP_RETURN_CODE 77 TIMEOUT 900)
+  PROPERTIES LABELS quality SKIP_RETURN_CODE 77 TIMEOUT 900 PROCESSORS 2)
 
 # Dates read from questions, against ranges that are known: in a second.
 add_test(NAME quality/dates COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/bench/quality/dates.py
