@@ -49,6 +49,7 @@ struct sl_span {
 struct sl_term_count {
     struct sl_view term;
     uint32_t count;
+    float boost; /* of a question's term: how often it counts, instead of `count`; 0: as `count` says */
 };
 
 struct sl_window {

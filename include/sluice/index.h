@@ -404,8 +404,9 @@ enum sl_search_path {
 };
 
 struct sl_search_stats {
-    uint64_t distances; /* vectors compared  */
-    uint64_t visited;   /* nodes expanded    */
+    uint64_t distances; /* vectors compared; lexical: chunks scored */
+    uint64_t visited;   /* nodes expanded; lexical: blocks of postings decoded */
+    uint64_t skipped;   /* lexical: blocks passed over */
     enum sl_search_path path;
 };
 
@@ -452,8 +453,8 @@ enum sl_err sl_snapshot_nearest(const struct sl_snapshot *snapshot, const float 
  * Owns:    nothing changes hands.
  * Shape:   ret_hits is struct sl_hit[k].
  * Thread:  the snapshot's.
- * Blocks:  CPU: linear in the postings of the terms. Page faults.
- * Errors:  SL_STOP  corrupt
+ * Blocks:  CPU: linear in the blocks of the terms' postings, of which few are decoded. Page faults.
+ * Errors:  SL_STOP  corrupt, memory
  */
 enum sl_err sl_snapshot_lexical(const struct sl_snapshot *snapshot,
                                 const struct sl_term_count *terms, uint32_t term_count, uint32_t k,

@@ -14,6 +14,7 @@
  * from the log: its offset belongs to another history.
  */
 #include "index/internal.h"
+#include "index/runs.h"
 
 #include <stdlib.h>
 
@@ -228,17 +229,22 @@ static bool match_by_terms(struct change *change, const struct sl_prepared *prep
 
 /* ------------------------------------------------------------------------------------- terms */
 
-static void term_delta(struct change *change, uint32_t number, struct sl_view term, uint32_t count)
+static void term_delta(struct change *change, uint32_t number, struct sl_view term, uint32_t count,
+                       uint32_t length)
 {
-    struct sl_key key = sl_key_post(number / SL_SEGMENT_CHUNKS, term);
+    struct sl_batch *batch = change->batch;
+    struct sl_key key =
+        sl_key_post(sl_run_of(&batch->state, number / SL_SEGMENT_CHUNKS, term), term);
 
-    sl_deltas_add(&change->batch->deltas, SL_STORE_POST, sl_key_view(&key),
-                  number % SL_SEGMENT_CHUNKS, count);
+    sl_deltas_add(&batch->deltas, SL_STORE_POST, sl_key_view(&key), number, count, length);
 }
 
-/* The difference of two sorted lists of terms, as changes to one chunk's postings. */
+/*
+ * The difference of two sorted lists of terms, as changes to one chunk's postings. They hold a code of the chunk's
+ * length, too: where that changed (`all`), every one does.
+ */
 static void change_terms(struct change *change, uint32_t number, struct sl_view old_terms,
-                         struct sl_view new_terms)
+                         struct sl_view new_terms, uint32_t length, bool all)
 {
     struct sl_reader old_reader = sl_reader_of(old_terms), new_reader = sl_reader_of(new_terms);
     struct sl_term_row old, fresh;
@@ -254,9 +260,9 @@ static void change_terms(struct change *change, uint32_t number, struct sl_view 
                 order = (old.term.size > fresh.term.size) - (old.term.size < fresh.term.size);
         }
         if (order < 0)
-            term_delta(change, number, old.term, 0);
-        else if (order > 0 || old.count != fresh.count)
-            term_delta(change, number, fresh.term, fresh.count);
+            term_delta(change, number, old.term, 0, 0);
+        else if (order > 0 || all || old.count != fresh.count)
+            term_delta(change, number, fresh.term, fresh.count, length);
         if (order <= 0)
             has_old = sl_terms_next(&old_reader, &old);
         if (order >= 0)
@@ -408,6 +414,7 @@ static enum sl_err put_chunk(struct change *change, uint32_t ordinal,
     SL_CLEANUP(sl_buffer_fini) struct sl_buffer buffer = {0};
     bool same_place = ordinal < change->old_count;
     uint32_t match = change->match[ordinal];
+    uint32_t length = sl_length_code(chunk->head.length_terms);
     enum sl_err rc;
 
     chunk->head.number = match != NONE ? change->old[match].head.number
@@ -415,7 +422,9 @@ static enum sl_err put_chunk(struct change *change, uint32_t ordinal,
     if (chunk->head.number == UINT32_MAX)
         return sl_batch_memory(change->err);
     change_terms(change, chunk->head.number,
-                 match != NONE ? change->old[match].terms : SL_VIEW(""), chunk->terms);
+                 match != NONE ? change->old[match].terms : SL_VIEW(""), chunk->terms, length,
+                 match != NONE &&
+                     sl_length_code(change->old[match].head.length_terms) != length);
     rc = set_segment(change, chunk->head.number, change->document, ordinal,
                      chunk->head.length_terms);
     if (rc == SL_OK && change->batch->graph != NULL)
@@ -450,7 +459,7 @@ static enum sl_err drop_chunks(struct change *change, uint32_t new_count)
         batch->state.chunks--;
         batch->state.terms_total -= old->head.length_terms;
         if (!old->taken) {
-            change_terms(change, old->head.number, old->terms, SL_VIEW(""));
+            change_terms(change, old->head.number, old->terms, SL_VIEW(""), 0, false);
             rc = set_segment(change, old->head.number, 0, 0, 0);
             sl_numbers_give(&batch->index->chunks, old->head.number);
         }
@@ -474,7 +483,7 @@ static bool attribute_delta(struct change *change, struct sl_view attribute, boo
     sl_put_be32(key + attribute.size, change->document / SL_SEGMENT_CHUNKS);
     sl_deltas_add(&change->batch->deltas, SL_STORE_ATTR,
                   (struct sl_view){key, attribute.size + 4},
-                  change->document % SL_SEGMENT_CHUNKS, add ? 1 : 0);
+                  change->document % SL_SEGMENT_CHUNKS, add ? 1 : 0, 0);
     return true;
 }
 
@@ -596,7 +605,8 @@ static enum sl_err put_document(struct change *change, struct sl_prepared *prepa
     if (rc == SL_OK)
         rc = put_row(batch, &prepared->row, change->err);
     if (rc == SL_OK && batch->deltas.count > DELTAS_MAX)
-        rc = sl_deltas_flush(&batch->deltas, batch->txn, change->err);
+        rc = sl_deltas_flush(&batch->deltas, batch->txn, &batch->state.run_changes,
+                             change->err);
     return rc;
 }
 

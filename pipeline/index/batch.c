@@ -6,6 +6,7 @@
  * undoing each change.
  */
 #include "index/internal.h"
+#include "index/runs.h"
 
 #include <stdlib.h>
 
@@ -115,10 +116,13 @@ static enum sl_err write_segments(struct sl_batch *batch, struct sl_error *err)
 
 static enum sl_err write_all(struct sl_batch *batch, struct sl_error *err)
 {
-    enum sl_err rc = sl_deltas_flush(&batch->deltas, batch->txn, err);
+    enum sl_err rc =
+        sl_deltas_flush(&batch->deltas, batch->txn, &batch->state.run_changes, err);
 
     if (rc == SL_OK)
         rc = write_segments(batch, err);
+    if (rc == SL_OK)
+        rc = sl_runs_settle(batch->txn, &batch->state, err);
     if (rc == SL_OK && batch->graph != NULL)
         rc = sl_graph_save(batch->graph, batch->txn, &batch->state, err);
     if (rc != SL_OK)

@@ -88,12 +88,20 @@ struct sl_key sl_key_log(uint64_t commit, uint32_t part)
     return key;
 }
 
-struct sl_key sl_key_post(uint32_t segment, struct sl_view term)
+struct sl_key sl_key_post(uint32_t run, struct sl_view term)
 {
-    struct sl_key key = sl_key_number(segment);
+    struct sl_key key = sl_key_number(run);
+    uint8_t size = (uint8_t)term.size;
 
+    SL_PRE(term.size <= SL_TERM_KEY_BYTES);
+    key_add(&key, &size, 1);
     key_add(&key, term.data, term.size);
     return key;
+}
+
+void sl_key_post_from(struct sl_key *key, uint32_t from)
+{
+    key_add_be32(key, from);
 }
 
 struct sl_key sl_key_document(struct sl_view topic, struct sl_view name)
@@ -168,15 +176,20 @@ enum sl_err sl_format_read(struct sl_view payload, struct sl_format *ret_format,
     if (order != BYTE_ORDER_MARK_VALUE)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_format",
                        "the index was made on a machine of the other byte order");
-    if (format.version == 0 || format.version > SL_FORMAT_VERSION)
+    if (format.version > SL_FORMAT_VERSION)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_format",
                        "the index has format %u, this program knows formats up to %u",
                        format.version, SL_FORMAT_VERSION);
+    if (format.version < SL_FORMAT_OLDEST)
+        return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_format",
+                       "the index has format %u, this program knows formats from %u on: let it be "
+                       "built again from the topic in an empty directory",
+                       format.version, SL_FORMAT_OLDEST);
     format.dim = sl_read_u32(&reader);
     format.metric = sl_read_u32(&reader);
     format.m = sl_read_u32(&reader);
     format.fingerprint = sl_read_view(&reader);
-    format.storage = format.version == 1 ? (uint32_t)SL_STORAGE_F32 : sl_read_u32(&reader);
+    format.storage = sl_read_u32(&reader);
     if (reader.bad || format.dim > SL_DIM_MAX || format.m == 0 || format.m > SL_M_MAX ||
         format.metric == 0 || format.metric > 3 || format.storage == 0 ||
         format.storage > SL_STORAGE_BIT)

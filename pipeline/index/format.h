@@ -18,11 +18,10 @@
 #include <sluice/limits.h>
 #include <sluice/view.h>
 
-#define SL_FORMAT_VERSION   3u /* 1: storage is f32; 1 and 2: larger slabs */
-#define SL_SLAB_BYTES_MAX   (256u << 10) /* of vectors, from version 3 on */
-#define SL_SLAB_BYTES_OLD   (1u << 20)
+#define SL_FORMAT_VERSION   4u
+#define SL_FORMAT_OLDEST    4u /* before it postings were of segments only */
+#define SL_SLAB_BYTES_MAX   (256u << 10) /* of vectors */
 #define SL_LINK_PAGES       1u /* of a slab of links */
-#define SL_LINK_PAGES_OLD   9u
 #define SL_SEGMENT_CHUNKS   1024u /* chunk numbers in one postings segment; documents in one block */
 #define SL_SLOT_NONE        UINT32_MAX
 #define SL_KEY_TABLE_BYTES  511u  /* LMDB's bound */
@@ -172,7 +171,9 @@ static inline struct sl_view sl_key_view(const struct sl_key *key)
 struct sl_key sl_key_number(uint32_t number);                      /* doc, segment, vec, link */
 struct sl_key sl_key_pair(uint32_t first, uint32_t second);        /* chunk, term            */
 struct sl_key sl_key_log(uint64_t commit, uint32_t part);          /* log                    */
-struct sl_key sl_key_post(uint32_t segment, struct sl_view term);  /* post                   */
+struct sl_key sl_key_post(uint32_t run, struct sl_view term);      /* post: a term's first block */
+/* A further block of it: `from` is the least chunk number it may hold. */
+void sl_key_post_from(struct sl_key *key, uint32_t from);
 struct sl_key sl_key_document(struct sl_view topic, struct sl_view key);    /* key           */
 struct sl_key sl_key_position(struct sl_view topic, int32_t partition);     /* pos           */
 
@@ -193,6 +194,16 @@ void sl_format_write(struct sl_buffer *buffer, const struct sl_format *format);
 enum sl_err sl_format_read(struct sl_view payload, struct sl_format *ret_format,
                            struct sl_error *err);
 
+/* Runs of postings (runs.h). On level l a run is of 8^l segments; on level 0, of one. */
+#define SL_RUN_LEVELS     7u
+#define SL_RUN_NAME_BYTES 65u /* of a term, as post's keys hold it */
+
+struct sl_run_level {
+    uint32_t whole;        /* runs there are */
+    uint32_t moving_bytes; /* 0: the next one is not begun */
+    char moving[SL_RUN_NAME_BYTES + 3]; /* terms before this one have moved there */
+};
+
 /* What changes with each commit. */
 struct sl_state {
     uint64_t sequence;
@@ -203,6 +214,8 @@ struct sl_state {
     uint32_t entry;    /* SL_SLOT_NONE: no vectors */
     uint32_t root;     /* of the tree that proves reachability */
     uint32_t document_end; /* document numbers ever used; 0 is none */
+    uint64_t run_changes;  /* of postings, since runs were last worked on */
+    struct sl_run_level runs[SL_RUN_LEVELS]; /* levels 1.. */
 };
 
 /* (topic, key) -> which document, which version. document 0: a tombstone. On disk the partition of a doubtful

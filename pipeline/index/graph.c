@@ -90,7 +90,7 @@ static bool reserve_all(struct sl_graph *graph)
 }
 
 /* How vectors are kept, and how many of them fit a slab. */
-static void choose_storage(struct sl_graph *graph, enum sl_storage storage, size_t slab_bytes_max)
+static void choose_storage(struct sl_graph *graph, enum sl_storage storage)
 {
     static const enum sl_code codes[] = {[SL_STORAGE_F32] = SL_CODE_F32, [SL_STORAGE_F16] = SL_CODE_F16,
                                          [SL_STORAGE_BF16] = SL_CODE_BF16, [SL_STORAGE_I8] = SL_CODE_I8,
@@ -103,7 +103,7 @@ static void choose_storage(struct sl_graph *graph, enum sl_storage storage, size
     graph->exact =
         both ? sl_codec_choose(SL_CODE_F32, graph->metric, graph->dim) : graph->codec;
     each = graph->codec.stride + (both ? graph->exact.stride : 0);
-    while (((size_t)2 << graph->slab_shift) * each <= slab_bytes_max)
+    while (((size_t)2 << graph->slab_shift) * each <= SL_SLAB_BYTES_MAX)
         graph->slab_shift++;
     graph->full_at = both ? (size_t)graph->codec.stride << graph->slab_shift : 0;
 }
@@ -123,12 +123,10 @@ struct sl_graph *sl_graph_new(const struct sl_format *format, uint32_t ef_constr
     graph->ef_construction = ef_construction;
     graph->level_factor = 1.0 / log((double)(format->m > 1 ? format->m : 2));
     graph->entry = graph->root = graph->leaving = SL_SLOT_NONE;
-    choose_storage(graph, (enum sl_storage)format->storage,
-                   format->version < 3 ? SL_SLAB_BYTES_OLD : SL_SLAB_BYTES_MAX);
+    choose_storage(graph, (enum sl_storage)format->storage);
     /* the most records of (4 + 2 m) numbers that fit */
-    graph->link_slab_slots =
-        ((format->version < 3 ? SL_LINK_PAGES_OLD : SL_LINK_PAGES) * 4096 - 16 - SL_SLAB_HEADER) /
-        ((4 + 2 * graph->m) * (uint32_t)sizeof(uint32_t));
+    graph->link_slab_slots = (SL_LINK_PAGES * 4096 - 16 - SL_SLAB_HEADER) /
+                             ((4 + 2 * graph->m) * (uint32_t)sizeof(uint32_t));
     slots = map_bytes / (sl_graph_slab_bytes(graph) >> graph->slab_shift) +
             (2u << graph->slab_shift);
     graph->slot_max = slots < SL_SLOT_NONE - 1 ? (uint32_t)slots : SL_SLOT_NONE - 1;

@@ -91,7 +91,7 @@ bool sl_attr_key_read(struct sl_view key, struct sl_arena *arena, struct sl_fiel
 void sl_attr_days_write(struct sl_day_range days, char bytes[8]);
 struct sl_day_range sl_attr_days_read(const char *bytes);
 
-/* postings.c: rows of (number within a segment, value), for terms and attributes alike */
+/* postings.c: changes of rows that say which numbers have an attribute or a term, collected by a batch */
 struct sl_posting {
     uint32_t local;
     uint32_t value;
@@ -99,10 +99,11 @@ struct sl_posting {
 struct sl_delta {
     uint32_t key_at;
     uint16_t key_size;
-    uint16_t local;
+    uint8_t table;
+    uint8_t length; /* of terms: code of the chunk's length */
+    uint32_t local; /* attributes: within the block; terms: the chunk's number */
     uint32_t value; /* 0: taken out */
     uint32_t order;
-    uint8_t table;
 };
 struct sl_deltas {
     struct sl_delta *list;
@@ -112,8 +113,14 @@ struct sl_deltas {
     bool failed;
 };
 void sl_deltas_add(struct sl_deltas *deltas, enum sl_store_table table, struct sl_view key,
-                   uint32_t local, uint32_t value);
-enum sl_err sl_deltas_flush(struct sl_deltas *deltas, struct sl_txn *txn, struct sl_error *err);
+                   uint32_t local, uint32_t value, uint32_t length);
+struct sl_view sl_delta_key(const struct sl_deltas *deltas, uint32_t at);
+/* *changes grows by those of terms. */
+enum sl_err sl_deltas_flush(struct sl_deltas *deltas, struct sl_txn *txn, uint64_t *changes,
+                            struct sl_error *err);
+/* runs.c: the changes of terms among them, from `first` to before `end`, sorted. */
+enum sl_err sl_runs_change(const struct sl_deltas *deltas, uint32_t first, uint32_t end,
+                           struct sl_txn *txn, struct sl_error *err);
 void sl_deltas_fini(struct sl_deltas *deltas);
 /* Decode a row into room for SL_SEGMENT_CHUNKS postings. false: senseless. */
 bool sl_postings_read(struct sl_view payload, struct sl_posting *ret_postings,

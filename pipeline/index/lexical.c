@@ -1,33 +1,85 @@
 /*
- * lexical.c -- BM25 over the postings.
+ * lexical.c -- BM25 over the postings, without scoring all of them.
  *
- * Two passes: the first finds the rows of each term in each segment and adds up their counts, which gives
- * exact document frequencies; the second scores segment by segment in a small array, terms in their order,
- * so that sums come out the same on every run. Formula as in Lucene: idf = ln(1 + (N - df + 0.5) / (df +
- * 0.5)), tf / (tf + k1 (1 - b + b length / average)), without its quantised lengths.
+ * A first pass reads the heads of each term's blocks: their counts add up to exact document
+ * frequencies, and their bounds say what a posting in them gives at most. Chunk numbers are cut
+ * into windows, a window's bound is the sum of what each term can give there, and windows are
+ * looked at best bound first, until none can reach the k best any more. In a window, terms that
+ * together cannot lift a chunk among the k best are not walked: the others are, and what they give
+ * is added up; only chunks for which that and the rest may suffice are looked up in the rest
+ * (MaxScore), and then scored exactly, with their true length.
  *
- * Known weakness: no skipping of segments that cannot reach the best k; the cost is linear in the postings.
+ * Exact scores are summed in the order of the terms, so they are to the bit those of scoring
+ * everything. Bounds are of rounded floats; a share of 1e-5 on top of them is more than rounding
+ * can be.
+ *
+ * Formula as in Lucene: idf = ln(1 + (N - df + 0.5) / (df + 0.5)), tf / (tf + k1 (1 - b + b length
+ * / average)), without its quantised lengths.
+ *
+ * Rejected: block-max WAND (one pivot a posting: with the dozen bigrams of a Korean question it was
+ * slower than walking the terms that count), a stored frequency and bound a term (one more row for
+ * each term of a document).
  */
-#include "index/internal.h"
+#include "index/runs.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define K1 0.9f
-#define B  0.4f
+#define K1     0.9f
+#define B      0.4f
+#define MARGIN 1.00001f
+#define WINDOW 2048u
+#define NONE   UINT32_MAX
 
-struct row {
-    uint32_t segment;
-    uint32_t term;
+struct block {
     struct sl_view payload;
+    uint32_t from, last; /* no posting of it lies outside */
+    float bound;         /* of one posting, without the term's weight */
+    uint8_t count;
+    bool decoded; /* at any time: for the statistics */
+};
+
+struct list {
+    struct sl_view term;
+    char room[SL_TERM_KEY_BYTES];
+    float weight;
+    uint64_t frequency;
+    struct block *blocks;
+    uint32_t block_count;
+    uint32_t capacity;
+
+    uint32_t first, end; /* blocks in the window */
+    float bound;         /* in the window, weighed */
+
+    uint32_t block; /* that is decoded; NONE */
+    uint32_t count;
+    uint32_t at;
+    struct sl_occurrence postings[SL_BLOCK_POSTINGS];
+};
+
+struct window {
+    float bound;
+    uint32_t number;
 };
 
 struct search {
     const struct sl_snapshot *snapshot;
-    struct row *rows; /* by segment, then term */
-    uint32_t row_count;
-    uint32_t row_capacity;
-    uint64_t *frequencies; /* per term */
+    const struct sl_selection *selection;
+    float
+        norms[SL_LENGTH_CODES]; /* K1 (1 - B + B length / average), of the least length of a code */
+    float average;
+    struct list *lists; /* in the order of the terms */
+    uint32_t list_count;
+    struct list **order; /* by bound in the window, least first */
+    uint32_t segment_count;
+    struct sl_view *segments;
+    struct window *windows;
+    uint32_t window_count;
+    float sums[WINDOW];
+    struct sl_hit *hits;
+    uint32_t k, count;
+    struct sl_search_stats stats;
+    struct sl_error *err;
 };
 
 static float idf_of(uint64_t chunks, uint64_t frequency)
@@ -37,31 +89,62 @@ static float idf_of(uint64_t chunks, uint64_t frequency)
     return (float)log(1.0 + (n - df + 0.5) / (df + 0.5));
 }
 
-/* The rows of one term, and its frequency. */
-static enum sl_err find_rows(struct search *search, uint32_t segment, uint32_t term,
-                             struct sl_view name, struct sl_error *err)
+static enum sl_err senseless(const struct search *search, uint32_t chunk)
 {
-    char room[SL_TERM_KEY_BYTES];
-    struct sl_key key = sl_key_post(segment, sl_term_key(name, room));
-    struct sl_reader reader;
-    struct sl_view payload;
-    enum sl_err rc =
-        sl_txn_get(search->snapshot->txn, SL_STORE_POST, sl_key_view(&key), &payload, err);
+    return sl_corrupt(search->err, "post", chunk, "a row of senseless values");
+}
 
-    if (rc != SL_OK)
-        return rc == SL_REJECT ? SL_OK : rc;
-    if (search->row_count == search->row_capacity) {
-        uint32_t capacity = search->row_capacity * 2 + 64;
-        struct row *rows = realloc(search->rows, capacity * sizeof *rows);
-        if (rows == NULL)
-            return sl_batch_memory(err);
-        search->rows = rows;
-        search->row_capacity = capacity;
+/* -------------------------------------------------------------------------------- the blocks */
+
+static float bound_of(const struct search *search, const struct sl_bound *bounds, uint32_t count)
+{
+    float best = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        float tf = (float)bounds[i].count, value = tf / (tf + search->norms[bounds[i].length]);
+        best = value > best ? value : best;
     }
-    search->rows[search->row_count++] = (struct row){segment, term, payload};
-    reader = sl_reader_of(payload);
-    search->frequencies[term] += sl_read_varint(&reader);
+    return best;
+}
+
+static enum sl_err add_block(struct search *search, struct list *list,
+                             const struct sl_term_walk *walk)
+{
+    struct sl_block_head head;
+
+    if (!sl_block_head_read(walk->cursor.payload, &head))
+        return senseless(search, walk->at.from);
+    if (list->block_count == list->capacity) {
+        uint32_t capacity = list->capacity * 2 + 16;
+        struct block *blocks = realloc(list->blocks, capacity * sizeof *blocks);
+        if (blocks == NULL)
+            return sl_batch_memory(search->err);
+        list->blocks = blocks;
+        list->capacity = capacity;
+    }
+    if (list->block_count > 0 && list->blocks[list->block_count - 1].last >= walk->at.from)
+        list->blocks[list->block_count - 1].last = walk->at.from - 1;
+    list->blocks[list->block_count++] =
+        (struct block){.payload = walk->cursor.payload,
+                       .from = walk->at.from,
+                       .last = (uint32_t)(sl_run_end(walk->at.run) - 1),
+                       .bound = bound_of(search, head.bounds, head.bound_count),
+                       .count = (uint8_t)head.count};
+    list->frequency += head.count;
     return SL_OK;
+}
+
+static enum sl_err read_blocks(struct search *search, struct list *list, struct sl_term_walk *walk)
+{
+    enum sl_err rc;
+
+    sl_term_walk_start(walk, list->term);
+    while ((rc = sl_term_walk_next(walk, search->err)) == SL_OK) {
+        rc = add_block(search, list, walk);
+        if (rc != SL_OK)
+            return rc;
+    }
+    return rc == SL_REJECT ? SL_OK : rc;
 }
 
 /* Segments in use: their numbers are dense from 0, but one that became empty may lie between. */
@@ -76,101 +159,342 @@ static enum sl_err count_segments(const struct sl_snapshot *snapshot, uint32_t *
     return rc;
 }
 
-static enum sl_err collect(struct search *search, const struct sl_term_count *terms,
-                           uint32_t term_count, struct sl_error *err)
+/* A list for each term that any chunk holds. */
+static enum sl_err read_lists(struct search *search, const struct sl_term_count *terms,
+                              uint32_t term_count)
 {
-    uint32_t segments;
-    enum sl_err rc = count_segments(search->snapshot, &segments, err);
+    const struct sl_state *state = &search->snapshot->state;
+    struct sl_term_walk walk;
+    enum sl_err rc =
+        sl_term_walk_open(&walk, search->snapshot->txn, state, search->segment_count, search->err);
 
-    search->frequencies = calloc(term_count + 1, sizeof *search->frequencies);
-    if (rc == SL_OK && search->frequencies == NULL)
-        rc = sl_batch_memory(err);
-    for (uint32_t segment = 0; rc == SL_OK && segment < segments; segment++)
-        for (uint32_t i = 0; rc == SL_OK && i < term_count; i++)
-            if (terms[i].term.size > 0)
-                rc = find_rows(search, segment, i, terms[i].term, err);
+    for (uint32_t i = 0; rc == SL_OK && i < term_count; i++) {
+        struct list *list = &search->lists[search->list_count];
+        float times = terms[i].boost > 0 ? terms[i].boost : (float)terms[i].count;
+        if (terms[i].term.size == 0)
+            continue;
+        list->term = sl_term_key(terms[i].term, list->room);
+        rc = read_blocks(search, list, &walk);
+        list->weight = idf_of(state->chunks, list->frequency) * times;
+        search->list_count += list->block_count > 0 ? 1 : 0;
+    }
+    sl_term_walk_close(&walk);
     return rc;
 }
 
-struct scores {
-    float score[SL_SEGMENT_CHUNKS];
-    bool hit[SL_SEGMENT_CHUNKS];
-    struct sl_segment segment;
-    struct sl_posting postings[SL_SEGMENT_CHUNKS];
-};
-
-static enum sl_err score_row(const struct search *search, const struct row *row, float weight,
-                             struct scores *scores, struct sl_error *err)
+static bool decode(struct search *search, struct list *list, uint32_t number)
 {
-    const struct sl_state *state = &search->snapshot->state;
-    float average = (float)((double)state->terms_total / (double)state->chunks);
-    uint32_t count;
+    struct block *block = &list->blocks[number];
 
-    if (!sl_postings_read(row->payload, scores->postings, &count))
-        return sl_corrupt(err, "post", row->segment, "a row of senseless values");
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t local = scores->postings[i].local;
-        float tf = (float)scores->postings[i].value;
-        float length = (float)scores->segment.length[local];
-        scores->score[local] += weight * tf / (tf + K1 * (1 - B + B * length / average));
-        scores->hit[local] = true;
+    if (list->block == number)
+        return true;
+    list->block = number;
+    list->at = 0;
+    search->stats.visited++;
+    search->stats.skipped -= block->decoded ? 0 : 1;
+    block->decoded = true;
+    return sl_block_read(block->payload, block->from, list->postings, &list->count) &&
+           list->postings[list->count - 1].chunk <= block->last &&
+           list->postings[list->count - 1].chunk / SL_SEGMENT_CHUNKS < search->segment_count;
+}
+
+/* The list's posting of a chunk, or NULL. Chunks asked for in a window ascend. */
+static enum sl_err find(struct search *search, struct list *list, uint32_t chunk,
+                        const struct sl_occurrence **ret_posting)
+{
+    *ret_posting = NULL;
+    while (list->first < list->end && list->blocks[list->first].last < chunk)
+        list->first++;
+    if (list->first == list->end || list->blocks[list->first].from > chunk)
+        return SL_OK;
+    if (!decode(search, list, list->first))
+        return senseless(search, chunk);
+    while (list->at < list->count && list->postings[list->at].chunk < chunk)
+        list->at++;
+    if (list->at < list->count && list->postings[list->at].chunk == chunk)
+        *ret_posting = &list->postings[list->at];
+    return SL_OK;
+}
+
+/* ----------------------------------------------------------------------------------- windows */
+
+static void raise_bound(float *bounds, uint32_t window, float bound)
+{
+    if (bound > bounds[window])
+        bounds[window] = bound;
+}
+
+/* What a list gives in each window at most. A block that spans more windows than it has postings is
+ * decoded: a rare term counts where it stands, not all over its run. */
+static enum sl_err bound_windows(struct search *search, struct list *list, float *bounds)
+{
+    for (uint32_t i = 0; i < list->block_count; i++) {
+        const struct block *block = &list->blocks[i];
+        uint32_t first = block->from / WINDOW, last = block->last / WINDOW;
+        if (last >= search->window_count)
+            last = search->window_count - 1;
+        if (last - first < block->count) {
+            for (uint32_t w = first; w <= last; w++)
+                raise_bound(bounds, w, block->bound);
+            continue;
+        }
+        if (!decode(search, list, i))
+            return senseless(search, block->from);
+        for (uint32_t p = 0; p < list->count; p++) {
+            struct sl_bound bound = {list->postings[p].count, list->postings[p].length};
+            raise_bound(bounds, list->postings[p].chunk / WINDOW, bound_of(search, &bound, 1));
+        }
     }
     return SL_OK;
 }
 
-static enum sl_err score_segment(const struct search *search, uint32_t first, uint32_t end,
-                                 const struct sl_term_count *terms, struct scores *scores,
-                                 struct sl_error *err)
+static int compare_windows(const void *a, const void *b)
 {
-    struct sl_key key = sl_key_number(search->rows[first].segment);
-    struct sl_view payload;
-    enum sl_err rc = sl_txn_get(search->snapshot->txn, SL_STORE_SEGMENT, sl_key_view(&key),
-                                &payload, err);
+    const struct window *x = a, *y = b;
 
-    if (rc == SL_STOP)
+    if (x->bound != y->bound)
+        return x->bound > y->bound ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+static enum sl_err order_windows(struct search *search)
+{
+    enum sl_err rc = SL_OK;
+    float *bounds;
+
+    search->window_count = (search->segment_count * SL_SEGMENT_CHUNKS + WINDOW - 1) / WINDOW;
+    search->windows = calloc(search->window_count, sizeof *search->windows);
+    bounds = calloc(search->window_count, sizeof *bounds);
+    if (search->windows == NULL || bounds == NULL)
+        rc = sl_batch_memory(search->err);
+    for (uint32_t i = 0; rc == SL_OK && i < search->window_count; i++)
+        search->windows[i].number = i;
+    for (uint32_t i = 0; rc == SL_OK && i < search->list_count; i++) {
+        memset(bounds, 0, search->window_count * sizeof *bounds);
+        rc = bound_windows(search, &search->lists[i], bounds);
+        for (uint32_t w = 0; rc == SL_OK && w < search->window_count; w++)
+            search->windows[w].bound += search->lists[i].weight * bounds[w];
+    }
+    free(bounds);
+    if (rc == SL_OK)
+        qsort(search->windows, search->window_count, sizeof *search->windows, compare_windows);
+    return rc;
+}
+
+/* The first block that may hold a chunk from `chunk` on. */
+static uint32_t first_block(const struct list *list, uint32_t chunk)
+{
+    uint32_t low = 0, high = list->block_count;
+
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (list->blocks[middle].last < chunk)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The blocks of each list in the window; lists in the order of what they can give there. */
+static void enter(struct search *search, uint32_t first, uint32_t last)
+{
+    for (uint32_t i = 0; i < search->list_count; i++) {
+        struct list *list = &search->lists[i];
+        uint32_t at = i;
+        list->first = list->end = first_block(list, first);
+        list->bound = 0;
+        list->at = 0;
+        for (; list->end < list->block_count && list->blocks[list->end].from <= last; list->end++)
+            if (list->blocks[list->end].bound > list->bound)
+                list->bound = list->blocks[list->end].bound;
+        list->bound *= list->weight;
+        for (; at > 0 && search->order[at - 1]->bound > list->bound; at--)
+            search->order[at] = search->order[at - 1];
+        search->order[at] = list;
+    }
+}
+
+/* ----------------------------------------------------------------------------------- scoring */
+
+static float at_least(const struct search *search)
+{
+    return search->count == search->k ? search->hits[search->k - 1].score : 0;
+}
+
+static uint32_t number_in(struct sl_view segment, size_t offset, uint32_t local)
+{
+    uint32_t number;
+
+    memcpy(&number, segment.data + offset + local * sizeof number, sizeof number);
+    return number;
+}
+
+static enum sl_err segment_of(struct search *search, uint32_t chunk, struct sl_view *ret_segment)
+{
+    uint32_t number = chunk / SL_SEGMENT_CHUNKS;
+    struct sl_key key = sl_key_number(number);
+    struct sl_view *segment = &search->segments[number];
+    enum sl_err rc = SL_OK;
+
+    if (segment->data == NULL)
+        rc = sl_txn_get(search->snapshot->txn, SL_STORE_SEGMENT, sl_key_view(&key), segment,
+                        search->err);
+    if (rc == SL_REJECT || (rc == SL_OK && segment->size != sizeof(struct sl_segment)))
+        return sl_corrupt(search->err, "segment", number, "missing or cut short");
+    *ret_segment = *segment;
+    return rc;
+}
+
+static float part_of(const struct search *search, const struct list *list, uint32_t occurrences,
+                     float length)
+{
+    float tf = (float)occurrences;
+
+    return list->weight * tf / (tf + K1 * (1 - B + B * length / search->average));
+}
+
+static enum sl_err score(struct search *search, uint32_t chunk)
+{
+    uint32_t local = chunk % SL_SEGMENT_CHUNKS, document;
+    struct sl_view segment;
+    uint16_t ordinal;
+    float sum = 0, length;
+    enum sl_err rc = segment_of(search, chunk, &segment);
+
+    if (rc != SL_OK)
         return rc;
-    if (rc == SL_REJECT || payload.size != sizeof scores->segment)
-        return sl_corrupt(err, "segment", search->rows[first].segment, "missing or cut short");
-    memcpy(&scores->segment, payload.data, sizeof scores->segment);
-    memset(scores->score, 0, sizeof scores->score);
-    memset(scores->hit, 0, sizeof scores->hit);
-    rc = SL_OK;
-    for (uint32_t i = first; rc == SL_OK && i < end; i++) {
-        uint32_t term = search->rows[i].term;
-        float weight = idf_of(search->snapshot->state.chunks, search->frequencies[term]) *
-                       (float)terms[term].count;
-        rc = score_row(search, &search->rows[i], weight, scores, err);
+    document = number_in(segment, offsetof(struct sl_segment, document), local);
+    if (document == 0)
+        return sl_corrupt(search->err, "segment", chunk, "a chunk with postings is not there");
+    if (search->selection != NULL && !sl_selection_has(search->selection, document))
+        return SL_OK;
+    length = (float)number_in(segment, offsetof(struct sl_segment, length), local);
+    for (uint32_t i = 0; rc == SL_OK && i < search->list_count; i++) {
+        const struct sl_occurrence *posting;
+        rc = find(search, &search->lists[i], chunk, &posting);
+        if (rc == SL_OK && posting != NULL)
+            sum += part_of(search, &search->lists[i], posting->count, length);
+    }
+    if (rc != SL_OK)
+        return rc;
+    memcpy(&ordinal, segment.data + offsetof(struct sl_segment, ordinal) + local * sizeof ordinal,
+           sizeof ordinal);
+    search->stats.distances++;
+    sl_hits_add(search->hits, &search->count, search->k, (struct sl_hit){document, ordinal, sum},
+                false);
+    return SL_OK;
+}
+
+/* Add up what a list gives to the chunks of a window, at most. */
+static enum sl_err walk(struct search *search, struct list *list, uint32_t first)
+{
+    for (uint32_t b = list->first; b < list->end; b++) {
+        if (!decode(search, list, b))
+            return senseless(search, first);
+        for (uint32_t i = 0; i < list->count; i++) {
+            uint32_t at = list->postings[i].chunk - first;
+            float tf = (float)list->postings[i].count;
+            if (at < WINDOW)
+                search->sums[at] +=
+                    list->weight * tf / (tf + search->norms[list->postings[i].length]);
+        }
+    }
+    list->block = NONE; /* find() begins with the first */
+    return SL_OK;
+}
+
+/* Look a chunk up in the lists that were not walked, best first, while it may still suffice. */
+static enum sl_err complete(struct search *search, uint32_t chunk, float sum, uint32_t unwalked,
+                            float rest)
+{
+    float most = sum + rest;
+
+    for (uint32_t i = unwalked; i > 0; i--) {
+        struct list *list = search->order[i - 1];
+        const struct sl_occurrence *posting;
+        enum sl_err rc;
+        if (most * MARGIN < at_least(search))
+            return SL_OK;
+        rc = find(search, list, chunk, &posting);
+        if (rc != SL_OK)
+            return rc;
+        most -= list->bound;
+        if (posting != NULL) {
+            float tf = (float)posting->count;
+            most += list->weight * tf / (tf + search->norms[posting->length]);
+        }
+    }
+    return most * MARGIN < at_least(search) ? SL_OK : score(search, chunk);
+}
+
+static enum sl_err search_window(struct search *search, uint32_t number)
+{
+    uint32_t first = number * WINDOW, unwalked = 0;
+    float rest = 0;
+    enum sl_err rc = SL_OK;
+
+    enter(search, first, first + (WINDOW - 1));
+    while (unwalked < search->list_count &&
+           (rest + search->order[unwalked]->bound) * MARGIN < at_least(search))
+        rest += search->order[unwalked++]->bound;
+    if (unwalked == search->list_count)
+        return SL_OK;
+    memset(search->sums, 0, sizeof search->sums);
+    for (uint32_t i = unwalked; rc == SL_OK && i < search->list_count; i++)
+        rc = walk(search, search->order[i], first);
+    for (uint32_t i = 0; rc == SL_OK && i < WINDOW; i++)
+        if (search->sums[i] > 0 && (search->sums[i] + rest) * MARGIN >= at_least(search))
+            rc = complete(search, first + i, search->sums[i], unwalked, rest);
+    return rc;
+}
+
+/* ------------------------------------------------------------------------------------- whole */
+
+static enum sl_err search_all(struct search *search)
+{
+    enum sl_err rc = order_windows(search);
+
+    search->stats.path = SL_PATH_EXACT;
+    for (uint32_t i = 0; rc == SL_OK && i < search->window_count; i++) {
+        float bound = search->windows[i].bound;
+        if (bound <= 0 || bound * MARGIN < at_least(search))
+            break;
+        rc = search_window(search, search->windows[i].number);
     }
     return rc;
 }
 
-static enum sl_err score_all(const struct search *search, const struct sl_term_count *terms,
-                             uint32_t k, const struct sl_selection *selection,
-                             struct sl_hit *ret_hits, uint32_t *count,
-                             struct sl_search_stats *stats, struct sl_error *err)
+static struct search *search_new(const struct sl_snapshot *snapshot, uint32_t term_count,
+                                 uint32_t segment_count)
 {
-    struct scores *scores = malloc(sizeof *scores);
-    enum sl_err rc = scores == NULL ? sl_batch_memory(err) : SL_OK;
+    struct search *search = calloc(1, sizeof *search);
 
-    for (uint32_t at = 0, end; rc == SL_OK && at < search->row_count; at = end) {
-        for (end = at + 1; end < search->row_count &&
-                           search->rows[end].segment == search->rows[at].segment;
-             end++)
-            ;
-        rc = score_segment(search, at, end, terms, scores, err);
-        for (uint32_t i = 0; rc == SL_OK && i < SL_SEGMENT_CHUNKS; i++) {
-            uint32_t document = scores->segment.document[i];
-            if (!scores->hit[i] ||
-                (selection != NULL && !sl_selection_has(selection, document)))
-                continue;
-            stats->distances++;
-            sl_hits_add(ret_hits, count, k,
-                        (struct sl_hit){document, scores->segment.ordinal[i], scores->score[i]},
-                        false);
-        }
-    }
-    free(scores);
-    return rc;
+    if (search == NULL)
+        return NULL;
+    search->snapshot = snapshot;
+    search->segment_count = segment_count;
+    search->lists = calloc(term_count + 1u, sizeof *search->lists);
+    search->order = calloc(term_count + 1u, sizeof *search->order);
+    search->segments = calloc(segment_count + 1u, sizeof *search->segments);
+    search->average = (float)((double)snapshot->state.terms_total / (double)snapshot->state.chunks);
+    for (uint32_t i = 0; i < SL_LENGTH_CODES; i++)
+        search->norms[i] = K1 * (1 - B + B * (float)sl_length_floor(i) / search->average);
+    return search;
+}
+
+static struct search *search_free(struct search *search, uint32_t term_count)
+{
+    if (search == NULL)
+        return NULL;
+    for (uint32_t i = 0; search->lists != NULL && i <= term_count; i++)
+        free(search->lists[i].blocks);
+    free(search->lists);
+    free(search->order);
+    free(search->segments);
+    free(search->windows);
+    free(search);
+    return NULL;
 }
 
 enum sl_err sl_snapshot_lexical(const struct sl_snapshot *snapshot,
@@ -179,42 +503,60 @@ enum sl_err sl_snapshot_lexical(const struct sl_snapshot *snapshot,
                                 uint32_t *ret_count, struct sl_search_stats *ret_stats,
                                 struct sl_error *err)
 {
-    struct search search = {.snapshot = snapshot};
-    struct sl_search_stats stats = {.path = SL_PATH_NONE};
-    uint32_t count = 0;
-    enum sl_err rc;
+    uint32_t segments;
+    struct search *search;
+    enum sl_err rc = count_segments(snapshot, &segments, err);
 
     SL_PRE(k >= 1 && k <= SL_K_MAX);
-    rc = collect(&search, terms, term_count, err);
-    if (rc == SL_OK && search.row_count > 0) {
-        stats.path = SL_PATH_EXACT;
-        stats.visited = search.row_count;
-        rc = score_all(&search, terms, k, selection, ret_hits, &count, &stats, err);
-    }
-    free(search.rows);
-    free(search.frequencies);
     if (rc != SL_OK)
         return rc;
-    *ret_count = count;
-    if (ret_stats != NULL)
-        *ret_stats = stats;
-    return SL_OK;
+    search = search_new(snapshot, term_count, segments);
+    if (search == NULL || search->lists == NULL || search->order == NULL ||
+        search->segments == NULL) {
+        (void)search_free(search, term_count);
+        return sl_batch_memory(err);
+    }
+    search->selection = selection;
+    search->hits = ret_hits;
+    search->k = k;
+    search->err = err;
+    rc = read_lists(search, terms, term_count);
+    for (uint32_t i = 0; i < search->list_count; i++) {
+        search->lists[i].block = NONE;
+        search->stats.skipped += search->lists[i].block_count;
+    }
+    if (rc == SL_OK && search->list_count > 0)
+        rc = search_all(search);
+    if (rc == SL_OK)
+        *ret_count = search->count;
+    if (rc == SL_OK && ret_stats != NULL)
+        *ret_stats = search->stats;
+    (void)search_free(search, term_count);
+    return rc;
 }
 
 enum sl_err sl_snapshot_idf(const struct sl_snapshot *snapshot, struct sl_view term, float *ret_idf,
                             uint64_t *ret_chunks, struct sl_error *err)
 {
-    struct search search = {.snapshot = snapshot};
-    struct sl_term_count one = {term, 1};
-    enum sl_err rc = collect(&search, &one, 1, err);
+    char room[SL_TERM_KEY_BYTES];
+    struct sl_term_walk walk;
+    uint64_t frequency = 0;
+    uint32_t segments;
+    enum sl_err rc = count_segments(snapshot, &segments, err);
 
-    if (rc == SL_OK) {
-        uint64_t frequency = search.frequencies[0];
-        *ret_idf = frequency > 0 ? idf_of(snapshot->state.chunks, frequency) : 0;
-        if (ret_chunks != NULL)
-            *ret_chunks = frequency;
-    }
-    free(search.rows);
-    free(search.frequencies);
-    return rc;
+    if (rc == SL_OK)
+        rc = sl_term_walk_open(&walk, snapshot->txn, &snapshot->state, segments, err);
+    if (rc != SL_OK)
+        return rc;
+    if (term.size > 0)
+        sl_term_walk_start(&walk, sl_term_key(term, room));
+    while ((rc = sl_term_walk_next(&walk, err)) == SL_OK)
+        frequency += walk.cursor.payload.size > 0 ? (uint8_t)walk.cursor.payload.data[0] : 0;
+    sl_term_walk_close(&walk);
+    if (rc == SL_STOP)
+        return rc;
+    *ret_idf = frequency > 0 ? idf_of(snapshot->state.chunks, frequency) : 0;
+    if (ret_chunks != NULL)
+        *ret_chunks = frequency;
+    return SL_OK;
 }

@@ -1,25 +1,21 @@
 /*
- * postings.c -- rows that say which numbers have a term or an attribute, and how the batch changes them.
+ * postings.c -- what a batch changes of terms and attributes; and the rows of attributes.
  *
  *     row = count, then for each: difference to the number before, value (all variable length)
  *
- * Numbers (of chunks, of documents) are cut into segments of 1,024, and the segment is part of the key. So
- * a document that changes touches rows of one or two segments, however large the index is; a term has one
- * row a segment, and how many chunks hold it is the sum of the rows' counts, which a search reads anyway:
- * the statistics are exact without a table of their own. For terms the segment leads the key, which keeps
- * a segment's rows on few pages.
- *
  * A batch collects its changes and merges them row by row when it commits, sorted by key: each row is read
- * and written once however many documents of the batch share it.
+ * and written once however many documents of the batch share it. Terms are runs.c's. For attributes, documents
+ * are cut into blocks of 1,024, and the block is part of the key: a document that changes touches one row an
+ * attribute, however large the index is.
  *
- * Rejected: one row a term (a frequent one is rewritten whole with each document), DUPSORT (see store.c).
+ * Rejected: one row an attribute (a frequent one is rewritten whole with each document), DUPSORT (see store.c).
  */
 #include "index/internal.h"
 
 #include <stdlib.h>
 
 void sl_deltas_add(struct sl_deltas *deltas, enum sl_store_table table, struct sl_view key,
-                   uint32_t local, uint32_t value)
+                   uint32_t local, uint32_t value, uint32_t length)
 {
     if (deltas->count == deltas->capacity) {
         uint32_t capacity = deltas->capacity * 2 + 1024;
@@ -33,10 +29,11 @@ void sl_deltas_add(struct sl_deltas *deltas, enum sl_store_table table, struct s
     }
     deltas->list[deltas->count] = (struct sl_delta){.key_at = (uint32_t)deltas->keys.size,
                                                     .key_size = (uint16_t)key.size,
-                                                    .local = (uint16_t)local,
+                                                    .local = local,
                                                     .value = value,
                                                     .order = deltas->count,
-                                                    .table = (uint8_t)table};
+                                                    .table = (uint8_t)table,
+                                                    .length = (uint8_t)length};
     deltas->count++;
     sl_buffer_view(&deltas->keys, key);
     deltas->failed = deltas->failed || deltas->keys.failed;
@@ -52,6 +49,11 @@ void sl_deltas_fini(struct sl_deltas *deltas)
 static struct sl_view key_of(const struct sl_deltas *deltas, const struct sl_delta *delta)
 {
     return (struct sl_view){deltas->keys.data + delta->key_at, delta->key_size};
+}
+
+struct sl_view sl_delta_key(const struct sl_deltas *deltas, uint32_t at)
+{
+    return key_of(deltas, &deltas->list[at]);
 }
 
 static int compare_keys(struct sl_view a, struct sl_view b)
@@ -148,25 +150,41 @@ static enum sl_err merge_row(struct sl_txn *txn, enum sl_store_table table, stru
     return sl_txn_put(txn, table, key, sl_buffer_as_view(buffer), err);
 }
 
-enum sl_err sl_deltas_flush(struct sl_deltas *deltas, struct sl_txn *txn, struct sl_error *err)
+/* From `first` to before `end`: changes of attributes. */
+static enum sl_err merge_rows(struct sl_deltas *deltas, uint32_t first, uint32_t end,
+                              struct sl_txn *txn, struct sl_error *err)
 {
     SL_CLEANUP(sl_buffer_fini) struct sl_buffer buffer = {0};
     enum sl_err rc = SL_OK;
+
+    for (uint32_t at = first, next; rc == SL_OK && at < end; at = next) {
+        struct sl_view key = sl_delta_key(deltas, at);
+        for (next = at + 1; next < end && sl_view_equal(sl_delta_key(deltas, next), key); next++)
+            ;
+        rc = merge_row(txn, (enum sl_store_table)deltas->list[at].table, key, deltas->list + at,
+                       next - at, &buffer, err);
+    }
+    return rc;
+}
+
+enum sl_err sl_deltas_flush(struct sl_deltas *deltas, struct sl_txn *txn, uint64_t *changes,
+                            struct sl_error *err)
+{
+    uint32_t terms = 0;
+    enum sl_err rc;
 
     if (deltas->failed)
         return sl_batch_memory(err);
     if (deltas->count == 0)
         return SL_OK;
     qsort_r(deltas->list, deltas->count, sizeof *deltas->list, compare_deltas, deltas);
-    for (uint32_t at = 0, end; rc == SL_OK && at < deltas->count; at = end) {
-        const struct sl_delta *first = &deltas->list[at];
-        struct sl_view key = key_of(deltas, first);
-        for (end = at + 1; end < deltas->count && deltas->list[end].table == first->table &&
-                           sl_view_equal(key_of(deltas, &deltas->list[end]), key);
-             end++)
-            ;
-        rc = merge_row(txn, (enum sl_store_table)first->table, key, first, end - at, &buffer, err);
-    }
+    _Static_assert(SL_STORE_POST < SL_STORE_ATTR, "terms are sorted before attributes");
+    while (terms < deltas->count && deltas->list[terms].table == SL_STORE_POST)
+        terms++;
+    rc = sl_runs_change(deltas, 0, terms, txn, err);
+    if (rc == SL_OK)
+        rc = merge_rows(deltas, terms, deltas->count, txn, err);
+    *changes += terms;
     deltas->count = 0;
     deltas->keys.size = 0;
     return rc;

@@ -18,6 +18,7 @@
  * documents, and is not mended here: the index is then made anew, or taken from a copy.
  */
 #include "index/internal.h"
+#include "index/runs.h"
 
 #include <stdlib.h>
 
@@ -291,14 +292,35 @@ static enum sl_err take_out(struct cleaning *cleaning, const struct sl_cursor *c
     for (uint32_t i = 0; i < count; i++)
         if (locals[postings[i].local])
             sl_deltas_add(&cleaning->batch->deltas, cursor->table, cursor->key, postings[i].local,
-                          0);
+                          0, 0);
     return SL_OK;
 }
 
-/* The postings of chunks of one segment: in its rows, whatever their terms. */
-static enum sl_err drop_postings(struct cleaning *cleaning, uint32_t number, const bool *locals)
+/* The same of a block of postings, and of numbers of one segment. */
+static enum sl_err take_out_of_block(struct cleaning *cleaning, struct sl_view key,
+                                     struct sl_view payload, uint32_t segment, const bool *locals)
 {
-    struct sl_key first = sl_key_number(number);
+    struct sl_occurrence postings[SL_BLOCK_POSTINGS];
+    struct sl_post_key at;
+    struct sl_key first;
+    uint32_t count;
+
+    if (!sl_post_key_read(key, &at) || !sl_block_read(payload, at.from, postings, &count))
+        return sl_corrupt(cleaning->err, sl_store_table_name(SL_STORE_POST), 0,
+                          "a row of senseless values");
+    first = sl_key_post(at.run, at.term);
+    for (uint32_t i = 0; i < count; i++)
+        if (postings[i].chunk / SL_SEGMENT_CHUNKS == segment &&
+            locals[postings[i].chunk % SL_SEGMENT_CHUNKS])
+            sl_deltas_add(&cleaning->batch->deltas, SL_STORE_POST, sl_key_view(&first),
+                          postings[i].chunk, 0, 0);
+    return SL_OK;
+}
+
+static enum sl_err drop_of_run(struct cleaning *cleaning, uint32_t run, uint32_t segment,
+                               const bool *locals)
+{
+    struct sl_key first = sl_key_number(run);
     struct sl_cursor cursor;
     enum sl_err rc =
         sl_cursor_open(cleaning->batch->txn, SL_STORE_POST, false, &cursor, cleaning->err);
@@ -308,12 +330,22 @@ static enum sl_err drop_postings(struct cleaning *cleaning, uint32_t number, con
     for (rc = sl_cursor_seek(&cursor, sl_key_view(&first), cleaning->err);
          rc == SL_OK && cursor.key.size >= 4 && memcmp(cursor.key.data, first.bytes, 4) == 0;
          rc = sl_cursor_next(&cursor, cleaning->err)) {
-        rc = take_out(cleaning, &cursor, locals);
+        rc = take_out_of_block(cleaning, cursor.key, cursor.payload, segment, locals);
         if (rc != SL_OK)
             break;
     }
     sl_cursor_close(&cursor);
     return rc == SL_REJECT ? SL_OK : rc;
+}
+
+/* The postings of chunks of one segment: in the runs it is part of, whatever their terms. */
+static enum sl_err drop_postings(struct cleaning *cleaning, uint32_t segment, const bool *locals)
+{
+    enum sl_err rc = SL_OK;
+
+    for (uint32_t level = 0; rc == SL_OK && level <= SL_RUN_LEVELS; level++)
+        rc = drop_of_run(cleaning, sl_run_at(level, segment), segment, locals);
+    return rc;
 }
 
 static void give_number(struct sl_numbers *numbers, uint32_t number)
@@ -513,7 +545,9 @@ static enum sl_err clean(struct cleaning *cleaning)
         rc = whole ? clean_whole(cleaning) : SL_REJECT;
     if (rc == SL_REJECT)
         rc = clean_remains(cleaning);
-    return rc == SL_OK ? sl_deltas_flush(&batch->deltas, batch->txn, cleaning->err) : rc;
+    return rc == SL_OK ? sl_deltas_flush(&batch->deltas, batch->txn, &batch->state.run_changes,
+                                         cleaning->err)
+                       : rc;
 }
 
 /* The damage is noted again should the batch fail. */

@@ -649,6 +649,27 @@ enum sl_err sl_txn_delete(struct sl_txn *txn, enum sl_store_table table, struct 
     return SL_OK;
 }
 
+enum sl_err sl_txn_delete_range(struct sl_txn *txn, enum sl_store_table table, struct sl_view from,
+                                struct sl_view end, struct sl_error *err)
+{
+    MDB_dbi where = txn->store->tables[table];
+    MDB_val key = val_of(from), stop = val_of(end), value;
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(txn->txn, where, &cursor);
+
+    if (rc != 0)
+        return fail(txn->store, rc, "deleting from", table, err);
+    rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (rc == 0 && mdb_cmp(txn->txn, where, &key, &stop) < 0) {
+        rc = mdb_cursor_del(cursor, 0);
+        if (rc == 0) /* it stands on the row behind the one that went */
+            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return rc == 0 || rc == MDB_NOTFOUND ? SL_OK
+                                         : fail(txn->store, rc, "deleting from", table, err);
+}
+
 enum sl_err sl_txn_count(struct sl_txn *txn, enum sl_store_table table, uint64_t *ret_rows,
                          struct sl_error *err)
 {
@@ -856,4 +877,15 @@ enum sl_err sl_cursor_seek(struct sl_cursor *cursor, struct sl_view from, struct
 enum sl_err sl_cursor_next(struct sl_cursor *cursor, struct sl_error *err)
 {
     return cursor_move(cursor, (MDB_val){0, NULL}, MDB_NEXT, err);
+}
+
+enum sl_err sl_cursor_floor(struct sl_cursor *cursor, struct sl_view at, struct sl_error *err)
+{
+    enum sl_err rc = cursor_move(cursor, val_of(at), MDB_SET_RANGE, err);
+
+    if (rc == SL_OK && sl_view_equal(cursor->key, at))
+        return rc;
+    if (rc == SL_STOP)
+        return rc;
+    return cursor_move(cursor, (MDB_val){0, NULL}, rc == SL_OK ? MDB_PREV : MDB_LAST, err);
 }

@@ -145,6 +145,10 @@ void sl_record_seal(struct sl_view key, void *payload, size_t payload_bytes);
 enum sl_err sl_txn_delete(struct sl_txn *txn, enum sl_store_table table, struct sl_view key,
                           bool *ret_found, struct sl_error *err);
 
+/* All rows with from <= key < end. */
+enum sl_err sl_txn_delete_range(struct sl_txn *txn, enum sl_store_table table, struct sl_view from,
+                                struct sl_view end, struct sl_error *err);
+
 /* Rows of a table. */
 enum sl_err sl_txn_count(struct sl_txn *txn, enum sl_store_table table, uint64_t *ret_rows,
                          struct sl_error *err);
@@ -183,5 +187,7 @@ void sl_cursor_close(struct sl_cursor *cursor);
 /* The first record with key >= from (data == NULL: the first of all); SL_REJECT not_found: none. */
 enum sl_err sl_cursor_seek(struct sl_cursor *cursor, struct sl_view from, struct sl_error *err);
 enum sl_err sl_cursor_next(struct sl_cursor *cursor, struct sl_error *err);
+/* The last record with key <= at; SL_REJECT not_found: none. */
+enum sl_err sl_cursor_floor(struct sl_cursor *cursor, struct sl_view at, struct sl_error *err);
 
 #endif /* SLUICE_STORE_H */

@@ -7,6 +7,7 @@
  * terms is hashed and added up by segment, and so is what the postings say; equal sums mean that neither
  * side has anything the other lacks, and cost no look-up a term.
  */
+#include "index/runs.h"
 #include "index/verify.h"
 
 #include <stdarg.h>
@@ -26,6 +27,8 @@ struct totals {
     struct sums attributes, attr_rows;   /* by block   */
     uint64_t documents, chunks, length_terms, keys_live;
     uint64_t segment_entries;
+    struct sl_key post; /* the term and run of the block before */
+    uint32_t post_last;
 };
 
 void sl_verify_fault(struct sl_verify *verify, enum sl_store_table table, const char *format, ...)
@@ -140,22 +143,52 @@ static void check_key(struct sl_verify *verify, struct totals *totals, struct sl
                         row.document);
 }
 
+/* Blocks of one term in one run follow each other: keys, and so calls, are in order. */
+static void check_order(struct sl_verify *verify, struct totals *totals,
+                        const struct sl_post_key *at, uint32_t last, const char *name)
+{
+    struct sl_key start = sl_key_post(at->run, at->term);
+
+    if (sl_view_equal(sl_key_view(&start), sl_key_view(&totals->post)) &&
+        at->from <= totals->post_last)
+        sl_verify_fault(verify, SL_STORE_POST, "key %s: overlaps the block before it", name);
+    totals->post = start;
+    totals->post_last = last;
+}
+
+static uint64_t posting_hash(struct sl_view term, uint32_t chunk, uint32_t count, uint32_t length)
+{
+    return entry_hash(term, chunk % SL_SEGMENT_CHUNKS, count * SL_LENGTH_CODES + length);
+}
+
 static void check_post(struct sl_verify *verify, struct totals *totals, struct sl_view key,
                        struct sl_view payload)
 {
-    struct sl_posting postings[SL_SEGMENT_CHUNKS];
-    uint32_t count, segment = key.size > 4 ? sl_get_be32(key.data) : UINT32_MAX;
+    SL_CLEANUP(sl_buffer_fini) struct sl_buffer again = {0};
+    struct sl_occurrence list[SL_BLOCK_POSTINGS];
+    struct sl_post_key at;
+    uint32_t count;
     char name[128];
 
-    if (segment > UINT32_MAX / SL_SEGMENT_CHUNKS || !sl_postings_read(payload, postings, &count)) {
-        name_key(key, name, sizeof name);
+    name_key(key, name, sizeof name);
+    if (!sl_post_key_read(key, &at) || !sl_block_read(payload, at.from, list, &count)) {
         sl_verify_fault(verify, SL_STORE_POST, "key %s: senseless values", name);
         return;
     }
-    for (uint32_t i = 0; i < count; i++)
+    sl_block_write(&again, at.from, list, count);
+    verify->no_memory = verify->no_memory || again.failed;
+    if (!again.failed && !sl_view_equal(sl_buffer_as_view(&again), payload))
+        sl_verify_fault(verify, SL_STORE_POST, "key %s: bounds are not those of its postings",
+                        name);
+    check_order(verify, totals, &at, list[count - 1].chunk, name);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t segment = list[i].chunk / SL_SEGMENT_CHUNKS;
+        if (sl_run_of(&verify->snapshot->state, segment, at.term) != at.run)
+            sl_verify_fault(verify, SL_STORE_POST, "key %s: chunk %u belongs into another run",
+                            name, list[i].chunk);
         sums_add(verify, &totals->postings, segment,
-                 entry_hash(sl_view_range(key, 4, key.size), postings[i].local,
-                            postings[i].value));
+                 posting_hash(at.term, list[i].chunk, list[i].count, list[i].length));
+    }
 }
 
 static void check_attr(struct sl_verify *verify, struct totals *totals, struct sl_view key,
@@ -246,7 +279,8 @@ static void check_terms(struct sl_verify *verify, struct totals *totals, uint32_
     while (sl_terms_next(&reader, &row)) {
         length += row.count;
         sums_add(verify, &totals->terms, head->number / SL_SEGMENT_CHUNKS,
-                 entry_hash(row.term, head->number % SL_SEGMENT_CHUNKS, row.count));
+                 posting_hash(row.term, head->number, row.count,
+                              sl_length_code(head->length_terms)));
     }
     if (reader.bad || reader.at != reader.end || length != head->length_terms)
         sl_verify_fault(verify, SL_STORE_TERM, "document %u, chunk %u: does not add up to %u terms",

@@ -31,7 +31,7 @@ static float vectors[2][DIM];
 static void make_document(struct sl_document *document, struct sl_chunk chunks[2])
 {
     static struct sl_window windows[2];
-    static struct sl_term_count terms[2] = {{SL_VIEW_NULL, 1}, {SL_VIEW_NULL, 2}};
+    static struct sl_term_count terms[2] = {{SL_VIEW_NULL, 1, 0}, {SL_VIEW_NULL, 2, 0}};
     static struct sl_field field = {.name = SL_VIEW_NULL, .type = SL_FIELD_STRING};
 
     terms[0].term = SL_VIEW("fresh");
@@ -112,7 +112,7 @@ static enum sl_err read_one(struct sl_snapshot *snapshot, struct sl_arena *arena
 
 static enum sl_err search(struct sl_snapshot *snapshot, struct sl_arena *arena, struct sl_error *err)
 {
-    struct sl_term_count terms[1] = {{SL_VIEW("word1"), 1}};
+    struct sl_term_count terms[1] = {{SL_VIEW("word1"), 1, 0}};
     struct sl_index_stats stats;
     struct sl_selection *selection = NULL;
     const struct sl_filter *filter = NULL;

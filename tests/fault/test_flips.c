@@ -218,8 +218,8 @@ static void ask_words(struct sl_snapshot *snapshot, struct answers *answers)
         enum sl_err rc;
         snprintf(first, sizeof first, "end%u", i * 7);
         snprintf(second, sizeof second, "word%u", i);
-        terms[0] = (struct sl_term_count){sl_view_of(first), 1};
-        terms[1] = (struct sl_term_count){sl_view_of(second), 1};
+        terms[0] = (struct sl_term_count){sl_view_of(first), 1, 0};
+        terms[1] = (struct sl_term_count){sl_view_of(second), 1, 0};
         rc = sl_snapshot_lexical(snapshot, terms, 2, 20, NULL, hits, &count, NULL, &err);
         answered(answers, rc, hash_hits(hits, count));
     }

@@ -103,7 +103,7 @@ static size_t cut_chunk(struct sl_arena *arena, struct sl_view text, size_t star
         while (at < text.size && text.data[at] != ' ')
             at++;
         if (at > from)
-            terms[count++] = (struct sl_term_count){sl_view_range(text, from, at), 1};
+            terms[count++] = (struct sl_term_count){sl_view_range(text, from, at), 1, 0};
     }
     qsort(terms, count, sizeof *terms, compare_terms);
     for (uint32_t i = 0; i < count; i++)

@@ -83,7 +83,7 @@ static void add_documents(struct dump *dump, struct sl_snapshot *snapshot)
             size_t end = 0;
             while (end < document.text.size && document.text.data[end] != ' ')
                 end++;
-            struct sl_term_count term = {sl_view_range(document.text, 0, end), 1};
+            struct sl_term_count term = {sl_view_range(document.text, 0, end), 1, 0};
             (void)sl_snapshot_lexical(snapshot, &term, 1, 5, NULL, hits, &count, NULL, &err);
         }
         for (uint32_t i = 0; i < count; i++)

@@ -171,7 +171,7 @@ TEST(index_I3_vectors_are_finite_and_of_unit_norm)
     struct sl_index *index = test_index_open(test_directory(), DIM, SL_METRIC_COSINE);
     float vector[DIM], query[DIM] = {1};
     struct sl_window window = {0, 3, {1}, vector};
-    struct sl_term_count term = {SL_VIEW("one"), 1};
+    struct sl_term_count term = {SL_VIEW("one"), 1, 0};
     struct sl_chunk chunk = {.byte_end = 3, .windows = &window, .window_count = 1, .terms = &term,
                              .term_count = 1, .length_terms = 1};
     struct sl_document document = {.topic = TEST_TOPIC, .key = SL_VIEW("a"), .text = SL_VIEW("one"),

@@ -111,7 +111,7 @@ static void compare(struct sl_snapshot *snapshot, const struct totals *totals, c
 
     for (int i = 0; i < count; i++) {
         word_of(words[i], names[i]);
-        terms[i] = (struct sl_term_count){sl_view_of(names[i]), 1};
+        terms[i] = (struct sl_term_count){sl_view_of(names[i]), 1, 0};
     }
     REQUIRE(sl_snapshot_lexical(snapshot, terms, (uint32_t)count, SL_K_MAX, NULL, hits, &found,
                                 NULL, &err) == SL_OK);

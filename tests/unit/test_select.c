@@ -99,7 +99,7 @@ static int64_t agree(struct sl_snapshot *snapshot, const struct sl_filter *filte
 {
     struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
     struct sl_selection *selection;
-    struct sl_term_count term = {SL_VIEW("words"), 1};
+    struct sl_term_count term = {SL_VIEW("words"), 1, 0};
     struct sl_hit hits[SL_K_MAX];
     struct sl_error err;
     sl_doc_id doc = 0;
