@@ -36,15 +36,18 @@ struct sl_embedder_ops {
 struct sl_embedder {
     const struct sl_embedder_ops *ops;
     uint32_t dim;
-    uint32_t token_limit;  /* tokens a window may have, special ones already taken off */
+    uint32_t token_limit;  /* tokens a window may have, special ones and prefix taken off */
     char name[96];         /* for answers: the model directory's last component */
     char fingerprint[65];  /* lower-case hex SHA-256 over weights, tokenizer, pooling, precision */
 };
 
 struct sl_bert_options {
-    const char *directory;   /* Hugging Face layout: config.json, vocab.txt, model.safetensors */
+    const char *directory;   /* Hugging Face layout: config.json, tokenizer.json or vocab.txt,
+                                model.safetensors */
     const char *precision;   /* "auto" or "f32"; NULL = auto */
     uint32_t batch_max;      /* texts in one pass; 0 = 32 */
+    const char *query_prefix;   /* put before questions; NULL: what the directory says */
+    const char *passage_prefix; /* put before passages; NULL: what the directory says */
 };
 
 /*

@@ -24,7 +24,7 @@
 #define BATCH_MAX          1024u
 #define PATH_BYTES_MAX     4096
 #define NORM_MIN           1e-12f
-#define FINGERPRINT_FORMAT 1u
+#define FINGERPRINT_FORMAT 2u
 
 struct bert {
     struct sl_embedder base; /* first: a struct sl_embedder * is a struct bert * */
@@ -43,7 +43,7 @@ static struct bert *bert_of(const struct sl_embedder *embedder)
 /* ---- one pass ---- */
 
 /* Tokenize texts while there is room for a longest one. Returns how many. */
-static uint32_t fill(const struct bert *bert, struct sl_encoder_pass *pass,
+static uint32_t fill(const struct bert *bert, struct sl_encoder_pass *pass, struct sl_view prefix,
                      const struct sl_view *texts, uint32_t count)
 {
     uint32_t done = 0, row = 0;
@@ -52,8 +52,8 @@ static uint32_t fill(const struct bert *bert, struct sl_encoder_pass *pass,
     while (done < count && done < bert->batch_max &&
            sl_encoder_pass_room(pass) >= bert->config.sequence_max) {
         pass->ids[row++] = sl_tokenizer_first_id(bert->tokenizer);
-        row +=
-            sl_tokenizer_ids(bert->tokenizer, texts[done], pass->ids + row, bert->base.token_limit);
+        row += sl_tokenizer_ids_after(bert->tokenizer, prefix, texts[done], pass->ids + row,
+                                      bert->config.sequence_max - 2);
         pass->ids[row++] = sl_tokenizer_last_id(bert->tokenizer);
         pass->starts[++pass->count] = row;
         done++;
@@ -80,12 +80,13 @@ static void pool(const float *rows, uint32_t count, uint32_t hidden, float *vect
 }
 
 static uint32_t run_pass(const struct bert *bert, struct sl_encoder_pass *pass,
-                         const struct sl_view *texts, uint32_t count, float *vectors)
+                         struct sl_view prefix, const struct sl_view *texts, uint32_t count,
+                         float *vectors)
 {
     const bool mean = bert->config.pooling == SL_POOLING_MEAN;
     const size_t hidden = bert->config.hidden;
 
-    count = fill(bert, pass, texts, count);
+    count = fill(bert, pass, prefix, texts, count);
     sl_encoder_run(bert->encoder, pass, mean ? SL_ENCODER_ROWS_ALL : SL_ENCODER_ROWS_FIRST);
     for (uint32_t t = 0; t < count; t++)
         pool(pass->rows + (mean ? pass->starts[t] : t) * hidden,
@@ -102,12 +103,13 @@ static enum sl_err encode(const struct sl_embedder *embedder, enum sl_embed_role
 {
     struct bert *bert = bert_of(embedder);
     struct sl_encoder_pass *pass = sl_encoder_pass_take(bert->encoder);
+    struct sl_view prefix = sl_view_of(role == SL_EMBED_QUESTION ? bert->config.query_prefix
+                                                                 : bert->config.passage_prefix);
 
-    (void)role; /* BERT models without prompts encode both alike */
     if (pass == NULL)
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "out of memory for encoding");
     for (uint32_t done = 0; done < count;)
-        done += run_pass(bert, pass, texts + done, count - done,
+        done += run_pass(bert, pass, prefix, texts + done, count - done,
                          vectors + (size_t)done * embedder->dim);
     sl_encoder_pass_give(bert->encoder, pass);
     return SL_OK;
@@ -147,20 +149,23 @@ static void set_name(struct sl_embedder *embedder, const char *directory)
                    directory + start);
 }
 
-/* Everything that changes vectors and is not in the weights or the vocabulary. */
+/* Everything that changes vectors and is not in the weights or the tokenizer's file. */
 static void digest_settings(const struct bert *bert, struct sl_sha256 *digest)
 {
     const struct sl_model_config *config = &bert->config;
     char text[256];
     int size =
         snprintf(text, sizeof text,
-                 "%u bert %s heads %u epsilon %a sequence %u pooling %d lower %d strip %d "
-                 "chinese %d\n",
+                 "%u bert %s heads %u epsilon %a sequence %u positions %u pooling %d lower "
+                 "%d strip %d chinese %d\n",
                  FINGERPRINT_FORMAT, sl_precision_name(bert->precision), config->head_count,
-                 (double)config->layer_norm_epsilon, config->sequence_max, (int)config->pooling,
-                 config->lower_case, config->strip_accents, config->split_chinese);
+                 (double)config->layer_norm_epsilon, config->sequence_max, config->position_first,
+                 (int)config->pooling, (int)config->casing.lower_case,
+                 (int)config->casing.strip_accents, (int)config->casing.split_chinese);
 
     sl_sha256_add(digest, text, (size_t)size);
+    sl_sha256_add(digest, config->query_prefix, strlen(config->query_prefix) + 1);
+    sl_sha256_add(digest, config->passage_prefix, strlen(config->passage_prefix) + 1);
 }
 
 static enum sl_err load_encoder(struct bert *bert, const char *path, struct sl_sha256 *digest,
@@ -178,25 +183,68 @@ static enum sl_err load_encoder(struct bert *bert, const char *path, struct sl_s
     return r;
 }
 
-static enum sl_err load(struct bert *bert, const char *directory, struct sl_sha256 *digest,
-                        struct sl_error *err)
+/* The tokenizer, and whether it goes with the network. */
+static enum sl_err load_tokenizer(struct bert *bert, const char *directory,
+                                  struct sl_sha256 *digest, struct sl_error *err)
+{
+    enum sl_err r =
+        sl_tokenizer_open(directory, &bert->config.casing, digest, &bert->tokenizer, err);
+    uint32_t count;
+
+    if (r != SL_OK)
+        return r;
+    count = sl_tokenizer_vocabulary_count(bert->tokenizer);
+    if (count > bert->config.vocabulary_count)
+        return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
+                       "%.200s: the tokenizer has %u tokens, but vocab_size in config.json allows "
+                       "%u",
+                       directory, count, bert->config.vocabulary_count);
+    if (sl_tokenizer_first_id(bert->tokenizer) == UINT32_MAX)
+        return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
+                       "%.200s/tokenizer.json: \"post_processor\" must put one token before a "
+                       "text and one behind it",
+                       directory);
+    return SL_OK;
+}
+
+/* Prefixes given with the options go over those of the directory; they take from the limit. */
+static enum sl_err set_prefixes(struct bert *bert, const struct sl_bert_options *options,
+                                struct sl_error *err)
+{
+    const struct {
+        const char *given, *name;
+        char *prefix;
+    } prefixes[] = {{options->query_prefix, "query_prefix", bert->config.query_prefix},
+                    {options->passage_prefix, "passage_prefix", bert->config.passage_prefix}};
+    const uint32_t room = bert->config.sequence_max - 2;
+    uint32_t count = 0;
+
+    for (int i = 0; i < 2; i++) {
+        if (prefixes[i].given != NULL)
+            (void)snprintf(prefixes[i].prefix, SL_PREFIX_BYTES_MAX + 1, "%s", prefixes[i].given);
+        count = sl_tokenizer_ids(bert->tokenizer, sl_view_of(prefixes[i].prefix), NULL, room);
+        if (count > room / 2)
+            return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_config",
+                           "[embed] %s: %u tokens or more of the model's %u; allowed is half of "
+                           "them",
+                           prefixes[i].name, count, room);
+    }
+    bert->base.token_limit = room - count;
+    return SL_OK;
+}
+
+static enum sl_err load(struct bert *bert, const struct sl_bert_options *options,
+                        struct sl_sha256 *digest, struct sl_error *err)
 {
     char path[PATH_BYTES_MAX];
-    enum sl_err r = sl_model_config_read(directory, &bert->config, err);
-    struct sl_tokenizer_options options = {bert->config.lower_case, bert->config.strip_accents,
-                                           bert->config.split_chinese};
+    enum sl_err r = sl_model_config_read(options->directory, &bert->config, err);
 
     if (r == SL_OK)
-        r = sl_model_path(directory, "vocab.txt", path, sizeof path, err);
+        r = load_tokenizer(bert, options->directory, digest, err);
     if (r == SL_OK)
-        r = sl_tokenizer_open(path, &options, digest, &bert->tokenizer, err);
-    if (r == SL_OK &&
-        sl_tokenizer_vocabulary_count(bert->tokenizer) > bert->config.vocabulary_count)
-        r = sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
-                    "%s: %u tokens, but vocab_size in config.json allows %u", path,
-                    sl_tokenizer_vocabulary_count(bert->tokenizer), bert->config.vocabulary_count);
+        r = set_prefixes(bert, options, err);
     if (r == SL_OK)
-        r = sl_model_path(directory, "model.safetensors", path, sizeof path, err);
+        r = sl_model_path(options->directory, "model.safetensors", path, sizeof path, err);
     if (r == SL_OK)
         r = load_encoder(bert, path, digest, err);
     return r;
@@ -241,7 +289,7 @@ enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedd
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "out of memory for the encoder");
     bert->precision = precision;
     digest = sl_sha256_begin();
-    r = load(bert, options->directory, digest, err);
+    r = load(bert, options, digest, err);
     if (r == SL_OK)
         digest_settings(bert, digest);
     sl_sha256_end(digest, bytes);
@@ -251,7 +299,6 @@ enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedd
     }
     sl_hex(bytes, sizeof bytes, bert->base.fingerprint);
     bert->base.dim = bert->config.hidden;
-    bert->base.token_limit = bert->config.sequence_max - 2;
     *ret_embedder = &bert->base;
     return SL_OK;
 }

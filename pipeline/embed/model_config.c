@@ -162,6 +162,34 @@ static bool read_bool(const struct json_file *file, const char *name, bool other
     return cJSON_IsBool(item) ? cJSON_IsTrue(item) : otherwise;
 }
 
+/* The kinds differ in where positions begin: RoBERTa's lie behind the padding token's id. */
+static enum sl_err read_kind(const struct json_file *file, struct sl_model_config *config,
+                             struct sl_error *err)
+{
+    static const char *const roberta[] = {"roberta", "xlm-roberta", "camembert"};
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(file->root, "model_type");
+    uint32_t padding = 1;
+    enum sl_err r;
+
+    if (item == NULL || (cJSON_IsString(item) && strcmp(item->valuestring, "bert") == 0))
+        return SL_OK;
+    for (size_t i = 0; cJSON_IsString(item) && i < sizeof roberta / sizeof *roberta; i++) {
+        if (strcmp(item->valuestring, roberta[i]) != 0)
+            continue;
+        r = read_number(file, "pad_token_id", 0, config->position_count, &padding, err);
+        if (r == SL_OK && config->position_count < padding + 4)
+            r = sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
+                        "%s: max_position_embeddings %u leaves no positions behind pad_token_id %u",
+                        file->path, config->position_count, padding);
+        config->position_first = padding + 1;
+        return r;
+    }
+    return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
+                   "%s: \"model_type\" is \"%.40s\"; allowed are bert, roberta, xlm-roberta and "
+                   "camembert",
+                   file->path, cJSON_IsString(item) ? item->valuestring : "");
+}
+
 static enum sl_err read_shape(const struct json_file *file, struct sl_model_config *config,
                               struct sl_error *err)
 {
@@ -183,7 +211,7 @@ static enum sl_err read_shape(const struct json_file *file, struct sl_model_conf
         r = read_number(file, numbers[i].name, numbers[i].least, numbers[i].most, numbers[i].value,
                         err);
     if (r == SL_OK)
-        r = require_string(file, "model_type", "bert", err);
+        r = read_kind(file, config, err);
     if (r == SL_OK)
         r = require_string(file, "hidden_act", "gelu", err);
     if (r == SL_OK)
@@ -207,42 +235,82 @@ static enum sl_err read_limit(const struct json_file *sentence, const struct jso
                               struct sl_model_config *config, struct sl_error *err)
 {
     const cJSON *longest = cJSON_GetObjectItemCaseSensitive(tokenizer->root, "model_max_length");
+    const uint32_t most = config->position_count - config->position_first;
 
-    config->sequence_max = config->position_count;
-    if (cJSON_IsNumber(longest) && longest->valuedouble >= 3 &&
-        longest->valuedouble < config->position_count)
+    config->sequence_max = most;
+    if (cJSON_IsNumber(longest) && longest->valuedouble >= 3 && longest->valuedouble < most)
         config->sequence_max = (uint32_t)longest->valuedouble;
     if (sentence->root == NULL)
         return SL_OK;
-    return read_number(sentence, "max_seq_length", 3, config->position_count, &config->sequence_max,
-                       err);
+    return read_number(sentence, "max_seq_length", 3, most, &config->sequence_max, err);
+}
+
+/* One name of a pooling: newer files have "pooling_mode": "cls", older ones a flag for each. */
+static bool set_pooling(const char *name, struct sl_model_config *config)
+{
+    if (strcmp(name, "cls") == 0 || strcmp(name, "cls_token") == 0)
+        config->pooling = SL_POOLING_FIRST;
+    else if (strcmp(name, "mean") != 0 && strcmp(name, "mean_tokens") != 0)
+        return false;
+    return true;
 }
 
 static enum sl_err read_pooling(const struct json_file *file, struct sl_model_config *config,
                                 struct sl_error *err)
 {
-    const cJSON *item;
+    const cJSON *mode = cJSON_GetObjectItemCaseSensitive(file->root, "pooling_mode"), *item;
     uint32_t chosen = 0;
 
     config->pooling = SL_POOLING_MEAN;
     if (file->root == NULL)
         return SL_OK;
-    cJSON_ArrayForEach(item, file->root)
-    {
-        if (!cJSON_IsTrue(item) || strncmp(item->string, "pooling_mode_", 13) != 0)
-            continue;
-        chosen++;
-        if (strcmp(item->string, "pooling_mode_cls_token") == 0)
-            config->pooling = SL_POOLING_FIRST;
-        else if (strcmp(item->string, "pooling_mode_mean_tokens") != 0)
-            chosen = 2;
-    }
+    if (cJSON_IsString(mode))
+        chosen = set_pooling(mode->valuestring, config) ? 1 : 0;
+    cJSON_ArrayForEach(item, file->root) if (mode == NULL && cJSON_IsTrue(item) &&
+                                             strncmp(item->string, "pooling_mode_", 13) == 0)
+        chosen += set_pooling(item->string + 13, config) ? 1 : 2;
     if (chosen != 1)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
                        "%s: exactly one of pooling_mode_mean_tokens and pooling_mode_cls_token "
-                       "must be true",
+                       "must be true, or \"pooling_mode\" be mean or cls",
+                       file->path);
+    if (!read_bool(file, "include_prompt", true) &&
+        (config->query_prefix[0] != '\0' || config->passage_prefix[0] != '\0'))
+        return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
+                       "%s: \"include_prompt\" must be true: prefixes are pooled with the text",
                        file->path);
     return SL_OK;
+}
+
+/* The prompt of the first of these names that the file has, or the one of default_prompt_name. */
+static enum sl_err read_prompt(const struct json_file *file, const char *const *names,
+                               char *ret_prefix, struct sl_error *err)
+{
+    const cJSON *prompts = cJSON_GetObjectItemCaseSensitive(file->root, "prompts"), *item = NULL;
+    const cJSON *otherwise = cJSON_GetObjectItemCaseSensitive(file->root, "default_prompt_name");
+
+    for (; *names != NULL && item == NULL; names++)
+        item = cJSON_GetObjectItemCaseSensitive(prompts, *names);
+    if (item == NULL && cJSON_IsString(otherwise))
+        item = cJSON_GetObjectItemCaseSensitive(prompts, otherwise->valuestring);
+    if (item == NULL || cJSON_IsNull(item))
+        return SL_OK;
+    if (!cJSON_IsString(item) || strlen(item->valuestring) > SL_PREFIX_BYTES_MAX)
+        return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
+                       "%s: \"prompts\" must hold strings of at most %u bytes", file->path,
+                       SL_PREFIX_BYTES_MAX);
+    memcpy(ret_prefix, item->valuestring, strlen(item->valuestring) + 1);
+    return SL_OK;
+}
+
+static enum sl_err read_prompts(const struct json_file *file, struct sl_model_config *config,
+                                struct sl_error *err)
+{
+    static const char *const query[] = {"query", NULL};
+    static const char *const passage[] = {"document", "passage", "corpus", NULL};
+    enum sl_err r = read_prompt(file, query, config->query_prefix, err);
+
+    return r == SL_OK ? read_prompt(file, passage, config->passage_prefix, err) : r;
 }
 
 static enum sl_err check_modules(const struct json_file *file, struct sl_error *err)
@@ -269,13 +337,26 @@ static enum sl_err check_modules(const struct json_file *file, struct sl_error *
     return SL_OK;
 }
 
-static void read_casing(const struct json_file *sentence, const struct json_file *tokenizer,
-                        struct sl_model_config *config)
+static enum sl_choice read_choice(const struct json_file *file, const char *name)
 {
-    config->lower_case = read_bool(tokenizer, "do_lower_case", true);
-    config->strip_accents = read_bool(tokenizer, "strip_accents", config->lower_case);
-    config->split_chinese = read_bool(tokenizer, "tokenize_chinese_chars", true);
-    config->lower_case = read_bool(sentence, "do_lower_case", false) || config->lower_case;
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(file->root, name);
+
+    if (!cJSON_IsBool(item))
+        return SL_CHOICE_FILE;
+    return cJSON_IsTrue(item) ? SL_CHOICE_YES : SL_CHOICE_NO;
+}
+
+/* sentence_bert_config.json can ask for lower case as well; accents do not go with that. */
+static void read_casing(const struct json_file *sentence, const struct json_file *tokenizer,
+                        struct sl_tokenizer_casing *casing)
+{
+    casing->lower_case = read_choice(tokenizer, "do_lower_case");
+    casing->strip_accents = read_choice(tokenizer, "strip_accents");
+    casing->split_chinese = read_choice(tokenizer, "tokenize_chinese_chars");
+    if (casing->lower_case == SL_CHOICE_NO && casing->strip_accents == SL_CHOICE_FILE)
+        casing->strip_accents = SL_CHOICE_NO;
+    if (read_bool(sentence, "do_lower_case", false))
+        casing->lower_case = SL_CHOICE_YES;
 }
 
 enum sl_err sl_model_config_read(const char *directory, struct sl_model_config *ret_config,
@@ -286,6 +367,7 @@ enum sl_err sl_model_config_read(const char *directory, struct sl_model_config *
     SL_CLEANUP(json_file_fini) struct json_file tokenizer = {.root = NULL};
     SL_CLEANUP(json_file_fini) struct json_file pooling = {.root = NULL};
     SL_CLEANUP(json_file_fini) struct json_file modules = {.root = NULL};
+    SL_CLEANUP(json_file_fini) struct json_file prompts = {.root = NULL};
     const struct {
         const char *name;
         bool needed;
@@ -294,7 +376,8 @@ enum sl_err sl_model_config_read(const char *directory, struct sl_model_config *
                  {"sentence_bert_config.json", false, &sentence},
                  {"tokenizer_config.json", false, &tokenizer},
                  {"1_Pooling/config.json", false, &pooling},
-                 {"modules.json", false, &modules}};
+                 {"modules.json", false, &modules},
+                 {"config_sentence_transformers.json", false, &prompts}};
     struct sl_model_config config = {.type_count = 2};
     enum sl_err r = SL_OK;
 
@@ -307,10 +390,12 @@ enum sl_err sl_model_config_read(const char *directory, struct sl_model_config *
     if (r == SL_OK)
         r = read_limit(&sentence, &tokenizer, &config, err);
     if (r == SL_OK)
+        r = read_prompts(&prompts, &config, err);
+    if (r == SL_OK)
         r = read_pooling(&pooling, &config, err);
     if (r != SL_OK)
         return r;
-    read_casing(&sentence, &tokenizer, &config);
+    read_casing(&sentence, &tokenizer, &config.casing);
     *ret_config = config;
     return SL_OK;
 }

@@ -1,14 +1,16 @@
 /*
  * model_config.h -- what the small files of a model directory say about the encoder.
  *
- *     config.json                 shape of the network; its max_position_embeddings is the last
- * word on length sentence_bert_config.json   max_seq_length: the token limit, when the file is
- * there tokenizer_config.json       casing; model_max_length, when the file above does not say
+ *     config.json                 shape and kind of the network; its positions are the last word on
+ *                                 length
+ *     sentence_bert_config.json   max_seq_length: the token limit, when the file is there
+ *     tokenizer_config.json       casing; model_max_length, when the file above does not say
  *     1_Pooling/config.json       mean or first token; mean without the file
  *     modules.json                only refused when it asks for a step we do not have
+ *     config_sentence_transformers.json
+ *                                 prompts: what is put before questions and passages
  *
- * tokenizer.json is not read: its truncation is a training leftover (128 for a model that reads
- * 256).
+ * The tokenizer itself is read in tokenizer.h.
  */
 #ifndef SLUICE_EMBED_MODEL_CONFIG_H
 #define SLUICE_EMBED_MODEL_CONFIG_H
@@ -17,6 +19,8 @@
 #include <stdint.h>
 
 #include <sluice/error.h>
+
+#include "embed/tokenizer.h"
 
 enum sl_pooling { SL_POOLING_MEAN = 0, SL_POOLING_FIRST };
 
@@ -32,9 +36,9 @@ struct sl_model_config {
     float layer_norm_epsilon;
     uint32_t sequence_max; /* tokens in one pass, special ones included */
     enum sl_pooling pooling;
-    bool lower_case;
-    bool strip_accents;
-    bool split_chinese; /* spaces around Chinese characters */
+    struct sl_tokenizer_casing casing;
+    char query_prefix[SL_PREFIX_BYTES_MAX + 1]; /* "": none */
+    char passage_prefix[SL_PREFIX_BYTES_MAX + 1];
 };
 
 /*

@@ -1,461 +1,631 @@
 /*
- * tokenizer.c -- BERT's basic tokenizer and WordPiece, in one pass over the text.
+ * tokenizer.c -- the way of a text through the parts of a tokenizer, and their opening.
  *
- * The reference normalises the whole text, then splits, then looks pieces up. Here each code point
- * is cleaned, decomposed, lower-cased and put into the word being built; the word is looked up when
- * it ends. A word over 100 characters is [UNK], so nothing longer is ever kept: a 5 MB "word" costs
- * no memory. Decomposing one code point at a time leaves out the reordering of several marks on one
- * letter; non-spacing marks are stripped anyway, and no vocabulary we know holds the spacing ones.
+ * A text goes through in segments of at most SL_SEGMENT_BYTES_MAX, cut at a space between letters,
+ * so that work space is bounded whatever comes. Where a segment outgrows its work space (a
+ * normalizer may write more than it reads) it is done again in halves. Known weakness: a text
+ * without a single space for 64 KiB is cut between characters, where the reference would not.
  *
- * Pieces are found greedily, longest first: one pass forward hashes every prefix of what is left
- * and remembers the longest that is in the vocabulary. Known weakness: a vocabulary whose special
- * tokens have other names than BERT's is refused.
+ * Work spaces are pooled. One is made at opening, and a call that gets no memory for another waits
+ * for one to come back: counting tokens cannot fail.
  */
-#include "embed/tokenizer.h"
+#include "embed/tokenizer_internal.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicode/uchar.h>
-#include <unicode/utf8.h>
 
 #include "embed/model_config.h"
-#include "embed/unicode8.h"
 
-#define VOCABULARY_BYTES_MAX (64u << 20)
-#define WORD_CHARS_MAX       100u
-#define WORD_BYTES_MAX       (WORD_CHARS_MAX * 4u)
-#define NO_ID                UINT32_MAX
-#define HASH_START           0xCBF29CE484222325u
-#define HASH_FACTOR          0x100000001B3u
+#define FILE_BYTES_MAX    (64u << 20)
+#define PATH_BYTES_MAX    4096
+#define SEGMENT_BYTES_MIN 64u
+#define BYTES_PER_TOKEN   64u /* a segment need not be longer than this times the ids asked for */
+#define MAX_IDS_TO_SCALE  (SL_SEGMENT_BYTES_MAX / BYTES_PER_TOKEN)
 
-enum special {
-    SPECIAL_UNK = 0,
-    SPECIAL_CLS,
-    SPECIAL_SEP,
-    SPECIAL_PAD,
-    SPECIAL_MASK,
-    SPECIAL_COUNT
-};
+static const char *const bert_names[] = {"[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"};
 
-static const char *const special_names[SPECIAL_COUNT] = {"[UNK]", "[CLS]", "[SEP]", "[PAD]",
-                                                         "[MASK]"};
+enum { BERT_UNK = 0, BERT_CLS, BERT_SEP, BERT_COUNT = 5 };
 
-struct entry {
-    uint64_t hash;
-    uint32_t id; /* NO_ID: empty */
-    uint32_t size;
-    const char *bytes; /* without "##"; into the vocabulary's text */
-};
+/* ---- what several parts share ---- */
 
-/* Open addressing; `mask` + 1 entries, at most half of them used. */
-struct table {
-    struct entry *entries;
-    size_t mask;
-};
-
-struct sl_tokenizer {
-    struct sl_tokenizer_options options;
-    char *text; /* the vocabulary file */
-    uint32_t count;
-    struct table starts;    /* pieces at the start of a word */
-    struct table continues; /* the "##" ones */
-    uint32_t piece_bytes_max;
-    uint32_t special_ids[SPECIAL_COUNT]; /* NO_ID: not in this vocabulary */
-};
-
-/* The word being built, and what becomes of its pieces. */
-struct scan {
-    const struct sl_tokenizer *tokenizer;
-    uint32_t *ids; /* NULL: count only */
-    uint32_t ids_max;
-    uint32_t count;
-    uint8_t word[WORD_BYTES_MAX];
-    uint32_t word_size;
-    uint32_t word_chars; /* counts on past WORD_CHARS_MAX, when nothing more is kept */
-    /* for the coverage */
-    bool covering;
-    uint32_t word_letters;
-    uint64_t letters;
-    uint64_t letters_covered;
-};
-
-/* ---- vocabulary ---- */
-
-static uint64_t hash_bytes(const char *bytes, size_t size)
+enum sl_err sl_json_refuse(const struct sl_json_place *place, struct sl_error *err,
+                           const char *format, ...)
 {
-    uint64_t hash = HASH_START;
+    char what[240];
+    va_list arguments;
 
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)bytes[i]) * HASH_FACTOR;
-    return hash;
+    va_start(arguments, format);
+    (void)vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model", "%.200s: \"%s\": %s", place->path,
+                   place->member, what);
 }
 
-static size_t slot_of(const struct table *table, uint64_t hash)
+void sl_work_add_char(struct sl_work_text *text, UChar32 c)
 {
-    return (size_t)(hash ^ hash >> 29) & table->mask;
+    uint8_t bytes[4];
+    size_t size = 0;
+
+    U8_APPEND_UNSAFE(bytes, size, (uint32_t)c);
+    sl_work_add(text, (const char *)bytes, size);
 }
 
-static uint32_t table_find(const struct table *table, uint64_t hash, const char *bytes, size_t size)
+static bool is_whole(UChar32 c)
 {
-    for (size_t at = slot_of(table, hash);; at = (at + 1) & table->mask) {
-        const struct entry *entry = &table->entries[at];
-        if (entry->id == NO_ID)
-            return NO_ID;
-        if (entry->hash == hash && entry->size == size && memcmp(entry->bytes, bytes, size) == 0)
-            return entry->id;
+    return c < 0x80 || u_hasBinaryProperty(c, UCHAR_IDEOGRAPHIC) || (c >= 0xAC00 && c <= 0xD7A3);
+}
+
+void sl_sink_put_piece(struct sl_token_sink *sink, uint32_t id, struct sl_view piece, bool known)
+{
+    uint32_t letters = 0;
+    UChar32 c, letter = 0;
+
+    sl_sink_put(sink, id);
+    for (size_t at = 0; sink->covering && at < piece.size;) {
+        c = sl_next_char(piece, &at);
+        if (u_isalpha(c)) {
+            letters++;
+            letter = c;
+        }
+    }
+    if (known && (letters > 1 || (letters == 1 && is_whole(letter))))
+        sink->letters_covered += letters;
+    sink->letters += letters;
+}
+
+void sl_vocabulary_fini(struct sl_vocabulary *vocabulary)
+{
+    free(vocabulary->keys);
+    free(vocabulary->scores);
+    *vocabulary = (struct sl_vocabulary){0};
+}
+
+/* ---- added tokens ---- */
+
+bool sl_added_init(struct sl_added *added, const struct sl_added_source *sources, uint32_t count)
+{
+    struct sl_trie_key *keys = calloc(count + (size_t)1, sizeof *keys);
+    bool good;
+
+    added->tokens = calloc(count + (size_t)1, sizeof *added->tokens);
+    added->count = count;
+    for (uint32_t i = 0; keys != NULL && added->tokens != NULL && i < count; i++) {
+        added->tokens[i] = sources[i].token;
+        keys[i] =
+            (struct sl_trie_key){sources[i].content.data, (uint32_t)sources[i].content.size, i};
+        if (sources[i].content.size > 0)
+            added->starts[(unsigned char)sources[i].content.data[0]] = true;
+    }
+    good = keys != NULL && added->tokens != NULL && sl_trie_init(&added->trie, keys, count);
+    free(keys);
+    return good;
+}
+
+void sl_added_fini(struct sl_added *added)
+{
+    sl_trie_fini(&added->trie);
+    free(added->tokens);
+    *added = (struct sl_added){0};
+}
+
+static bool is_word(UChar32 c)
+{
+    return c == '_' || u_hasBinaryProperty(c, UCHAR_ALPHABETIC) ||
+           (U_GET_GC_MASK(c) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0;
+}
+
+static bool stands_alone(struct sl_view text, size_t start, size_t end)
+{
+    UChar32 c;
+
+    if (start > 0) {
+        size_t at = start;
+        c = sl_previous_char(text, &at);
+        if (is_word(c))
+            return false;
+    }
+    if (end < text.size) {
+        c = sl_next_char(text, &end);
+        return !is_word(c);
+    }
+    return true;
+}
+
+static size_t skip_space_back(struct sl_view text, size_t from, size_t at)
+{
+    while (at > from) {
+        size_t before = at;
+        UChar32 c;
+        c = sl_previous_char(text, &before);
+        if (!u_isUWhiteSpace(c))
+            break;
+        at = before;
+    }
+    return at;
+}
+
+static size_t skip_space(struct sl_view text, size_t at)
+{
+    while (at < text.size) {
+        size_t after = at;
+        UChar32 c;
+        c = sl_next_char(text, &after);
+        if (!u_isUWhiteSpace(c))
+            break;
+        at = after;
+    }
+    return at;
+}
+
+bool sl_added_next(const struct sl_added *added, struct sl_view text, size_t from, size_t *at,
+                   size_t *ret_end, uint32_t *ret_id)
+{
+    for (size_t start = *at; added->count > 0 && start < text.size; start++) {
+        const struct sl_added_token *token;
+        uint32_t index;
+        size_t size =
+            added->starts[(unsigned char)text.data[start]]
+                ? sl_trie_longest(&added->trie, sl_view_range(text, start, text.size), &index)
+                : 0;
+        if (size == 0)
+            continue;
+        token = &added->tokens[index];
+        if (token->single_word && !stands_alone(text, start, start + size)) {
+            start += size - 1;
+            continue;
+        }
+        *at = token->strip_left ? skip_space_back(text, from, start) : start;
+        *ret_end = token->strip_right ? skip_space(text, start + size) : start + size;
+        *ret_id = token->id;
+        return true;
+    }
+    return false;
+}
+
+/* ---- work space ---- */
+
+static struct sl_scratch *scratch_close(struct sl_scratch *scratch)
+{
+    if (scratch == NULL)
+        return NULL;
+    for (int i = 0; i < 2; i++) {
+        free(scratch->texts[i].bytes);
+        free(scratch->texts[i].pieces);
+    }
+    free(scratch->raw);
+    free(scratch->kept);
+    free(scratch->nodes);
+    free(scratch);
+    return NULL;
+}
+
+static struct sl_scratch *scratch_open(void)
+{
+    struct sl_scratch *scratch = calloc(1, sizeof *scratch);
+    bool good;
+
+    if (scratch == NULL)
+        return NULL;
+    scratch->raw = malloc(SL_RAW_BYTES_MAX);
+    scratch->kept = malloc(SL_WORK_BYTES_MAX);
+    scratch->nodes = malloc((SL_WORK_BYTES_MAX + 1) * sizeof *scratch->nodes);
+    good = scratch->raw != NULL && scratch->kept != NULL && scratch->nodes != NULL;
+    for (int i = 0; i < 2; i++) {
+        scratch->texts[i].bytes = malloc(SL_WORK_BYTES_MAX);
+        scratch->texts[i].pieces = malloc(SL_WORK_BYTES_MAX * sizeof(struct sl_piece));
+        good = good && scratch->texts[i].bytes != NULL && scratch->texts[i].pieces != NULL;
+    }
+    return good ? scratch : scratch_close(scratch);
+}
+
+struct sl_scratch *sl_scratch_take(struct sl_tokenizer *tokenizer)
+{
+    struct sl_scratch *scratch;
+
+    (void)pthread_mutex_lock(&tokenizer->lock);
+    scratch = tokenizer->idle;
+    if (scratch == NULL)
+        scratch = scratch_open();
+    while (scratch == NULL && tokenizer->idle == NULL)
+        (void)pthread_cond_wait(&tokenizer->given, &tokenizer->lock);
+    if (scratch == NULL)
+        scratch = tokenizer->idle;
+    if (scratch == tokenizer->idle)
+        tokenizer->idle = scratch->next;
+    (void)pthread_mutex_unlock(&tokenizer->lock);
+    return scratch;
+}
+
+void sl_scratch_give(struct sl_tokenizer *tokenizer, struct sl_scratch *scratch)
+{
+    (void)pthread_mutex_lock(&tokenizer->lock);
+    scratch->next = tokenizer->idle;
+    tokenizer->idle = scratch;
+    (void)pthread_cond_signal(&tokenizer->given);
+    (void)pthread_mutex_unlock(&tokenizer->lock);
+}
+
+/* ---- a text's way ---- */
+
+static void run_model(const struct sl_tokenizer *tokenizer, struct sl_view piece,
+                      struct sl_scratch *scratch, struct sl_token_sink *sink)
+{
+    if (tokenizer->wordpiece != NULL)
+        sl_wordpiece_run(tokenizer->wordpiece, piece, sink);
+    else
+        sl_unigram_run(tokenizer->unigram, piece, scratch, sink);
+}
+
+/* A stretch of normalized text, in `text` as its only piece. False: it did not fit. */
+static bool run_stretch(const struct sl_tokenizer *tokenizer, struct sl_work_text *text, bool first,
+                        struct sl_scratch *scratch, struct sl_token_sink *sink)
+{
+    if (text->size == 0)
+        return true;
+    text->pieces[0] = (struct sl_piece){0, text->size, first};
+    text->piece_count = 1;
+    text = sl_splitter_run(tokenizer->splitter, text, scratch);
+    for (uint32_t i = 0; i < text->piece_count && !text->overflow && !sl_sink_full(sink); i++)
+        run_model(tokenizer,
+                  (struct sl_view){text->bytes + text->pieces[i].start, text->pieces[i].size},
+                  scratch, sink);
+    return !text->overflow;
+}
+
+/* The normalized text around tokens that stand in it. */
+static bool run_normalized(const struct sl_tokenizer *tokenizer, struct sl_work_text *text,
+                           bool first, struct sl_scratch *scratch, struct sl_token_sink *sink)
+{
+    const struct sl_view whole = {scratch->kept, text->size};
+    size_t done = 0, at = 0, end = 0;
+    bool good = true, hit = true;
+    uint32_t id = 0;
+
+    memcpy(scratch->kept, text->bytes, text->size);
+    while (good && hit && done < whole.size) {
+        at = done;
+        hit = sl_added_next(&tokenizer->added_normalized, whole, done, &at, &end, &id);
+        if (!hit)
+            at = whole.size;
+        scratch->texts[0].size = scratch->texts[0].piece_count = 0;
+        scratch->texts[0].overflow = false;
+        sl_work_add(&scratch->texts[0], whole.data + done, at - done);
+        good = run_stretch(tokenizer, &scratch->texts[0], first && done == 0, scratch, sink);
+        if (hit)
+            sl_sink_put(sink, id);
+        done = end;
+    }
+    return good;
+}
+
+/* Raw text without added tokens in it. */
+static bool run_raw(const struct sl_tokenizer *tokenizer, struct sl_view text,
+                    struct sl_stretch stretch, struct sl_scratch *scratch,
+                    struct sl_token_sink *sink)
+{
+    struct sl_work_text *normal;
+
+    if (text.size == 0)
+        return true;
+    normal = sl_normalizer_run(tokenizer->normalizer, text, &stretch, scratch);
+    if (normal->overflow)
+        return false;
+    if (tokenizer->added_normalized.count > 0)
+        return run_normalized(tokenizer, normal, stretch.first, scratch, sink);
+    return run_stretch(tokenizer, normal, stretch.first, scratch, sink);
+}
+
+static bool run_segment(const struct sl_tokenizer *tokenizer, struct sl_view text,
+                        struct sl_stretch stretch, struct sl_scratch *scratch,
+                        struct sl_token_sink *sink)
+{
+    size_t done = 0, at, end;
+    uint32_t id;
+
+    for (;;) {
+        struct sl_stretch here = {stretch.first && done == 0, stretch.continued && done == 0};
+        at = done;
+        if (!sl_added_next(&tokenizer->added, text, done, &at, &end, &id))
+            return run_raw(tokenizer, sl_view_range(text, done, text.size), here, scratch, sink);
+        if (!run_raw(tokenizer, sl_view_range(text, done, at), here, scratch, sink))
+            return false;
+        sl_sink_put(sink, id);
+        done = end;
     }
 }
 
-/* A token that stands there twice has the id of its last line, as in the reference. */
-static void table_put(struct table *table, const char *bytes, uint32_t size, uint32_t id)
+static bool is_plain(char byte)
 {
-    uint64_t hash = hash_bytes(bytes, size);
-    size_t at = slot_of(table, hash);
-
-    while (table->entries[at].id != NO_ID &&
-           !(table->entries[at].hash == hash && table->entries[at].size == size &&
-             memcmp(table->entries[at].bytes, bytes, size) == 0))
-        at = (at + 1) & table->mask;
-    table->entries[at] = (struct entry){hash, id, size, bytes};
+    return (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
 }
 
-static bool table_init(struct table *table, uint32_t count)
+/* How much of `text` to take: all, or up to a space, or up to a character. */
+static size_t segment_size(struct sl_view text, size_t limit)
 {
-    size_t size = 16;
+    size_t size;
 
-    while (size < 2 * (size_t)count + 2)
-        size *= 2;
-    table->mask = size - 1;
-    table->entries = malloc(size * sizeof *table->entries);
-    for (size_t i = 0; table->entries != NULL && i < size; i++)
-        table->entries[i].id = NO_ID;
-    return table->entries != NULL;
+    if (text.size <= limit)
+        return text.size;
+    for (size_t at = limit; at > limit / 2; at--)
+        if (text.data[at] == ' ' && is_plain(text.data[at - 1]) && at + 1 < text.size &&
+            is_plain(text.data[at + 1]))
+            return at;
+    for (size_t at = limit; at > limit / 2; at--)
+        if (text.data[at] == ' ' && text.data[at - 1] != ' ')
+            return at;
+    for (size = limit; size > limit - 4 && ((unsigned char)text.data[size] & 0xC0) == 0x80;)
+        size--;
+    return size;
 }
 
-static void add_token(struct sl_tokenizer *tokenizer, const char *bytes, size_t size, uint32_t id)
+/* Append to the raw text, U+FFFD for what is no UTF-8. Returns the new size. */
+static size_t copy_valid(char *raw, size_t size, struct sl_view text)
 {
-    bool continues = size > 2 && bytes[0] == '#' && bytes[1] == '#';
+    for (size_t at = 0; at < text.size;) {
+        UChar32 c;
+        if ((unsigned char)text.data[at] < 0x80) {
+            raw[size++] = text.data[at++];
+            continue;
+        }
+        c = sl_next_char(text, &at);
+        U8_APPEND_UNSAFE((uint8_t *)raw, size, (uint32_t)c);
+    }
+    return size;
+}
 
-    if (size == 0 || size > UINT32_MAX / 2)
+static void run_segments(const struct sl_tokenizer *tokenizer, struct sl_view prefix,
+                         struct sl_view text, struct sl_scratch *scratch,
+                         struct sl_token_sink *sink)
+{
+    const size_t wanted = sink->ids_max < MAX_IDS_TO_SCALE
+                              ? (sink->ids_max + 16) * (size_t)BYTES_PER_TOKEN
+                              : SL_SEGMENT_BYTES_MAX;
+    const size_t longest = wanted < SL_SEGMENT_BYTES_MAX ? wanted : SL_SEGMENT_BYTES_MAX;
+    size_t done = 0, limit = longest;
+
+    do {
+        struct sl_token_sink before = *sink;
+        size_t take = segment_size(sl_view_range(text, done, text.size), limit);
+        size_t size = done == 0 ? copy_valid(scratch->raw, 0, prefix) : 0;
+        struct sl_stretch stretch = {done == 0, done > 0};
+
+        size = copy_valid(scratch->raw, size, sl_view_range(text, done, done + take));
+        if (!run_segment(tokenizer, (struct sl_view){scratch->raw, size}, stretch, scratch, sink) &&
+            limit / 2 >= SEGMENT_BYTES_MIN) {
+            *sink = before;
+            limit /= 2;
+            continue;
+        }
+        done += take;
+        limit = longest;
+    } while (done < text.size && !sl_sink_full(sink));
+}
+
+static void run(const struct sl_tokenizer *tokenizer, struct sl_view prefix, struct sl_view text,
+                struct sl_token_sink *sink)
+{
+    struct sl_tokenizer *pool = (struct sl_tokenizer *)(uintptr_t)tokenizer;
+    struct sl_scratch *scratch;
+
+    SL_PRE(prefix.size <= SL_PREFIX_BYTES_MAX);
+    if (tokenizer->one_pass) {
+        sl_wordpiece_scan(tokenizer->wordpiece, &tokenizer->bert, &tokenizer->added, prefix, text,
+                          sink);
         return;
-    if (continues)
-        table_put(&tokenizer->continues, bytes + 2, (uint32_t)size - 2, id);
-    else
-        table_put(&tokenizer->starts, bytes, (uint32_t)size, id);
-    if (size > tokenizer->piece_bytes_max)
-        tokenizer->piece_bytes_max = (uint32_t)size;
+    }
+    if (prefix.size + text.size == 0)
+        return;
+    scratch = sl_scratch_take(pool);
+    run_segments(tokenizer, prefix, text, scratch, sink);
+    sl_scratch_give(pool, scratch);
 }
 
-static void add_lines(struct sl_tokenizer *tokenizer, size_t text_size)
+uint32_t sl_tokenizer_ids_after(const struct sl_tokenizer *tokenizer, struct sl_view prefix,
+                                struct sl_view text, uint32_t *ret_ids, uint32_t ids_max)
 {
-    const char *at = tokenizer->text, *end = at + text_size;
-    uint32_t id = 0;
+    struct sl_token_sink sink = {.ids = ret_ids, .ids_max = ids_max};
 
+    run(tokenizer, prefix, text, &sink);
+    return sink.count;
+}
+
+uint32_t sl_tokenizer_ids(const struct sl_tokenizer *tokenizer, struct sl_view text,
+                          uint32_t *ret_ids, uint32_t ids_max)
+{
+    return sl_tokenizer_ids_after(tokenizer, SL_VIEW_NULL, text, ret_ids, ids_max);
+}
+
+double sl_tokenizer_coverage(const struct sl_tokenizer *tokenizer, struct sl_view text)
+{
+    struct sl_token_sink sink = {.ids_max = UINT32_MAX, .covering = true};
+
+    run(tokenizer, SL_VIEW_NULL, text, &sink);
+    return sink.letters == 0 ? 1.0 : (double)sink.letters_covered / (double)sink.letters;
+}
+
+uint32_t sl_tokenizer_vocabulary_count(const struct sl_tokenizer *tokenizer)
+{
+    return tokenizer->id_end;
+}
+
+uint32_t sl_tokenizer_first_id(const struct sl_tokenizer *tokenizer)
+{
+    return tokenizer->first_id;
+}
+
+uint32_t sl_tokenizer_last_id(const struct sl_tokenizer *tokenizer)
+{
+    return tokenizer->last_id;
+}
+
+uint32_t sl_tokenizer_unknown_id(const struct sl_tokenizer *tokenizer)
+{
+    return tokenizer->unknown_id;
+}
+
+uint32_t sl_tokenizer_token_chars_median(const struct sl_tokenizer *tokenizer)
+{
+    return tokenizer->token_chars_median;
+}
+
+/* ---- opening ---- */
+
+/* One token a line, its id is its line number. */
+static bool read_lines(const char *text, size_t size, struct sl_vocabulary *vocabulary)
+{
+    const char *at = text, *end = text + size;
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < size; i++)
+        count += text[i] == '\n' || i + 1 == size;
+    vocabulary->keys = calloc(count + (size_t)1, sizeof *vocabulary->keys);
+    if (vocabulary->keys == NULL)
+        return false;
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline ? newline : end;
-        size_t size = (size_t)(stop - at);
-        if (size > 0 && at[size - 1] == '\r')
-            size--;
-        add_token(tokenizer, at, size, id++);
+        uint32_t length = (uint32_t)(stop - at);
+        if (length > 0 && at[length - 1] == '\r')
+            length--;
+        vocabulary->keys[vocabulary->count] = (struct sl_trie_key){at, length, vocabulary->count};
+        vocabulary->count++;
         at = stop + 1;
     }
+    vocabulary->id_end = vocabulary->count;
+    return true;
 }
 
-static enum sl_err find_specials(struct sl_tokenizer *tokenizer, const char *path,
-                                 struct sl_error *err)
+static bool chosen(enum sl_choice choice, bool otherwise)
 {
-    for (int i = 0; i < SPECIAL_COUNT; i++) {
-        size_t size = strlen(special_names[i]);
-        tokenizer->special_ids[i] = table_find(
-            &tokenizer->starts, hash_bytes(special_names[i], size), special_names[i], size);
-        if (tokenizer->special_ids[i] == NO_ID && i <= SPECIAL_SEP)
+    return choice == SL_CHOICE_FILE ? otherwise : choice == SL_CHOICE_YES;
+}
+
+static enum sl_err find_bert_names(struct sl_tokenizer *tokenizer, const char *path,
+                                   struct sl_error *err)
+{
+    struct sl_added_source sources[BERT_COUNT] = {0};
+    uint32_t ids[BERT_COUNT], count = 0;
+
+    for (int i = 0; i < BERT_COUNT; i++) {
+        ids[i] = sl_wordpiece_find(tokenizer->wordpiece, sl_view_of(bert_names[i]));
+        if (ids[i] == SL_NO_TOKEN && i <= BERT_SEP)
             return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
                            "%s: no line %s: not the vocabulary of a BERT model", path,
-                           special_names[i]);
+                           bert_names[i]);
+        if (ids[i] == SL_NO_TOKEN)
+            continue;
+        sources[count].content = sl_view_of(bert_names[i]);
+        sources[count++].token.id = ids[i];
     }
-    return SL_OK;
+    tokenizer->unknown_id = ids[BERT_UNK];
+    tokenizer->first_id = ids[BERT_CLS];
+    tokenizer->last_id = ids[BERT_SEP];
+    return sl_added_init(&tokenizer->added, sources, count)
+               ? SL_OK
+               : sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", path);
 }
 
-enum sl_err sl_tokenizer_open(const char *path, const struct sl_tokenizer_options *options,
+static enum sl_err read_vocabulary(const char *path, const char *text, size_t size,
+                                   const struct sl_tokenizer_casing *casing,
+                                   struct sl_tokenizer *tokenizer, struct sl_error *err)
+{
+    struct sl_vocabulary vocabulary = {0};
+    uint32_t unknown = SL_NO_TOKEN;
+
+    tokenizer->bert.lower_case = chosen(casing->lower_case, true);
+    tokenizer->bert.strip_accents = chosen(casing->strip_accents, tokenizer->bert.lower_case);
+    tokenizer->bert.split_chinese = chosen(casing->split_chinese, true);
+    tokenizer->one_pass = true;
+    if (read_lines(text, size, &vocabulary)) {
+        for (uint32_t i = 0; i < vocabulary.count; i++)
+            if (vocabulary.keys[i].size == 5 && memcmp(vocabulary.keys[i].bytes, "[UNK]", 5) == 0)
+                unknown = i;
+        tokenizer->wordpiece = sl_wordpiece_open(&vocabulary, "##", unknown);
+        tokenizer->id_end = vocabulary.id_end;
+    }
+    sl_vocabulary_fini(&vocabulary);
+    if (tokenizer->wordpiece == NULL)
+        return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", path);
+    return find_bert_names(tokenizer, path, err);
+}
+
+static enum sl_err read_directory(const char *directory, const struct sl_tokenizer_casing *casing,
+                                  struct sl_sha256 *digest, struct sl_tokenizer *tokenizer,
+                                  struct sl_error *err)
+{
+    struct sl_error failure = {0};
+    char path[PATH_BYTES_MAX], *text = NULL;
+    size_t size = 0;
+    bool json = true;
+    enum sl_err r = sl_model_path(directory, "tokenizer.json", path, sizeof path, err);
+
+    if (r != SL_OK)
+        return r;
+    r = sl_model_file_read(path, FILE_BYTES_MAX, &text, &size, &failure);
+    if (r != SL_OK && failure.foreign_code == ENOENT) {
+        json = false;
+        r = sl_model_path(directory, "vocab.txt", path, sizeof path, &failure);
+        if (r == SL_OK)
+            r = sl_model_file_read(path, FILE_BYTES_MAX, &text, &size, &failure);
+    }
+    if (r != SL_OK) {
+        if (err != NULL)
+            *err = failure;
+        return r;
+    }
+    r = json ? sl_tokenizer_json_read(path, text, size, casing, tokenizer, err)
+             : read_vocabulary(path, text, size, casing, tokenizer, err);
+    if (r == SL_OK && digest != NULL)
+        sl_sha256_add(digest, text, size);
+    free(text);
+    return r;
+}
+
+enum sl_err sl_tokenizer_open(const char *directory, const struct sl_tokenizer_casing *casing,
                               struct sl_sha256 *digest, struct sl_tokenizer **ret_tokenizer,
                               struct sl_error *err)
 {
+    static const struct sl_tokenizer_casing as_the_file_says;
     struct sl_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
-    size_t size = 0;
     enum sl_err r;
 
     if (tokenizer == NULL)
-        return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", path);
-    tokenizer->options = *options;
-    r = sl_model_file_read(path, VOCABULARY_BYTES_MAX, &tokenizer->text, &size, err);
-    if (r == SL_OK) {
-        for (size_t i = 0; i < size; i++)
-            tokenizer->count += tokenizer->text[i] == '\n' || i + 1 == size;
-        if (!table_init(&tokenizer->starts, tokenizer->count) ||
-            !table_init(&tokenizer->continues, tokenizer->count))
-            r = sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", path);
-    }
-    if (r == SL_OK) {
-        add_lines(tokenizer, size);
-        r = find_specials(tokenizer, path, err);
-    }
-    if (r != SL_OK) {
+        return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", directory);
+    (void)pthread_mutex_init(&tokenizer->lock, NULL);
+    (void)pthread_cond_init(&tokenizer->given, NULL);
+    tokenizer->first_id = tokenizer->last_id = tokenizer->unknown_id = SL_NO_TOKEN;
+    tokenizer->idle = scratch_open();
+    r = tokenizer->idle == NULL
+            ? sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", directory)
+            : read_directory(directory, casing != NULL ? casing : &as_the_file_says, digest,
+                             tokenizer, err);
+    if (r != SL_OK)
         sl_tokenizer_close(tokenizer);
-        return r;
-    }
-    if (digest != NULL)
-        sl_sha256_add(digest, tokenizer->text, size);
-    *ret_tokenizer = tokenizer;
-    return SL_OK;
+    else
+        *ret_tokenizer = tokenizer;
+    return r;
 }
 
 void sl_tokenizer_close(struct sl_tokenizer *tokenizer)
 {
     if (tokenizer == NULL)
         return;
-    free(tokenizer->starts.entries);
-    free(tokenizer->continues.entries);
-    free(tokenizer->text);
+    while (tokenizer->idle != NULL) {
+        struct sl_scratch *scratch = tokenizer->idle;
+        tokenizer->idle = scratch->next;
+        (void)scratch_close(scratch);
+    }
+    sl_added_fini(&tokenizer->added);
+    sl_added_fini(&tokenizer->added_normalized);
+    (void)sl_normalizer_close(tokenizer->normalizer);
+    (void)sl_splitter_close(tokenizer->splitter);
+    (void)sl_wordpiece_close(tokenizer->wordpiece);
+    (void)sl_unigram_close(tokenizer->unigram);
+    (void)pthread_cond_destroy(&tokenizer->given);
+    (void)pthread_mutex_destroy(&tokenizer->lock);
     free(tokenizer);
-}
-
-uint32_t sl_tokenizer_vocabulary_count(const struct sl_tokenizer *tokenizer)
-{
-    return tokenizer->count;
-}
-
-uint32_t sl_tokenizer_first_id(const struct sl_tokenizer *tokenizer)
-{
-    return tokenizer->special_ids[SPECIAL_CLS];
-}
-
-uint32_t sl_tokenizer_last_id(const struct sl_tokenizer *tokenizer)
-{
-    return tokenizer->special_ids[SPECIAL_SEP];
-}
-
-/* ---- words to pieces ---- */
-
-static void put_id(struct scan *scan, uint32_t id)
-{
-    if (scan->count == scan->ids_max)
-        return;
-    if (scan->ids != NULL)
-        scan->ids[scan->count] = id;
-    scan->count++;
-}
-
-static bool starts_char(char byte)
-{
-    return ((unsigned char)byte & 0xC0) != 0x80;
-}
-
-/* The longest piece that `text` begins with; its size, or 0. */
-static uint32_t longest_piece(const struct sl_tokenizer *tokenizer, const struct table *table,
-                              const char *text, uint32_t size, uint32_t *ret_id)
-{
-    uint64_t hash = HASH_START;
-    uint32_t found = 0;
-
-    if (size > tokenizer->piece_bytes_max)
-        size = tokenizer->piece_bytes_max;
-    for (uint32_t i = 0; i < size;) {
-        uint32_t id;
-        do
-            hash = (hash ^ (unsigned char)text[i++]) * HASH_FACTOR;
-        while (i < size && !starts_char(text[i]));
-        id = table_find(table, hash, text, i);
-        if (id != NO_ID) {
-            *ret_id = id;
-            found = i;
-        }
-    }
-    return found;
-}
-
-/* Split the word into pieces; their number, or 0 when the vocabulary cannot spell it. */
-static uint32_t split_word(const struct scan *scan, uint32_t *pieces)
-{
-    const struct sl_tokenizer *tokenizer = scan->tokenizer;
-    uint32_t count = 0;
-
-    if (scan->word_chars > WORD_CHARS_MAX)
-        return 0;
-    for (uint32_t at = 0; at < scan->word_size;) {
-        uint32_t size =
-            longest_piece(tokenizer, at == 0 ? &tokenizer->starts : &tokenizer->continues,
-                          (const char *)scan->word + at, scan->word_size - at, &pieces[count]);
-        if (size == 0)
-            return 0;
-        at += size;
-        count++;
-    }
-    return count;
-}
-
-static void count_coverage(struct scan *scan, uint32_t piece_count)
-{
-    bool covered = false;
-
-    if (piece_count > 0 && scan->word_chars == 1)
-        covered = scan->word_size == 1;
-    else if (piece_count > 0)
-        covered = piece_count == 1 || 2 * scan->word_chars >= 3 * piece_count;
-    scan->letters += scan->word_letters;
-    if (covered)
-        scan->letters_covered += scan->word_letters;
-    scan->word_letters = 0;
-}
-
-static void end_word(struct scan *scan)
-{
-    uint32_t pieces[WORD_CHARS_MAX], count;
-
-    if (scan->word_chars == 0)
-        return;
-    count = split_word(scan, pieces);
-    if (scan->covering)
-        count_coverage(scan, count);
-    if (count == 0)
-        put_id(scan, scan->tokenizer->special_ids[SPECIAL_UNK]);
-    for (uint32_t i = 0; i < count; i++)
-        put_id(scan, pieces[i]);
-    scan->word_size = 0;
-    scan->word_chars = 0;
-}
-
-static void add_char(struct scan *scan, UChar32 c)
-{
-    if (scan->word_chars < WORD_CHARS_MAX)
-        U8_APPEND_UNSAFE(scan->word, scan->word_size, (uint32_t)c);
-    if (scan->word_chars <= WORD_CHARS_MAX)
-        scan->word_chars++;
-}
-
-/* One normalised character: part of the word, or its end. */
-static void add_normal(struct scan *scan, UChar32 c)
-{
-    if (sl_u8_is_punctuation(c)) {
-        end_word(scan);
-        add_char(scan, c);
-        end_word(scan);
-    } else {
-        add_char(scan, c);
-    }
-}
-
-static void add_lowered(struct scan *scan, UChar32 c)
-{
-    if (!scan->tokenizer->options.lower_case) {
-        add_normal(scan, c);
-    } else if (c == 0x130) { /* the one letter whose lower case is two code points */
-        add_normal(scan, 'i');
-        add_normal(scan, 0x307);
-    } else {
-        add_normal(scan, u_tolower(c));
-    }
-}
-
-static void add_code_point(struct scan *scan, UChar32 c)
-{
-    bool alone = scan->tokenizer->options.split_chinese && sl_u8_is_chinese(c);
-    UChar32 parts[SL_DECOMPOSED_MAX] = {c};
-    uint32_t count = 1;
-
-    if (u_isUWhiteSpace(c) && !sl_u8_is_removed(c)) {
-        end_word(scan);
-        return;
-    }
-    if (sl_u8_is_removed(c))
-        return;
-    if (alone)
-        end_word(scan);
-    if (scan->covering && u_isalpha(c))
-        scan->word_letters++;
-    if (scan->tokenizer->options.strip_accents)
-        count = sl_u8_decompose(c, parts);
-    for (uint32_t i = 0; i < count; i++)
-        if (!scan->tokenizer->options.strip_accents || !sl_u8_is_mark(parts[i]))
-            add_lowered(scan, parts[i]);
-    if (alone)
-        end_word(scan);
-}
-
-static void add_ascii(struct scan *scan, char byte)
-{
-    if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r') {
-        end_word(scan);
-    } else if (byte > ' ' && byte < 0x7F) {
-        bool letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
-        if (letter && scan->tokenizer->options.lower_case)
-            byte |= 0x20;
-        scan->word_letters += letter && scan->covering;
-        add_normal(scan, byte);
-    }
-}
-
-/* A special token written out in the text is that token, as in the reference; its size, or 0. */
-static size_t special_at(const struct sl_tokenizer *tokenizer, const char *text, size_t size,
-                         uint32_t *ret_id)
-{
-    for (int i = 0; i < SPECIAL_COUNT; i++) {
-        size_t length = strlen(special_names[i]);
-        if (tokenizer->special_ids[i] != NO_ID && length <= size &&
-            memcmp(text, special_names[i], length) == 0) {
-            *ret_id = tokenizer->special_ids[i];
-            return length;
-        }
-    }
-    return 0;
-}
-
-static void scan_text(struct scan *scan, struct sl_view text)
-{
-    const uint8_t *bytes = (const uint8_t *)text.data;
-    size_t at = 0;
-
-    while (at < text.size && scan->count < scan->ids_max) {
-        uint32_t id;
-        size_t special =
-            bytes[at] == '[' ? special_at(scan->tokenizer, text.data + at, text.size - at, &id) : 0;
-        if (special > 0) {
-            end_word(scan);
-            put_id(scan, id);
-            at += special;
-        } else if (bytes[at] < 0x80) {
-            add_ascii(scan, text.data[at++]);
-        } else {
-            UChar32 c;
-            U8_NEXT_OR_FFFD(bytes, at, text.size, c);
-            add_code_point(scan, c);
-        }
-    }
-    end_word(scan);
-}
-
-uint32_t sl_tokenizer_ids(const struct sl_tokenizer *tokenizer, struct sl_view text,
-                          uint32_t *ret_ids, uint32_t ids_max)
-{
-    struct scan scan;
-
-    scan.tokenizer = tokenizer;
-    scan.ids = ret_ids;
-    scan.ids_max = ids_max;
-    scan.count = 0;
-    scan.word_size = 0;
-    scan.word_chars = 0;
-    scan.covering = false;
-    scan.word_letters = 0;
-    scan_text(&scan, text);
-    return scan.count;
-}
-
-double sl_tokenizer_coverage(const struct sl_tokenizer *tokenizer, struct sl_view text)
-{
-    struct scan scan = {.tokenizer = tokenizer, .ids_max = UINT32_MAX, .covering = true};
-
-    scan_text(&scan, text);
-    return scan.letters == 0 ? 1.0 : (double)scan.letters_covered / (double)scan.letters;
 }

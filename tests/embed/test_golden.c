@@ -132,16 +132,13 @@ static void golden_close(struct golden *golden)
 static struct sl_tokenizer *open_tokenizer(bool lower_case)
 {
     struct sl_model_config config;
-    struct sl_tokenizer_options options;
     struct sl_tokenizer *tokenizer = NULL;
-    char path[4200];
 
     if (sl_model_config_read(model_directory(), &config, NULL) != SL_OK)
         return NULL;
-    options = (struct sl_tokenizer_options){
-        config.lower_case && lower_case, config.strip_accents && lower_case, config.split_chinese};
-    (void)snprintf(path, sizeof path, "%s/vocab.txt", model_directory());
-    (void)sl_tokenizer_open(path, &options, NULL, &tokenizer, NULL);
+    if (!lower_case)
+        config.casing = (struct sl_tokenizer_casing){SL_CHOICE_NO, SL_CHOICE_NO, SL_CHOICE_FILE};
+    (void)sl_tokenizer_open(model_directory(), &config.casing, NULL, &tokenizer, NULL);
     return tokenizer;
 }
 

@@ -14,24 +14,25 @@ static const char vocabulary[] =
     "-\n中\n\xe1\x84\x92\n##\xe1\x85\xa1\n##\xe1\x86\xab\n" /* 15 to 19 */
     "Tide\ncaf\xc3\xa9\n[\n]\ntides\n";                     /* 20 to 24 */
 
-static struct sl_tokenizer *open_with(const char *text, struct sl_tokenizer_options options,
+static struct sl_tokenizer *open_with(const char *text, struct sl_tokenizer_casing casing,
                                       struct sl_error *err)
 {
     struct sl_tokenizer *tokenizer = NULL;
+    const char *directory = test_directory();
     char path[4200];
     FILE *file;
 
-    (void)snprintf(path, sizeof path, "%s/vocab.txt", test_directory());
+    (void)snprintf(path, sizeof path, "%s/vocab.txt", directory);
     file = fopen(path, "w");
     if (file == NULL)
         abort();
     (void)fputs(text, file);
     (void)fclose(file);
-    (void)sl_tokenizer_open(path, &options, NULL, &tokenizer, err);
+    (void)sl_tokenizer_open(directory, &casing, NULL, &tokenizer, err);
     return tokenizer;
 }
 
-static const struct sl_tokenizer_options uncased = {true, true, true};
+static const struct sl_tokenizer_casing uncased;
 
 /* The ids as "5 6 7". */
 static const char *ids_of(const struct sl_tokenizer *tokenizer, struct sl_view text)
@@ -104,7 +105,7 @@ TEST(special_tokens_written_out_are_special_tokens)
 TEST(a_cased_vocabulary_keeps_case_and_accents)
 {
     struct sl_tokenizer *tokenizer =
-        open_with(vocabulary, (struct sl_tokenizer_options){false, false, true}, NULL);
+        open_with(vocabulary, (struct sl_tokenizer_casing){.lower_case = SL_CHOICE_NO}, NULL);
 
     REQUIRE(tokenizer != NULL);
     CHECK_IDS("Tide tide TIDE", "20 5 1");
