@@ -26,7 +26,7 @@ struct sl_config_property {
 enum sl_cleanup_policy { SL_CLEANUP_AUTO = 0, SL_CLEANUP_COMPACT, SL_CLEANUP_DELETE };
 enum sl_on_gap { SL_ON_GAP_HALT = 0, SL_ON_GAP_CONTINUE, SL_ON_GAP_RESYNC };
 enum sl_delivery { SL_DELIVERY_AT_LEAST_ONCE = 0, SL_DELIVERY_EXACTLY_ONCE };
-enum sl_embed_backend { SL_EMBED_BACKEND_BERT = 0, SL_EMBED_BACKEND_NONE };
+enum sl_embed_backend { SL_EMBED_BACKEND_BERT = 0, SL_EMBED_BACKEND_NONE, SL_EMBED_BACKEND_HTTP };
 enum sl_answer_backend { SL_ANSWER_EXTRACT = 0, SL_ANSWER_LLM };
 enum sl_log_format { SL_LOG_AUTO = 0, SL_LOG_JOURNAL, SL_LOG_JSON, SL_LOG_TEXT };
 
@@ -69,9 +69,26 @@ struct sl_config {
     } chunk;
     struct {
         enum sl_embed_backend backend;
-        char *model;     /* directory */
+        char *model;     /* directory; of a server: the model's name */
         char *precision; /* auto, f32 */
         uint32_t batch;
+        uint32_t dimensions; /* 0 = the model's own; from here on for a server */
+        char *url;
+        char *api;                /* auto, openai, ollama, tei */
+        char *api_key_credential; /* "" = none */
+        char *ca_file;            /* "" = the system's */
+        uint32_t token_limit;
+        uint32_t batch_tokens;
+        uint32_t batch_wait_ms;
+        uint32_t in_flight;
+        uint32_t timeout_ms;
+        uint32_t question_timeout_ms;
+        uint32_t requests_per_minute; /* 0 = no limit, as the next two */
+        uint32_t tokens_per_minute;
+        uint32_t tokens_max_per_day;
+        double price;            /* of a million tokens; 0 = unknown */
+        double cost_max_per_day; /* 0 = no limit */
+        uint32_t breaker_wait_ms;
     } embed;
     struct {
         char *path;

@@ -109,6 +109,20 @@ static bool is_loopback(const char *url)
     return false;
 }
 
+static void check_embed_server(const struct check *check)
+{
+    const struct sl_config *c = check->config;
+
+    if (c->embed.url[0] == '\0')
+        WRONG("embed", "url", "missing; backend = http needs the server's address");
+    else if (strncmp(c->embed.url, "http://", 7) == 0 && !is_loopback(c->embed.url))
+        WRONG("embed", "url", "documents would travel unencrypted; allowed: https://, or http:// on loopback");
+    if (c->embed.model[0] == '\0' || strlen(c->embed.model) > 95)
+        WRONG("embed", "model", "backend = http needs the model's name, of at most 95 bytes");
+    if (c->embed.cost_max_per_day > 0 && c->embed.price <= 0)
+        WRONG("embed", "cost_max_per_day", "says nothing without price; set that too");
+}
+
 static void check_backends(const struct check *check)
 {
     const struct sl_config *c = check->config;
@@ -116,6 +130,8 @@ static void check_backends(const struct check *check)
     if (c->embed.backend == SL_EMBED_BACKEND_NONE && strcmp(c->retrieve.mode, "vector") == 0)
         WRONG("retrieve", "mode", "vector needs a model, and [embed] backend is none; allowed: "
               "hybrid, lexical");
+    if (c->embed.backend == SL_EMBED_BACKEND_HTTP)
+        check_embed_server(check);
     if (c->answer.backend == SL_ANSWER_LLM && c->answer.url[0] == '\0')
         WRONG("answer", "url", "missing; backend = llm needs the server's address");
     if (c->answer.backend == SL_ANSWER_LLM && c->answer.model[0] == '\0')

@@ -24,6 +24,7 @@ static size_t value_size(enum option_kind kind)
     case OPTION_FLAG:
         return sizeof(bool);
     case OPTION_DAYS:
+    case OPTION_AMOUNT:
         return sizeof(double);
     case OPTION_WEIGHTS:
         return 2 * sizeof(double);

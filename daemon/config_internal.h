@@ -38,6 +38,7 @@ enum option_kind {
     OPTION_WORD,        /* a choice stored as text */
     OPTION_FLAG,        /* bool: on, off */
     OPTION_DAYS,        /* double; off = 0 */
+    OPTION_AMOUNT,      /* the same, without a unit */
     OPTION_WEIGHTS      /* two doubles: lexical, vector */
 };
 

@@ -65,5 +65,7 @@ enum sl_err sl_config_embedder(const struct sl_config *config, struct sl_embedde
         *ret_embedder = NULL;
         return SL_OK;
     }
+    if (config->embed.backend == SL_EMBED_BACKEND_HTTP)
+        return sl_config_embed_server(config, NULL, NULL, ret_embedder, err);
     return sl_bert_open(&options, ret_embedder, err);
 }

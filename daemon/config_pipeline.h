@@ -13,6 +13,7 @@
 #include <sluice/retrieve.h>
 
 #include "daemon/config.h"
+#include "net/embed_client.h"
 
 /*
  * How documents are decoded, cut and embedded; how questions are searched.
@@ -36,5 +37,23 @@ void sl_config_retrieve(const struct sl_config *config, struct sl_retrieve_optio
  */
 enum sl_err sl_config_embedder(const struct sl_config *config, struct sl_embedder **ret_embedder,
                                struct sl_error *err);
+
+/*
+ * The same for backend = http, telling `watch` (NULL: nobody) what happens. Then what a reload changes: the key,
+ * when it is a file outside of $CREDENTIALS_DIRECTORY, and the ceilings a day.
+ *
+ * Owns:    as sl_config_embedder(). `cancelled` must outlive the embedder; NULL: never.
+ * Thread:  any.
+ * Blocks:  disk; network, when nothing says how long the vectors are.
+ * Errors:  as sl_embed_open(), sl_secret_read()
+ */
+enum sl_err sl_config_embed_server(const struct sl_config *config, const struct sl_embed_watch *watch,
+                                   const atomic_bool *cancelled, struct sl_embedder **ret_embedder,
+                                   struct sl_error *err);
+enum sl_err sl_config_embed_renew(const struct sl_config *config, const struct sl_embedder *embedder,
+                                  struct sl_error *err);
+
+/* The lower of the two ceilings, in tokens; 0: none. */
+uint64_t sl_config_tokens_max_per_day(const struct sl_config *config);
 
 #endif

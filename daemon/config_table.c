@@ -28,9 +28,11 @@ static const struct option_choice delivery_words[] = {
     {0}};
 static const struct option_choice embed_words[] = {{"bert", SL_EMBED_BACKEND_BERT, false},
                                                    {"static", 0, true},
-                                                   {"http", 0, true},
+                                                   {"http", SL_EMBED_BACKEND_HTTP, false},
                                                    {"none", SL_EMBED_BACKEND_NONE, false},
                                                    {0}};
+static const struct option_choice api_words[] = {
+    {"auto", 0, false}, {"openai", 0, false}, {"ollama", 0, false}, {"tei", 0, false}, {0}};
 static const struct option_choice precision_words[] = {
     {"auto", 0, false}, {"f32", 0, false}, {"bf16", 0, true}, {"int8", 0, true}, {0}};
 static const struct option_choice storage_words[] = {
@@ -161,22 +163,72 @@ const struct option option_table[] = {
 
     {.section = "embed", .key = "backend", .kind = OPTION_CHOICE, .at = AT(embed.backend),
      .fallback = "bert", .choices = embed_words,
-     .help = "bert runs an encoder of the BERT family in the daemon; none searches by words alone."},
+     .help = "bert runs an encoder of the BERT family in the daemon; http asks a server; none searches by words "
+             "alone."},
     {.section = "embed", .key = "model", .kind = OPTION_DIRECTORY, .at = AT(embed.model),
      .fallback = "/usr/share/sluice/models/all-MiniLM-L6-v2",
-     .help = "Directory in Hugging Face layout: config.json, vocab.txt, model.safetensors. An index belongs to "
-             "the model it was made with."},
+     .help = "Directory in Hugging Face layout: config.json, vocab.txt, model.safetensors. With backend = http: "
+             "the model's name, as the server calls it. An index belongs to the model it was made with."},
     {.section = "embed", .key = "precision", .kind = OPTION_WORD, .at = AT(embed.precision),
      .fallback = "auto", .choices = precision_words, .help = "Arithmetic of the encoder."},
     {.section = "embed", .key = "batch", .kind = OPTION_COUNT, .at = AT(embed.batch),
      .fallback = "32", FROM_TO(1, 1024), .unit = "texts",
-     .help = "Texts the encoder reads in one pass at most."},
-    {.section = "embed", .key = "dimensions", .kind = OPTION_COUNT, .at = NO_FIELD, .fallback = "0",
-     FROM_TO(0, 0), .unit = "", .help = "Length of the vectors. 0: the model's own."},
-    {.section = "embed", .key = "url", .kind = OPTION_URL, .at = NO_FIELD, .fallback = "",
-     .may_be_empty = true, .help = "Address of an embedding server; for backend = http."},
-    {.section = "embed", .key = "api_key_credential", .kind = OPTION_CREDENTIAL, .at = NO_FIELD,
-     .fallback = "", .may_be_empty = true, .help = "Its key; for backend = http."},
+     .help = "Texts the encoder reads in one pass, or a request holds, at most."},
+    {.section = "embed", .key = "dimensions", .kind = OPTION_COUNT, .at = AT(embed.dimensions), .fallback = "0",
+     FROM_TO(0, SL_DIM_MAX), .unit = "numbers",
+     .help = "Length of the vectors a server is asked for; it must be able to. 0: the model's own, which a new "
+             "index learns by a request at the start. For backend = http, as all that follows here."},
+    {.section = "embed", .key = "url", .kind = OPTION_URL, .at = AT(embed.url), .fallback = "",
+     .may_be_empty = true,
+     .help = "Address of an embedding server: its base, https://api.example.org/v1, or the whole way. http:// only "
+             "on this machine."},
+    {.section = "embed", .key = "api", .kind = OPTION_WORD, .at = AT(embed.api), .fallback = "auto",
+     .choices = api_words,
+     .help = "How it is asked: openai (/v1/embeddings), ollama (/api/embed), tei (/embed). auto goes by the end of "
+             "the url."},
+    {.section = "embed", .key = "api_key_credential", .kind = OPTION_CREDENTIAL,
+     .at = AT(embed.api_key_credential), .fallback = "", .may_be_empty = true,
+     .help = "File with the server's key: a name in $CREDENTIALS_DIRECTORY, or an absolute path, which a reload "
+             "reads again."},
+    {.section = "embed", .key = "ca_file", .kind = OPTION_DIRECTORY, .at = AT(embed.ca_file), .fallback = "",
+     .may_be_empty = true, .help = "PEM file with the certificates to trust, instead of the system's."},
+    {.section = "embed", .key = "token_limit", .kind = OPTION_COUNT, .at = AT(embed.token_limit),
+     .fallback = "512", FROM_TO(32, 131072), .unit = "tokens",
+     .help = "Tokens of a text the server's model reads. Longer passages become several vectors."},
+    {.section = "embed", .key = "batch_tokens", .kind = OPTION_COUNT, .at = AT(embed.batch_tokens),
+     .fallback = "8192", FROM_TO(32, 1000000), .unit = "tokens",
+     .help = "Tokens of a request at most; one text alone may have more."},
+    {.section = "embed", .key = "batch_wait_ms", .kind = OPTION_MS, .at = AT(embed.batch_wait_ms),
+     .fallback = "10", FROM_TO(0, 10000), .unit = "ms",
+     .help = "How long a request that is not full waits for more texts."},
+    {.section = "embed", .key = "in_flight", .kind = OPTION_COUNT, .at = AT(embed.in_flight),
+     .fallback = "4", FROM_TO(1, 64), .unit = "requests",
+     .help = "Requests for documents under way at once at most; questions have room beside them."},
+    {.section = "embed", .key = "timeout_ms", .kind = OPTION_MS, .at = AT(embed.timeout_ms),
+     .fallback = "30000", FROM_TO(100, 120000), .unit = "ms", .help = "Time for a request with documents."},
+    {.section = "embed", .key = "question_timeout_ms", .kind = OPTION_MS, .at = AT(embed.question_timeout_ms),
+     .fallback = "2000", FROM_TO(50, 60000), .unit = "ms",
+     .help = "Time for a question's vector; beyond it the question is answered without, with a warning."},
+    {.section = "embed", .key = "requests_per_minute", .kind = OPTION_COUNT,
+     .at = AT(embed.requests_per_minute), .fallback = "0", FROM_TO(0, 10000000), .unit = "requests",
+     .help = "What the server allows; no minute sees more. 0: no limit."},
+    {.section = "embed", .key = "tokens_per_minute", .kind = OPTION_COUNT, .at = AT(embed.tokens_per_minute),
+     .fallback = "0", FROM_TO(0, 4000000000), .unit = "tokens",
+     .help = "What the server allows, by an estimate of each text's tokens. 0: no limit."},
+    {.section = "embed", .key = "tokens_max_per_day", .kind = OPTION_COUNT, .at = AT(embed.tokens_max_per_day),
+     .fallback = "0", FROM_TO(0, 4000000000), .unit = "tokens", .reload = true,
+     .help = "When that many were sent since midnight (UTC) or the start, documents wait for the next day, or for a "
+             "reload with more. 0: no limit."},
+    {.section = "embed", .key = "price", .kind = OPTION_AMOUNT, .at = AT(embed.price), .fallback = "off",
+     FROM_TO(0, 1000000), .reload = true,
+     .help = "Of a million tokens, in any currency: for sluicectl estimate and cost_max_per_day."},
+    {.section = "embed", .key = "cost_max_per_day", .kind = OPTION_AMOUNT, .at = AT(embed.cost_max_per_day),
+     .fallback = "off", FROM_TO(0, 1000000000), .reload = true,
+     .help = "As tokens_max_per_day, in the currency of price."},
+    {.section = "embed", .key = "breaker_wait_ms", .kind = OPTION_MS, .at = AT(embed.breaker_wait_ms),
+     .fallback = "5000", FROM_TO(50, 300000), .unit = "ms",
+     .help = "How long nothing is sent to a server that fails again and again; then one harmless text is. Doubles "
+             "each time in a row, up to 12 times as much."},
 
     {.section = "index", .key = "path", .kind = OPTION_DIRECTORY, .at = AT(index.path),
      .fallback = "", .may_be_empty = true,

@@ -198,15 +198,15 @@ static bool decimal(struct sl_view text, double *ret_number)
     return text.size == 0;
 }
 
-static bool set_days(const struct setting *s)
+static bool set_decimal(const struct setting *s, const char *what)
 {
-    double days = 0;
+    double number = 0;
 
-    if (!sl_view_is(s->value, "off") && (!decimal(s->value, &days) || days <= 0))
-        return refuse(s, "is not a number of days");
-    if (days > (double)s->option->most)
+    if (!sl_view_is(s->value, "off") && (!decimal(s->value, &number) || number <= 0))
+        return refuse(s, what);
+    if (number > (double)s->option->most)
         return refuse(s, "is out of range");
-    *(double *)field(s) = days;
+    *(double *)field(s) = number;
     return true;
 }
 
@@ -407,7 +407,9 @@ bool option_set(const struct option *option, struct sl_config *config, struct sl
     case OPTION_FLAG:
         return set_flag(&s);
     case OPTION_DAYS:
-        return set_days(&s);
+        return set_decimal(&s, "is not a number of days");
+    case OPTION_AMOUNT:
+        return set_decimal(&s, "is not an amount");
     case OPTION_WEIGHTS:
         return set_weights(&s);
     }
@@ -501,6 +503,9 @@ void option_allowed(const struct option *option, struct sl_buffer *out)
         break;
     case OPTION_DAYS:
         sl_buffer_format(out, "off, or more than 0 and at most %" PRIu64 " days", option->most);
+        break;
+    case OPTION_AMOUNT:
+        sl_buffer_format(out, "off, or more than 0 and at most %" PRIu64, option->most);
         break;
     case OPTION_WEIGHTS:
         sl_buffer_view(out, SL_VIEW("two numbers from 0 to 100, not both 0, as 1, 0.5"));

@@ -1,33 +1,36 @@
 /*
  * embedder.c -- the stage that turns texts into vectors, in batches across documents.
  *
- * Documents with texts to embed wait in a line per partition. A thread fills a batch by going from line to
- * line and taking a few texts from the document at the head, which then goes to the end of its line: a
- * small document behind a huge one, or a new one beside another partition's backlog, is through with
- * the next batch. The texts are sorted by length before they are encoded (padding to the longest is what a
- * batch wastes), and a document whose last vector is in goes back to the workers. Nobody waits for
- * anything here but these threads for the encoder.
+ * Documents with texts to embed wait in a line per partition. A thread fills a batch by going from
+ * line to line and taking a few texts from the document at the head, which then goes to the end of
+ * its line: a small document behind a huge one, or a new one beside another partition's backlog, is
+ * through with the next batch. The texts are sorted by length before they are encoded (padding to
+ * the longest is what a batch wastes), and a document whose last vector is in goes back to the
+ * workers. Nobody waits for anything here but these threads for the encoder.
  *
- * An encoder that is away is asked again until it is back. One that fails on some text and on no other would
- * look the same; after a few failures in a row it is asked for a harmless text, and if it can do that, the
- * batch is taken apart and what still fails is set aside.
+ * An encoder that is away is asked again until it is back. One that fails on some text and on no
+ * other would look the same; after a few failures in a row it is asked for a harmless text, and if
+ * it can do that, the batch is taken apart, by halves, and what still fails alone is set aside. A
+ * server that says itself why it is not asked (net/embed_client.h) is never taken for that.
  *
  * Rejected: one batch per document (a 3-chunk document uses a tenth of a batch), a thread that
  * waits a while for more texts (what is there is enough when there is load, and latency when there
- * is none).
+ * is none). A server takes a moment and a price for each request: there it is worth it.
  */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/engine_internal.h"
+#include "net/embed_client.h"
 
-#define RETRY_MS     200u
-#define RETRY_MS_MAX 5000u
-#define BATCH_ATTEMPTS 3u /* failures in a row before the encoder is asked for something harmless */
-#define TEXT_ATTEMPTS  5u
-#define WAIT_MS      500
-#define SHARES       4u /* of a batch's places, what one document gets per round */
+#define RETRY_MS       200u
+#define RETRY_MS_MAX   5000u
+#define BATCH_ATTEMPTS 3u /* failures in a row before the encoder is asked for something harmless  \
+                           */
+#define TEXT_ATTEMPTS 5u
+#define WAIT_MS       500
+#define SHARES        4u /* of a batch's places, what one document gets per round */
 
 /* One text of a batch. */
 struct embedder_text {
@@ -42,6 +45,8 @@ struct embedder_stage {
     struct sl_queue *documents; /* with texts not taken yet; a line per partition */
     pthread_mutex_t mutex;      /* texts_done of documents whose texts are in several batches */
     uint32_t batch_max;
+    uint32_t batch_tokens; /* 0: no limit, as in the process */
+    uint32_t batch_wait_ms;
 };
 
 static _Thread_local struct sl_heartbeat *embedder_heartbeat; /* this thread's */
@@ -54,6 +59,10 @@ struct embedder_stage *embedder_open(struct sl_engine *engine)
         return NULL;
     stage->engine = engine;
     stage->batch_max = engine->config->embed.batch ? engine->config->embed.batch : 32;
+    if (sl_embed_is_remote(engine->embedder)) {
+        stage->batch_tokens = engine->config->embed.batch_tokens;
+        stage->batch_wait_ms = engine->config->embed.batch_wait_ms;
+    }
     stage->documents = sl_queue_make(ENGINE_DOCUMENTS_MAX);
     SL_INVARIANT(stage->documents != NULL);
     pthread_mutex_init(&stage->mutex, NULL);
@@ -89,18 +98,36 @@ void embedder_stop(struct embedder_stage *stage)
 
 /* ------------------------------------------------------------------------------ a batch */
 
-/* A document's next texts. The document goes back to its line before they are encoded, or is out. */
-static uint32_t take_texts(struct work *work, struct embedder_text *texts, uint32_t most)
+/* Does the document's next text fit into the batch's tokens? Counts it when it does. */
+static bool has_room(const struct embedder_stage *stage, const struct work *work, uint64_t *tokens)
 {
-    uint32_t left = work->ingest->text_count - work->texts_taken;
-    uint32_t take = left < most ? left : most;
+    uint64_t more;
 
-    for (uint32_t i = 0; i < take; i++)
-        texts[i] = (struct embedder_text){.work = work, .index = work->texts_taken++};
-    return take;
+    if (stage->batch_tokens == 0)
+        return true;
+    more = sl_embed_tokens(stage->engine->embedder, SL_EMBED_PASSAGE,
+                           &work->ingest->texts[work->texts_taken], 1);
+    if (*tokens > 0 && *tokens + more > stage->batch_tokens)
+        return false;
+    *tokens += more;
+    return true;
 }
 
-/* Back to its line. At the end there are no lines any more: nobody will ask for the rest of its texts. */
+/* A document's next texts. The document goes back to its line before they are encoded, or is out.
+ */
+static uint32_t take_texts(const struct embedder_stage *stage, struct work *work,
+                           struct embedder_text *texts, uint32_t most, uint64_t *tokens)
+{
+    uint32_t left = work->ingest->text_count - work->texts_taken;
+    uint32_t take = left < most ? left : most, taken = 0;
+
+    while (taken < take && has_room(stage, work, tokens))
+        texts[taken++] = (struct embedder_text){.work = work, .index = work->texts_taken++};
+    return taken;
+}
+
+/* Back to its line. At the end there are no lines any more: nobody will ask for the rest of its
+ * texts. */
 static void put_back(struct embedder_stage *stage, struct work *work)
 {
     if (sl_queue_push_line(stage->documents, work, work_line(work)))
@@ -111,20 +138,30 @@ static void put_back(struct embedder_stage *stage, struct work *work)
     pthread_mutex_unlock(&stage->mutex);
 }
 
-/* Take up to batch_max texts, a share from the document whose turn it is; alone it gets all it likes. */
+/* Take up to batch_max texts, a share from the document whose turn it is; alone it gets all it
+ * likes. */
 static uint32_t fill(struct embedder_stage *stage, struct work *work, struct embedder_text *texts)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, taken, wait_ms = stage->batch_wait_ms;
     uint32_t share = stage->batch_max / SHARES ? stage->batch_max / SHARES : 1;
+    uint64_t tokens = 0;
 
     while (work) {
         uint32_t room = stage->batch_max - count;
         bool alone = sl_queue_count(stage->documents) == 0;
 
-        count += take_texts(work, texts + count, alone || share > room ? room : share);
+        taken =
+            take_texts(stage, work, texts + count, alone || share > room ? room : share, &tokens);
+        count += taken;
         if (work->texts_taken < work->ingest->text_count)
             put_back(stage, work);
-        work = count < stage->batch_max ? sl_queue_pop(stage->documents, 0) : NULL;
+        if (taken == 0 || count == stage->batch_max)
+            break;
+        work = sl_queue_pop(stage->documents, 0);
+        if (!work && wait_ms > 0) {
+            work = sl_queue_pop(stage->documents, (int)wait_ms);
+            wait_ms = 0;
+        }
     }
     return count;
 }
@@ -163,6 +200,8 @@ static enum sl_err encode_once(const struct sl_engine *engine, const struct sl_v
                                                   vectors, err);
     uint64_t tokens = 0;
 
+    if (sl_embed_is_remote(engine->embedder)) /* embed_watch.c sees more */
+        return r;
     sl_metric_add_label(SL_METRIC_EMBED_REQUESTS, r == SL_OK ? "ok" : "error", 1);
     if (r != SL_OK)
         return r;
@@ -198,9 +237,14 @@ static enum sl_err encode(struct embedder_stage *stage, const struct sl_view *vi
     enum sl_err r;
 
     while ((r = encode_once(engine, views, count, vectors, err)) == SL_AGAIN && !engine->ending) {
-        sl_metric_add_labels(SL_METRIC_RETRIES, "embed", err->reason, 1);
+        bool away = sl_embed_is_away(err);
+
+        if (!sl_embed_is_remote(engine->embedder))
+            sl_metric_add_labels(SL_METRIC_RETRIES, "embed", err->reason, 1);
         engine_sleep(engine, wait_ms);
         sl_heartbeat_beat(embedder_heartbeat);
+        if (away) /* it knows when to ask: that costs nothing */
+            continue;
         wait_ms = wait_ms * 2 < RETRY_MS_MAX ? wait_ms * 2 : RETRY_MS_MAX;
         if (++attempts % attempts_max == 0 && works_otherwise(engine))
             return sl_fail(err, SL_REJECT, "embed_failed",
@@ -265,31 +309,70 @@ static void settle_text(struct embedder_stage *stage, struct embedder_text *text
     complete(stage, text, 1);
 }
 
-/*
- * A text of the batch fails where others work: each alone. What works goes on at once; the rest is left
- * at the front of `texts`, *count long. With `patient` nothing is left unless the engine ends.
- */
-static enum sl_err encode_singly(struct embedder_stage *stage, struct embedder_text *texts,
-                                 uint32_t *count, bool patient, float *vector, struct sl_error *err)
-{
-    uint32_t left = 0;
+static enum sl_err encode_halves(struct embedder_stage *stage, struct embedder_text *texts,
+                                 uint32_t *count, struct sl_view *views, float *vectors,
+                                 struct sl_error *err);
 
+/*
+ * Once. What works goes on at once, what is refused alone is set aside; what cannot be told from an
+ * encoder that is away is left at the front of `texts`, *count long.
+ */
+static enum sl_err encode_group(struct embedder_stage *stage, struct embedder_text *texts,
+                                uint32_t *count, struct sl_view *views, float *vectors,
+                                struct sl_error *err)
+{
+    enum sl_err r;
+
+    for (uint32_t i = 0; i < *count; i++)
+        views[i] = texts[i].work->ingest->texts[texts[i].index];
+    sl_heartbeat_beat(embedder_heartbeat);
+    r = encode_once(stage->engine, views, *count, vectors, err);
+    if (r == SL_AGAIN || r == SL_STOP)
+        return r == SL_AGAIN ? SL_OK : r;
+    if (r == SL_REJECT && *count > 1)
+        return encode_halves(stage, texts, count, views, vectors, err);
+    if (r == SL_OK) {
+        deliver(texts, *count, vectors, stage->engine->embedder->dim);
+        complete(stage, texts, *count);
+    } else {
+        settle_text(stage, texts, r, vectors, err);
+    }
+    *count = 0;
+    return SL_OK;
+}
+
+/* A text of these fails where others work: which one? */
+static enum sl_err encode_halves(struct embedder_stage *stage, struct embedder_text *texts,
+                                 uint32_t *count, struct sl_view *views, float *vectors,
+                                 struct sl_error *err)
+{
+    uint32_t half = *count / 2, first = half, second = *count - half;
+    enum sl_err r = encode_group(stage, texts, &first, views, vectors, err);
+
+    if (r == SL_OK)
+        r = encode_group(stage, texts + half, &second, views, vectors, err);
+    memmove(texts + first, texts + half, second * sizeof(*texts));
+    *count = first + second;
+    return r;
+}
+
+/* Each alone, until it works or is refused. Only when the engine ends something is left, at the
+ * front. */
+static enum sl_err encode_singly(struct embedder_stage *stage, struct embedder_text *texts,
+                                 uint32_t *count, float *vector, struct sl_error *err)
+{
     for (uint32_t i = 0; i < *count; i++) {
         struct sl_view *view = &texts[i].work->ingest->texts[texts[i].index];
-        enum sl_err r = patient ? encode(stage, view, 1, vector, err)
-                                : encode_once(stage->engine, view, 1, vector, err);
+        enum sl_err r = encode(stage, view, 1, vector, err);
 
-        if (r == SL_STOP || (patient && r == SL_AGAIN)) {
-            memmove(texts + left, texts + i, (*count - i) * sizeof(*texts));
-            *count = left + *count - i;
+        if (r == SL_STOP || r == SL_AGAIN) {
+            *count -= i;
+            memmove(texts, texts + i, *count * sizeof(*texts));
             return r;
         }
-        if (r == SL_AGAIN)
-            texts[left++] = texts[i];
-        else
-            settle_text(stage, &texts[i], r, vector, err);
+        settle_text(stage, &texts[i], r, vector, err);
     }
-    *count = left;
+    *count = 0;
     return SL_OK;
 }
 
@@ -307,10 +390,14 @@ static void run_batch(struct embedder_stage *stage, struct embedder_text *texts,
         complete(stage, texts, count);
         return;
     }
+    if (r == SL_REJECT && count == 1) {
+        settle_text(stage, texts, r, vectors, &err);
+        return;
+    }
     if (r == SL_REJECT)
-        r = encode_singly(stage, texts, &count, false, vectors, &err);
+        r = encode_halves(stage, texts, &count, views, vectors, &err);
     if (r == SL_OK)
-        r = encode_singly(stage, texts, &count, true, vectors, &err);
+        r = encode_singly(stage, texts, &count, vectors, &err);
     if (r == SL_STOP)
         engine_fail(stage->engine, &err);
     if (r != SL_OK)

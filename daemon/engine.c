@@ -23,6 +23,7 @@
 #include "daemon/engine_internal.h"
 #include "daemon/log.h"
 #include "daemon/mender.h"
+#include "net/embed_client.h"
 
 #define FETCH_PART      32u /* of the budget, for the documents consumer's queue */
 #define FETCH_BYTES_MAX (16u << 20)
@@ -116,6 +117,7 @@ void sl_engine_reload(struct sl_engine *engine, const struct sl_config *config)
     take_settings(engine, config);
     if (sl_kafka_login_renew(engine->config, &err) != SL_OK)
         sl_log_error(SL_LOG_ERROR, "credential_kept", &err);
+    embed_reload(engine, config);
 }
 
 /* ------------------------------------------------------------------------------ threads */
@@ -154,7 +156,8 @@ static enum sl_err start_threads(struct sl_engine *engine, struct sl_error *err)
 {
     uint32_t workers = worker_count(engine->config);
     uint32_t answerers = workers < 2 ? 2 : workers;
-    uint32_t encoders = engine->embedder ? workers : 0;
+    bool remote = sl_embed_is_remote(engine->embedder);
+    uint32_t encoders = remote ? engine->config->embed.in_flight : engine->embedder ? workers : 0;
     enum sl_err r = start_crew(engine, &engine->indexer_thread, "indexer", 1, indexer_run, err);
 
     if (r == SL_OK)
@@ -163,6 +166,8 @@ static enum sl_err start_threads(struct sl_engine *engine, struct sl_error *err)
         r = start_crew(engine, &engine->transactor_thread, "transactor", 1, transactor_run, err);
     if (r == SL_OK)
         r = start_crew(engine, &engine->encoders, "encoder", encoders, embedder_run, err);
+    if (r == SL_OK && remote)
+        r = start_crew(engine, &engine->tender_thread, "tender", 1, embed_tend_run, err);
     if (r == SL_OK)
         r = start_crew(engine, &engine->workers, "worker", workers, worker_run, err);
     if (r == SL_OK)
@@ -227,7 +232,7 @@ static struct sl_engine *make_engine(const struct sl_config *config)
 
 static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
 {
-    enum sl_err r = sl_config_embedder(engine->config, &engine->embedder, err);
+    enum sl_err r = embed_open(engine, err);
 
     if (r != SL_OK)
         return r;
@@ -272,11 +277,11 @@ enum sl_err sl_engine_start(const struct sl_config *config, struct sl_engine **r
 
 /* ------------------------------------------------------------------------------ stop */
 
-/* Documents that cannot be written now are not waited for, nor is a broker that is away. */
+/* Documents that cannot be written or embedded now are not waited for, nor is a broker that is away. */
 static bool is_drained(struct sl_engine *engine)
 {
-    bool documents =
-        sl_budget_documents(&engine->budget) == 0 && sl_queue_count(engine->to_indexer) == 0;
+    bool documents = (sl_budget_documents(&engine->budget) == 0 || sl_embed_paused(engine->embedder)) &&
+                     sl_queue_count(engine->to_indexer) == 0;
 
     if (engine->kafka_down)
         return documents || engine->paused;
@@ -306,6 +311,7 @@ static void end_stages(struct sl_engine *engine)
         embedder_stop(engine->embedding);
     join_crew(&engine->workers);
     join_crew(&engine->encoders);
+    join_crew(&engine->tender_thread);
     join_crew(&engine->answerers);
     sl_queue_close(engine->to_publisher);
     join_crew(&engine->publisher_thread);

@@ -194,7 +194,7 @@ struct sl_engine {
     struct transactor *transactor; /* NULL: delivery = at_least_once */
 
     struct crew mender_thread, feed_thread, topics_thread, asker_thread, indexer_thread, publisher_thread;
-    struct crew transactor_thread;
+    struct crew transactor_thread, tender_thread;
     struct crew workers, encoders, answerers;
     _Atomic int64_t snapshot_since_us[ENGINE_WORKERS_MAX]; /* of each answerer; 0: none open */
     _Atomic uint32_t answerers_started;
@@ -251,6 +251,12 @@ void feed_close(struct sl_engine *engine);
 
 /* workers.c */
 void *worker_run(void *engine);
+
+/* embed_watch.c: the embedding server, if that is what embeds. Open the encoder; take over what a reload may; a
+ * thread that sees whether a server that was away is back. */
+enum sl_err embed_open(struct sl_engine *engine, struct sl_error *err);
+void embed_reload(struct sl_engine *engine, const struct sl_config *config);
+void *embed_tend_run(void *engine);
 
 /* embedder.c */
 struct embedder_stage *embedder_open(struct sl_engine *engine);

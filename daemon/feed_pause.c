@@ -1,19 +1,21 @@
 /*
  * feed_pause.c -- which document partitions are not fetched, and since which mark.
  *
- * A partition pauses alone when it has its share under way (budget.h), so that a backlog in one does not keep
- * the records of another waiting; all pause when the index cannot be written, or when all together are at
- * the high mark. Each has its low mark. Polling goes on.
+ * A partition pauses alone when it has its share under way (budget.h), so that a backlog in one
+ * does not keep the records of another waiting; all pause when the index cannot be written or
+ * nothing can be embedded, or when all together are at the high mark. Each has its low mark.
+ * Polling goes on.
  *
- * librdkafka throws away what it has fetched of a partition that pauses, so a pause for every burst would
- * fetch some of it twice. When no other partition is read it is worth waiting a moment without polling
- * instead. When others are, it is not: their records stand in the client's one queue behind those of the
- * backlog, and are not even fetched while that is full.
+ * librdkafka throws away what it has fetched of a partition that pauses, so a pause for every burst
+ * would fetch some of it twice. When no other partition is read it is worth waiting a moment
+ * without polling instead. When others are, it is not: their records stand in the client's one
+ * queue behind those of the backlog, and are not even fetched while that is full.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/feed.h"
+#include "net/embed_client.h"
 
 #define SCAN_US     20000
 #define PATIENCE_US 300000
@@ -26,10 +28,18 @@ static bool is_ledger_full(const struct sl_part *part)
                         : sl_ledger_is_full(part->ledger);
 }
 
+/* Why none is read, whatever it has under way. */
+static const char *closed_word(struct sl_engine *engine)
+{
+    const char *full = engine->paused;
+
+    return full ? full : sl_embed_paused(engine->embedder);
+}
+
 static const char *reason_of(struct sl_engine *engine, const struct sl_part *part, uint32_t active)
 {
     const struct sl_budget *budget = &engine->budget;
-    const char *full = engine->paused;
+    const char *full = closed_word(engine);
     bool share = part->paused ? !sl_budget_share_is_low(budget, &part->share, active)
                               : sl_budget_share_is_high(budget, &part->share, active);
 
@@ -47,7 +57,8 @@ static uint32_t active_count(const struct sl_book *book)
     return active;
 }
 
-/* What has changed: partitions to pause, partitions to resume. The lists are as long as the book. */
+/* What has changed: partitions to pause, partitions to resume. The lists are as long as the book.
+ */
 struct change {
     struct sl_kafka_partition *pause, *resume;
     uint32_t pause_count, resume_count;
@@ -92,10 +103,12 @@ static void mark(struct sl_engine *engine, const struct sl_kafka_partition *list
 /* The gauges, by reason; the index's reason may change while partitions stay paused. */
 static void show(struct sl_engine *engine)
 {
-    static const char *const reasons[] = {"inflight", "disk_full", "map_full"};
+    static const char *const reasons[] = {"inflight", "disk_full", "map_full", "embed_breaker",
+                                          "embed_budget"};
+    enum { REASONS = sizeof(reasons) / sizeof(reasons[0]) };
     struct sl_book *book = &engine->documents;
-    const char *full = engine->paused;
-    double counts[3] = {0};
+    const char *full = closed_word(engine);
+    double counts[REASONS] = {0};
 
     sl_book_lock(book);
     for (uint32_t i = 0; i < book->count; i++) {
@@ -103,11 +116,11 @@ static void show(struct sl_engine *engine)
 
         if (part->paused && full)
             part->paused = full;
-        for (size_t r = 0; part->paused && r < 3; r++)
+        for (size_t r = 0; part->paused && r < REASONS; r++)
             counts[r] += strcmp(part->paused, reasons[r]) == 0;
     }
     sl_book_unlock(book);
-    for (size_t r = 0; r < 3; r++)
+    for (size_t r = 0; r < REASONS; r++)
         sl_metric_set_label(SL_METRIC_KAFKA_PARTITIONS_PAUSED, reasons[r], counts[r]);
 }
 
@@ -123,7 +136,7 @@ static bool is_patient(struct feed *feed, const struct change *change, int64_t n
 static void apply(struct sl_engine *engine, const struct change *change)
 {
     struct feed *feed = engine->feed;
-    const char *full = engine->paused;
+    const char *full = closed_word(engine);
 
     if (change->pause_count > 0) {
         sl_kafka_in_pause(feed->in, change->pause, change->pause_count, NULL);
@@ -135,7 +148,8 @@ static void apply(struct sl_engine *engine, const struct change *change)
     }
 }
 
-/* Every partition is looked at fifty times a second, and the one whose record came last each time. */
+/* Every partition is looked at fifty times a second, and the one whose record came last each time.
+ */
 static bool is_due(struct sl_engine *engine, int64_t now)
 {
     const struct feed *feed = engine->feed;
@@ -155,7 +169,8 @@ bool feed_pause(struct sl_engine *engine)
     if (!is_due(engine, now))
         return false;
     feed->scan_us = now;
-    feed->held = feed->held ? !sl_budget_is_low(&engine->budget) : sl_budget_is_high(&engine->budget);
+    feed->held =
+        feed->held ? !sl_budget_is_low(&engine->budget) : sl_budget_is_high(&engine->budget);
     look(engine, &change);
     wait = is_patient(feed, &change, now);
     if (!wait) {

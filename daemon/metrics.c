@@ -165,6 +165,18 @@ void sl_metric_add_label(enum sl_metric_family metric, const char *label, uint64
     sl_metric_add_labels(metric, label, NULL, value);
 }
 
+void sl_metric_add_seconds(enum sl_metric_family metric, const char *label, double seconds)
+{
+    struct series *series;
+
+    SL_PRE(metric < SL_METRIC_COUNT && table[metric].type == SL_COUNTER && seconds >= 0);
+    pthread_mutex_lock(&lock);
+    series = get(metric, text_of(label), "");
+    if (series != NULL)
+        series->value += seconds;
+    pthread_mutex_unlock(&lock);
+}
+
 void sl_metric_set_labels(enum sl_metric_family metric, const char *label1, const char *label2,
                           double value)
 {

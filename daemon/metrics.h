@@ -59,7 +59,7 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
     X(COMPLETED_BEYOND_FRONTIER, GAUGE, "sluice_completed_beyond_frontier", "topic", "partition",  \
       0, "Offsets done while an earlier one is not.")                                              \
     X(KAFKA_PARTITIONS_PAUSED, GAUGE, "sluice_kafka_partitions_paused", "reason", "", 0,           \
-      "Partitions not being fetched: inflight, disk_full or map_full.")                            \
+      "Partitions not being fetched: inflight, disk_full, map_full, embed_breaker or embed_budget.")                            \
     X(KAFKA_REBALANCES, COUNTER, "sluice_kafka_rebalances_total", "type", "", 0,                   \
       "Changes of the questions assigned to this replica: assign or revoke.")                      \
     X(KAFKA_ASSIGNMENT_LOST, COUNTER, "sluice_kafka_assignment_lost_total", "", "", 0,             \
@@ -83,12 +83,20 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
     X(DOCUMENTS_SWEPT, COUNTER, "sluice_documents_swept_total", "", "", 0,                         \
       "Documents and tombstones deleted because their topic does not hold them any more.")         \
     X(EMBED_REQUESTS, COUNTER, "sluice_embed_requests_total", "status", "", 0,                     \
-      "Batches given to the encoder: ok or error.")                                                \
+      "Batches given to the encoder: ok or error; of a server ok, http_STATUS, bad_response, ...")  \
     X(EMBED_REQUEST_DURATION, HISTOGRAM, "sluice_embed_request_duration_seconds", "", "", 1,       \
       "Time the encoder took for a batch.")                                                        \
     X(EMBED_BATCH_SIZE, HISTOGRAM, "sluice_embed_batch_size", "", "", 2, "Texts in a batch.")      \
     X(EMBED_TOKENS, COUNTER, "sluice_embed_tokens_total", "", "", 0,                               \
-      "Tokens the encoder read.")                                                                  \
+      "Tokens the encoder read; of a server what it counted, else an estimate.")                   \
+    X(EMBED_TOKENS_TODAY, GAUGE, "sluice_embed_tokens_today", "", "", 0,                           \
+      "Tokens sent to the embedding server since midnight (UTC) or the start.")                    \
+    X(EMBED_THROTTLE, COUNTER, "sluice_embed_throttle_seconds_total", "cause", "", 0,              \
+      "Time batches waited to be sent: rate, retry_after or backoff.")                             \
+    X(BREAKER_STATE, GAUGE, "sluice_breaker_state", "name", "", 0,                                 \
+      "Whether a server is asked: 0 it is, 1 to see whether it is back, 2 it is not.")             \
+    X(BREAKER_TRANSITIONS, COUNTER, "sluice_breaker_transitions_total", "name", "to", 0,           \
+      "Changes of that: closed, half_open or open.")                                               \
     X(HTTP_INFLIGHT, GAUGE, "sluice_http_inflight", "", "", 0,                                     \
       "Requests to the language model under way.")                                                 \
     X(INDEX_DOCUMENTS, GAUGE, "sluice_index_documents", "", "", 0, "Documents in the index.")      \
@@ -171,6 +179,7 @@ void sl_metric_add(enum sl_metric_family metric, uint64_t value);
 void sl_metric_add_label(enum sl_metric_family metric, const char *label, uint64_t value);
 void sl_metric_add_labels(enum sl_metric_family metric, const char *label1, const char *label2,
                           uint64_t value);
+void sl_metric_add_seconds(enum sl_metric_family metric, const char *label, double seconds);
 void sl_metric_set(enum sl_metric_family metric, double value);
 void sl_metric_set_label(enum sl_metric_family metric, const char *label, double value);
 void sl_metric_set_labels(enum sl_metric_family metric, const char *label1, const char *label2,

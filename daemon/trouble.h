@@ -21,7 +21,9 @@ enum sl_trouble {
     SL_TROUBLE_GROUP,     /* the questions' group may not be joined       */
     SL_TROUBLE_QUESTIONS, /* a questions topic may not be read            */
     SL_TROUBLE_ANSWERS,   /* the broker does not take answers             */
-    SL_TROUBLE_LETTERS,   /* nor dead letters: shown, but ready all the same */
+    SL_TROUBLE_LETTERS,   /* nor dead letters: from here on shown, but ready all the same */
+    SL_TROUBLE_EMBED,     /* the embedding server is away */
+    SL_TROUBLE_BUDGET,    /* the tokens of the day are spent */
     SL_TROUBLE_COUNT
 };
 

@@ -73,6 +73,43 @@ enum sl_err sl_http_check_url(const char *url, bool allow_plain_http, bool *ret_
     return e;
 }
 
+static bool ends_with(struct sl_view text, struct sl_view end)
+{
+    return text.size >= end.size &&
+           memcmp(text.data + text.size - end.size, end.data, end.size) == 0;
+}
+
+char *sl_http_whole_url(const char *url, bool path_empty, const char *from_root,
+                        const char *from_base)
+{
+    bool is_whole = strchr(url, '?') != NULL; /* with its own parameters: not touched */
+    struct sl_view base = sl_view_of(url);
+    struct sl_buffer whole = {0};
+
+    while (!is_whole && ends_with(base, SL_VIEW("/")))
+        base.size--;
+    sl_buffer_view(&whole, base);
+    if (!is_whole && path_empty)
+        sl_buffer_view(&whole, sl_view_of(from_root));
+    else if (!is_whole && !ends_with(base, sl_view_of(from_base)))
+        sl_buffer_view(&whole, sl_view_of(from_base));
+    if (whole.failed) {
+        sl_buffer_fini(&whole);
+        return NULL;
+    }
+    return whole.data;
+}
+
+enum sl_err sl_http_check_key(const char *key, struct sl_error *err)
+{
+    for (const char *c = key; c != NULL && *c != '\0'; c++)
+        if (*c <= ' ' || *c > '~')
+            return sl_stop(err, SL_EXIT_CONFIG, 0, "credential",
+                           "the server's key has a line break, a space or another character that "
+                           "no header may hold; allowed: visible ASCII");
+    return SL_OK;
+}
+
 /* --------------------------------------------------------------------------------------- sending
  */
 

@@ -44,6 +44,18 @@ enum sl_err sl_http_check_url(const char *url, bool allow_plain_http, bool *ret_
                               struct sl_error *err);
 
 /*
+ * The whole address from a base: without a path `from_root` is added ("/v1/embeddings"), with one
+ * `from_base`
+ * ("/embeddings") unless it ends so; one with parameters is left alone. Caller frees; NULL: memory.
+ */
+char *sl_http_whole_url(const char *url, bool path_empty, const char *from_root,
+                        const char *from_base);
+
+/* A key becomes part of a header line, and a line break in it would begin another one. NULL is
+ * fine. Errors: SL_STOP exit 78 */
+enum sl_err sl_http_check_key(const char *key, struct sl_error *err);
+
+/*
  * Post `request` and wait for the whole response. The address is looked at before a socket is
  * opened (http_exchange.h).
  *

@@ -1,8 +1,9 @@
 /*
  * llm_client.c -- one chat request, one answer text.
  *
- * Only what every OpenAI-compatible server knows is sent: model, messages, temperature 0, max_tokens. What
- * comes back is not trusted: the strict JSON check of documents reads it, and whoever asked checks the text.
+ * Only what every OpenAI-compatible server knows is sent: model, messages, temperature 0,
+ * max_tokens. What comes back is not trusted: the strict JSON check of documents reads it, and
+ * whoever asked checks the text.
  */
 #include "llm_client.h"
 
@@ -99,8 +100,10 @@ static enum sl_err check_status(long status, struct sl_error *err)
 static enum sl_err send_request(const struct llm *llm, struct sl_view body, int64_t timeout_ms,
                                 struct sl_buffer *response, struct sl_error *err)
 {
-    struct sl_http_post request = {.url = llm->url, .bearer = llm->api_key,
-                                   .content_type = "application/json", .body = body,
+    struct sl_http_post request = {.url = llm->url,
+                                   .bearer = llm->api_key,
+                                   .content_type = "application/json",
+                                   .body = body,
                                    .timeout_ms = timeout_ms,
                                    .response_bytes_max = llm->response_bytes_max,
                                    .allow_plain_http = llm->allow_plain_http,
@@ -133,50 +136,11 @@ static enum sl_err generate(struct sl_generator *generator, struct sl_view syste
     else
         e = send_request(llm, (struct sl_view){body.data, body.size}, left_ms, &response, err);
     if (!e)
-        e = read_response((struct sl_view){response.data ? response.data : "", response.size}, arena,
-                          ret_text, err);
+        e = read_response((struct sl_view){response.data ? response.data : "", response.size},
+                          arena, ret_text, err);
     sl_buffer_fini(&body);
     sl_buffer_fini(&response);
     return e;
-}
-
-static bool ends_with(struct sl_view text, struct sl_view end)
-{
-    return text.size >= end.size &&
-           memcmp(text.data + text.size - end.size, end.data, end.size) == 0;
-}
-
-/* The whole address from a base or a whole one. */
-static char *endpoint_of(const char *url, bool path_empty)
-{
-    struct sl_view base = sl_view_of(url);
-    struct sl_buffer whole = {0};
-
-    bool is_whole = strchr(url, '?') != NULL; /* with its own parameters: not touched */
-
-    while (!is_whole && ends_with(base, SL_VIEW("/")))
-        base.size--;
-    sl_buffer_view(&whole, base);
-    if (!is_whole && path_empty)
-        sl_buffer_view(&whole, SL_VIEW("/v1/chat/completions"));
-    else if (!is_whole && !ends_with(base, SL_VIEW("/chat/completions")))
-        sl_buffer_view(&whole, SL_VIEW("/chat/completions"));
-    if (whole.failed) {
-        sl_buffer_fini(&whole);
-        return NULL;
-    }
-    return whole.data;
-}
-
-/* It becomes part of a header line: a line break in it would begin another one. */
-static enum sl_err check_key(const char *api_key, struct sl_error *err)
-{
-    for (const char *c = api_key; c != NULL && *c != '\0'; c++)
-        if (*c <= ' ' || *c > '~')
-            return sl_stop(err, SL_EXIT_CONFIG, 0, "credential",
-                           "chat: the key has a line break, a space or another character that no "
-                           "header may hold; allowed: visible ASCII");
-    return SL_OK;
 }
 
 enum sl_err sl_llm_open(const struct sl_llm_options *options, struct sl_generator **ret_generator,
@@ -186,7 +150,7 @@ enum sl_err sl_llm_open(const struct sl_llm_options *options, struct sl_generato
     struct llm *llm;
     enum sl_err e = sl_http_check_url(options->url, options->allow_plain_http, &path_empty, err);
 
-    if (e || (e = check_key(options->api_key, err)))
+    if (e || (e = sl_http_check_key(options->api_key, err)))
         return e;
     if (options->model == NULL || options->model[0] == '\0' ||
         strlen(options->model) >= sizeof llm->generator.model)
@@ -199,7 +163,8 @@ enum sl_err sl_llm_open(const struct sl_llm_options *options, struct sl_generato
     llm->generator.generate = generate;
     llm->generator.context = llm;
     memcpy(llm->generator.model, options->model, strlen(options->model) + 1);
-    llm->url = endpoint_of(options->url, path_empty);
+    llm->url =
+        sl_http_whole_url(options->url, path_empty, "/v1/chat/completions", "/chat/completions");
     llm->api_key = options->api_key != NULL ? strdup(options->api_key) : NULL;
     llm->max_tokens = options->max_tokens ? options->max_tokens : MAX_TOKENS;
     llm->response_bytes_max =

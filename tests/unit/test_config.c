@@ -19,6 +19,11 @@ static const char *const fixed_options[] = {
     "workers.queue_bytes=64M", "workers.memory_budget=1G", "chunk.words=220",
     "chunk.overlap_words=30", "embed.backend=bert", "embed.model=", "embed.precision=auto",
     "embed.batch=32", "embed.dimensions=0", "embed.url=", "embed.api_key_credential=",
+    "embed.api=auto", "embed.ca_file=", "embed.token_limit=512", "embed.batch_tokens=8192",
+    "embed.batch_wait_ms=10", "embed.in_flight=4", "embed.timeout_ms=30000",
+    "embed.question_timeout_ms=2000", "embed.requests_per_minute=0", "embed.tokens_per_minute=0",
+    "embed.tokens_max_per_day=0", "embed.price=off", "embed.cost_max_per_day=off",
+    "embed.breaker_wait_ms=5000",
     "index.path=", "index.map_size_max=64G", "index.m=16", "index.ef_construction=200",
     "index.ef_search=64", "index.storage=f32", "retrieve.mode=hybrid", "retrieve.k=5",
     "retrieve.fusion=minmax", "retrieve.weights=1, 1", "retrieve.half_life_days=off",
@@ -163,12 +168,9 @@ TEST(values_of_later_versions_are_refused_by_name)
 {
     check_refused("[clean]\npii = mask\n", "'mask' is not in this version; allowed: off");
     check_taken("[index]\nstorage = i8\n");
-    check_refused("[embed]\nbackend = static\n", "not in this version; allowed: bert, none");
-    check_refused("[embed]\nbackend = http\n", "not in this version; allowed: bert, none");
+    check_refused("[embed]\nbackend = static\n", "not in this version; allowed: bert, http, none");
     check_refused("[embed]\nprecision = bf16\n", "allowed: auto, f32");
     check_refused("[embed]\nprecision = int8\n", "allowed: auto, f32");
-    check_refused("[embed]\ndimensions = 256\n", "allowed: 0");
-    check_refused("[embed]\nurl = http://127.0.0.1/v1\n", "cannot be used by this version");
     check_refused("[retrieve]\nrerank = bert\n", "allowed: none");
     check_refused("[retrieve]\nrerank = http\n", "allowed: none");
     check_refused("[clean]\npii = mask\n", "allowed: off");
@@ -179,6 +181,18 @@ TEST(values_of_later_versions_are_refused_by_name)
     check_taken("[index]\nstorage = f32\n[clean]\npii = off\n[retrieve]\nrerank = none\n"
                 "[embed]\nprecision = f32\ndimensions = 0\nurl =\n[queries]\n"
                 "delivery = at_least_once\n");
+}
+
+TEST(an_embedding_server_needs_an_address_and_a_model)
+{
+    check_refused("[embed]\nbackend = http\nmodel = m\n", "needs the server's address");
+    check_refused("[embed]\nbackend = http\nmodel = m\nurl = http://example.org/v1\n", "unencrypted");
+    check_refused("[embed]\nbackend = http\nmodel = m\nurl = https://a.example\ncost_max_per_day = 2.5\n",
+                  "says nothing without price");
+    check_refused("[embed]\nprice = much\n", "is not an amount; allowed: off, or more than 0");
+    check_refused("[embed]\ndimensions = 4097\n", "0 to 4096");
+    check_taken("[embed]\nbackend = http\nmodel = m\nurl = http://127.0.0.1:8080\nprice = 0.02\n"
+                "cost_max_per_day = 2.5\n");
 }
 
 TEST(unknown_names_get_a_suggestion)
