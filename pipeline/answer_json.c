@@ -196,6 +196,8 @@ static void add_tail(struct sl_buffer *out, const struct sl_answer *answer)
     sl_json_name(out, "model");
     sl_buffer_view(out, SL_VIEW("{"));
     add_text(out, "embed", answer->embed_model);
+    if (answer->pipeline.data != NULL)
+        add_text(out, "pipeline", answer->pipeline);
     add_text(out, "answer", answer->answer_model);
     sl_buffer_view(out, SL_VIEW("}"));
 }

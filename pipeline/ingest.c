@@ -11,6 +11,7 @@
  */
 #include "text/text_internal.h"
 
+#include <sluice/hash.h>
 #include <sluice/ingest.h>
 #include <sluice/limits.h>
 
@@ -125,6 +126,7 @@ static enum sl_err list_texts(struct sl_ingest *ingest, const struct sl_snapshot
 {
     uint32_t total = window_total(ingest), count = 0;
 
+    ingest->kept = 0;
     ingest->texts = SL_NEW_ARRAY(ingest->arena, struct sl_view, total);
     ingest->vectors = SL_NEW_ARRAY(ingest->arena, float *, total);
     ingest->windows = SL_NEW_ARRAY(ingest->arena, struct sl_window *, total);
@@ -140,8 +142,10 @@ static enum sl_err list_texts(struct sl_ingest *ingest, const struct sl_snapshot
         for (uint32_t w = 0; w < chunk->window_count; w++) {
             struct sl_window *window = &chunk->windows[w];
 
-            if (known(snapshot, ingest, window))
+            if (window->vector != NULL || known(snapshot, ingest, window)) {
+                ingest->kept++;
                 continue;
+            }
             ingest->windows[count] = window;
             ingest->texts[count] =
                 sl_chunk_text(&ingest->document, chunk, prefix, window->byte_start,
@@ -195,6 +199,8 @@ static enum sl_err ask_index(struct sl_ingest *ingest, struct sl_index *index,
         if (code == SL_OK)
             code = stored_already(snapshot, ingest, &ingest->unchanged, err);
     }
+    if (ingest->unchanged)
+        ingest->kept = window_total(ingest);
     if (code != SL_OK || ingest->unchanged || embedder == NULL || ingest->document.vector != NULL)
         return code;
     return list_texts(ingest, snapshot, embedder, err);
@@ -266,12 +272,123 @@ enum sl_err sl_ingest_finish(struct sl_ingest *ingest, struct sl_index *index,
                             ret_prepared, err);
 }
 
+/* ------------------------------------------------------------------ from another generation */
+
+static enum sl_err copied(struct sl_ingest *ingest, const struct sl_snapshot *from, sl_doc_id doc,
+                          const uint8_t *hash, uint32_t dim, const float **ret_vector,
+                          struct sl_error *err)
+{
+    struct sl_error local = {0};
+    float *vector = SL_NEW_ARRAY(ingest->arena, float, dim);
+    enum sl_err code;
+
+    if (vector == NULL)
+        return full(err);
+    code = sl_snapshot_vector(from, doc, hash, vector, &local);
+    *ret_vector = code == SL_OK ? vector : NULL;
+    if (code == SL_STOP && err != NULL)
+        *err = local;
+    return code == SL_REJECT ? SL_OK : code;
+}
+
+/* A document that brought its vector has one window under its content's hash. */
+static enum sl_err find_own_vector(struct sl_ingest *ingest, const struct sl_snapshot *from,
+                                   sl_doc_id doc, uint32_t dim, struct sl_error *err)
+{
+    enum sl_err code = copied(ingest, from, doc, ingest->document.content_hash, dim,
+                              &ingest->document.vector, err);
+
+    ingest->document.vector_dim = ingest->document.vector != NULL ? dim : 0;
+    return code;
+}
+
+static enum sl_err copy_vectors(struct sl_ingest *ingest, const struct sl_snapshot *from,
+                                sl_doc_id doc, uint32_t dim, struct sl_error *err)
+{
+    enum sl_err code = SL_OK;
+
+    for (uint32_t i = 0; i < ingest->chunk_count && code == SL_OK; i++)
+        for (uint32_t w = 0; w < ingest->chunks[i].window_count && code == SL_OK; w++) {
+            struct sl_window *window = &ingest->chunks[i].windows[w];
+            code = copied(ingest, from, doc, window->hash, dim, &window->vector, err);
+        }
+    return code;
+}
+
+enum sl_err sl_ingest_stored(const struct sl_snapshot *from, sl_doc_id doc, bool copies_vectors,
+                             const struct sl_snapshot *to, const struct sl_ingest_options *options,
+                             struct sl_arena *arena, struct sl_ingest **ret_ingest,
+                             struct sl_error *err)
+{
+    const struct sl_embedder *embedder = options->embedder;
+    struct sl_ingest *ingest = SL_NEW(arena, struct sl_ingest);
+    uint32_t chunk_count;
+    enum sl_err code;
+
+    SL_PRE(!copies_vectors || embedder != NULL);
+    if (ingest == NULL)
+        return full(err);
+    ingest->arena = arena;
+    ingest->decoded = SL_DECODED_DOCUMENT;
+    code = sl_snapshot_document(from, doc, arena, &ingest->document, &chunk_count, err);
+    if (code == SL_OK && copies_vectors)
+        code = find_own_vector(ingest, from, doc, embedder->dim, err);
+    if (code == SL_OK)
+        code = cut(ingest, options, err);
+    if (code == SL_OK && ingest->document.vector != NULL)
+        ingest->kept = window_total(ingest);
+    else if (code == SL_OK && copies_vectors)
+        code = copy_vectors(ingest, from, doc, embedder->dim, err);
+    if (code == SL_OK && embedder != NULL && ingest->document.vector == NULL)
+        code = list_texts(ingest, to, embedder, err);
+    if (code == SL_OK)
+        code = add_terms(ingest, err);
+    if (code == SL_OK)
+        *ret_ingest = ingest;
+    return code;
+}
+
+/* ------------------------------------------------------------------ what it was made with */
+
+#define EMBEDDER " embedder=" /* comes last: a directory's name may hold anything */
+
 void sl_ingest_fingerprint(const struct sl_ingest_options *options, char *ret_text)
 {
     const struct sl_embedder *embedder = options->embedder;
 
-    (void)snprintf(ret_text, 256, "analyzer=%u chunker=%u words=%u overlap=%u boilerplate=%s embedder=%s:%s",
-                   SL_ANALYZER_VERSION, SL_CHUNKER_VERSION, options->chunk.words, options->chunk.overlap_words,
+    (void)snprintf(ret_text, 256,
+                   "analyzer=%u chunker=%u words=%u overlap=%u boilerplate=%s" EMBEDDER "%s:%s",
+                   SL_ANALYZER_VERSION, SL_CHUNKER_VERSION, options->chunk.words,
+                   options->chunk.overlap_words,
                    options->chunk.boilerplate ? "on" : "off", embedder ? embedder->name : "none",
                    embedder ? embedder->fingerprint : "-");
+}
+
+void sl_ingest_pipeline(const char *fingerprint, char ret_hash[SL_PIPELINE_BYTES])
+{
+    uint8_t digest[32];
+
+    sl_sha256(sl_view_of(fingerprint), digest);
+    for (uint32_t i = 0; i < SL_PIPELINE_BYTES / 2; i++)
+        (void)snprintf(ret_hash + (size_t)2 * i, 3, "%02x", digest[i]);
+}
+
+bool sl_ingest_same_embedder(const char *fingerprint, const char *other)
+{
+    const char *a = strstr(fingerprint, EMBEDDER), *b = strstr(other, EMBEDDER);
+
+    a = a != NULL ? strrchr(a, ':') : NULL;
+    b = b != NULL ? strrchr(b, ':') : NULL;
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+bool sl_ingest_settings(const char *fingerprint, struct sl_ingest_options *options)
+{
+    char boilerplate[4];
+
+    if (sscanf(fingerprint, "analyzer=%*u chunker=%*u words=%u overlap=%u boilerplate=%3s",
+               &options->chunk.words, &options->chunk.overlap_words, boilerplate) != 3)
+        return false;
+    options->chunk.boilerplate = strcmp(boilerplate, "on") == 0;
+    return true;
 }

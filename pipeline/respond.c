@@ -8,6 +8,7 @@
  * question becomes an error answer; only what is wrong with the index ends the program.
  */
 #include <sluice/limits.h>
+#include <sluice/ingest.h>
 #include <sluice/respond.h>
 
 #include "answer_internal.h"
@@ -267,6 +268,14 @@ static enum sl_err answer_question(struct answering *a)
     return check_quotes(a);
 }
 
+static struct sl_view pipeline_of(const struct sl_snapshot *snapshot, struct sl_arena *arena)
+{
+    char hash[SL_PIPELINE_BYTES];
+
+    sl_ingest_pipeline(sl_snapshot_fingerprint(snapshot), hash);
+    return sl_arena_copy(arena, sl_view_of(hash));
+}
+
 enum sl_err sl_respond(const struct sl_responder *responder, const struct sl_question *question,
                        const struct sl_snapshot *snapshot, struct sl_arena *arena,
                        struct sl_answer *ret_answer, struct sl_error *err)
@@ -286,8 +295,12 @@ enum sl_err sl_respond(const struct sl_responder *responder, const struct sl_que
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "answer: out of memory");
     if (responder->embedder != NULL)
         answer.embed_model = sl_view_of(responder->embedder->name);
+    answer.pipeline = pipeline_of(snapshot, arena);
     for (uint32_t i = 0; !e && i < question->warning_count; i++)
         e = add_warning(&a, question->warnings[i]);
+    if (!e && responder->encoder_gone && question->mode != SL_MODE_LEXICAL)
+        e = add_warning(&a, SL_VIEW("embedder_unavailable: the encoder this index was made with is "
+                                    "not there any more; searched without vectors"));
     if (!e)
         e = answer_question(&a);
     if (e == SL_STOP) {
@@ -301,6 +314,7 @@ enum sl_err sl_respond(const struct sl_responder *responder, const struct sl_que
         refused.warnings = answer.warnings;
         refused.warning_count = answer.warning_count;
         refused.embed_model = answer.embed_model;
+        refused.pipeline = answer.pipeline;
         answer = refused;
     }
     answer.total_ms = (double)(now_us(&a) - a.start_us) / 1000.0;

@@ -34,6 +34,7 @@
  *     I12 A search in a selection finds nothing else, and min(k, what is selected) of it.
  *     I13 Compaction and backup keep documents, tombstones, positions, rows, and what a search finds.
  *     I14 A batch that fails or is aborted changes nothing; after map_full and disk_full the index goes on.
+ *     I15, I16, I17  see generation.h
  *
  * SHAPES AND UNITS
  *
@@ -64,6 +65,7 @@
 #include <sluice/document.h>
 #include <sluice/error.h>
 #include <sluice/filter.h>
+#include <sluice/generation.h>
 #include <sluice/limits.h>
 #include <sluice/view.h>
 
@@ -92,6 +94,8 @@ struct sl_index_options {
     const char *fingerprint;  /* how texts became chunks, terms and vectors; stored at creation, and a
                                  different one is refused. NULL: accept what is there, "" when new */
     bool read_only;           /* beside a running daemon; dim, metric, m come from the file when 0 */
+    bool existing;            /* only what is there: nothing is made, and dim comes from the file when 0 */
+    const struct sl_generation *generation; /* read_only: this one; NULL: the one in use */
 };
 
 /*
@@ -101,8 +105,8 @@ struct sl_index_options {
  * Thread:  any, once per path and process.
  * Blocks:  disk: maps the file, checks meta, reads links and replays the log's tail.
  * Errors:  SL_STOP  locked (73): another process writes here; bad_format (78): newer or foreign format;
- *                   fingerprint (78): made by other settings, naming both; not_found (66): read_only and
- *                   nothing there; permission (77); corrupt (65); io (74); memory (71)
+ *                   fingerprint (78): made by other settings, naming both; not_found (66): read_only or
+ *                   existing, and nothing there; permission (77); corrupt (65); io (74); memory (71)
  */
 enum sl_err sl_index_open(const struct sl_index_options *options, struct sl_index **ret_index,
                           struct sl_error *err);
@@ -180,7 +184,8 @@ enum sl_applied {
  * Thread:  the one that began the batch.
  * Blocks:  CPU: link edits; may read disk.
  * Errors:  SL_AGAIN   window_gone: a window it wanted to reuse is no longer stored; embed and prepare
- *                     it again. The batch is still good
+ *                     it again. The batch is still good. generation_gone: it was prepared for a
+ *                     generation that is no longer in use: begin anew, from its chunks
  *          SL_STOP    map_full (74), io (74), corrupt, memory: only abort is left
  */
 enum sl_err sl_batch_apply(struct sl_batch *batch, struct sl_prepared *prepared,

@@ -35,6 +35,7 @@ struct sl_ingest {
     float **vectors;       /* [text_count]: the caller points each to its float[dim] */
     struct sl_window **windows; /* [text_count]: whose text it is */
     uint32_t text_count;
+    uint32_t kept; /* windows that keep the vector they have */
 };
 
 /*
@@ -51,6 +52,22 @@ struct sl_ingest {
 enum sl_err sl_ingest_read(const struct sl_message *message, const struct sl_ingest_options *options,
                            struct sl_index *index, struct sl_arena *arena,
                            struct sl_ingest **ret_ingest, struct sl_error *err);
+
+/*
+ * The same for a document as one generation stores it, on its way into another: its text is cut anew, as `options`
+ * say. Windows keep the vector that `from` has of the same text (copies_vectors), or `to`.
+ *
+ * Pre:     arena is fresh. copies_vectors: both generations have one embedder.
+ * Owns:    *ret_ingest lives in `arena` and points into it and into `from`.
+ * Thread:  that of both snapshots.
+ * Blocks:  CPU; page faults.
+ * Errors:  SL_REJECT  a dead-letter reason: it cannot be a document there
+ *          SL_STOP    memory, corrupt
+ */
+enum sl_err sl_ingest_stored(const struct sl_snapshot *from, sl_doc_id doc, bool copies_vectors,
+                             const struct sl_snapshot *to, const struct sl_ingest_options *options,
+                             struct sl_arena *arena, struct sl_ingest **ret_ingest,
+                             struct sl_error *err);
 
 /*
  * With the vectors in place, get the document ready for a batch.
@@ -84,5 +101,29 @@ enum sl_err sl_ingest_again(struct sl_ingest *ingest, const struct sl_embedder *
  * Errors:  none.
  */
 void sl_ingest_fingerprint(const struct sl_ingest_options *options, char *ret_text);
+
+#define SL_PIPELINE_BYTES 13u
+/*
+ * The fingerprint's short form, for answers and status: 12 hexadecimal digits, of SHA-256.
+ *
+ * Owns:    nothing changes hands. Thread: any. Blocks: no. Errors: none.
+ */
+void sl_ingest_pipeline(const char *fingerprint, char ret_hash[SL_PIPELINE_BYTES]);
+
+/*
+ * Do the two say that texts become vectors in the same way? Whatever the encoder's directory is called.
+ *
+ * Owns:    nothing changes hands. Thread: any. Blocks: no. Errors: none.
+ */
+bool sl_ingest_same_embedder(const char *fingerprint, const char *other);
+
+/*
+ * The settings a fingerprint was made of, into options->chunk; the rest of *options stays.
+ *
+ * Post:    true does not mean that this program can still do the same: make the fingerprint anew, and compare.
+ * Owns:    nothing changes hands. Thread: any. Blocks: no.
+ * Errors:  false: it is not one of this program's
+ */
+bool sl_ingest_settings(const char *fingerprint, struct sl_ingest_options *options);
 
 #endif /* SLUICE_INGEST_H */

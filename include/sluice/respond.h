@@ -61,12 +61,14 @@ struct sl_answer {
     uint32_t warning_count;
     double embed_ms, search_ms, rerank_ms, generate_ms, total_ms;
     struct sl_view embed_model;  /* "" when none */
+    struct sl_view pipeline;     /* sl_ingest_pipeline() of what was searched; data == NULL: nothing was */
     struct sl_view answer_model; /* "extract", or the chat model that wrote the text */
 };
 
 struct sl_responder {
     struct sl_retrieve_options retrieve;
     const struct sl_embedder *embedder;   /* NULL: lexical only */
+    bool encoder_gone;                    /* and that is to be said: the index has vectors all the same */
     struct sl_generator *generator;       /* NULL: extract */
     uint32_t answer_tokens_max;
     uint32_t generate_deadline_ms;

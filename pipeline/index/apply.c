@@ -684,6 +684,9 @@ enum sl_err sl_batch_apply(struct sl_batch *batch, struct sl_prepared *prepared,
     enum sl_err rc;
 
     SL_PRE(!batch->failed);
+    if (prepared->switches != batch->index->switches)
+        return sl_fail(err, SL_AGAIN, "generation_gone",
+                       "it was prepared for a generation that is no longer in use");
     sl_arena_reset(batch->arena);
     rc = sl_batch_failed(batch, apply(batch, prepared, ret_applied, err));
     if (rc == SL_OK)
@@ -758,4 +761,58 @@ enum sl_err sl_batch_delete(struct sl_batch *batch, struct sl_view topic, struct
     if (rc == SL_OK)
         *ret_applied = change.document != 0 ? SL_APPLIED_DELETED : SL_APPLIED_ABSENT;
     return sl_batch_failed(batch, rc);
+}
+
+/* ---------------------------------------------------------------------------------- carrying */
+
+/* The document as prepared, in the place of whatever version is there. */
+static enum sl_err carry_document(struct change *change, const struct sl_key_row *stored,
+                                  struct sl_prepared *prepared)
+{
+    struct sl_doc_head head = {.chunk_count = 0};
+    struct sl_view *attributes = NULL;
+    uint32_t count = 0;
+    bool replace = stored->document != 0;
+    enum sl_err rc = SL_OK;
+
+    change->document = stored->document;
+    if (replace)
+        rc = load_document(change, &head, &attributes, &count);
+    if (rc == SL_OK)
+        rc = plan(change, prepared, replace, head.chunk_count);
+    return rc == SL_OK ? put_document(change, prepared, attributes, count) : rc;
+}
+
+enum sl_err sl_batch_carry(struct sl_batch *batch, const struct sl_difference *difference,
+                           struct sl_prepared *prepared, struct sl_error *err)
+{
+    struct change change = {.batch = batch, .err = err};
+    struct sl_key_row row = {.partition = difference->partition, .offset = difference->offset,
+                             .timestamp_ms = difference->timestamp_ms,
+                             .doubtful = difference->doubtful, .topic = difference->topic,
+                             .key = difference->key};
+    struct sl_key_row stored = {0};
+    enum sl_err rc;
+
+    SL_PRE(!batch->failed);
+    sl_arena_reset(batch->arena);
+    rc = find_row(batch, &row, &stored, err);
+    if (rc == SL_STOP)
+        return sl_batch_failed(batch, rc);
+    if (difference->kind == SL_DIFFERS_GONE)
+        return rc == SL_REJECT ? SL_OK : sl_batch_forget(batch, &stored, err);
+    if (prepared != NULL) {
+        prepared->row.doubtful = row.doubtful;
+        rc = sl_batch_failed(batch, carry_document(&change, &stored, prepared));
+        if (rc == SL_OK)
+            (void)sl_prepared_free(prepared);
+        return rc;
+    }
+    rc = SL_OK;
+    change.document = stored.document;
+    if (difference->kind == SL_DIFFERS_VERSION)
+        row.document = stored.document;
+    else if (stored.document != 0)
+        rc = delete_document(&change);
+    return sl_batch_failed(batch, rc == SL_OK ? put_row(batch, &row, err) : rc);
 }

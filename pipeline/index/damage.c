@@ -7,6 +7,8 @@
  */
 #include "index/damage.h"
 
+#include <stdio.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,4 +101,20 @@ uint32_t sl_damage_count(struct sl_damage *damage)
     count = damage->count;
     (void)pthread_mutex_unlock(&damage->lock);
     return count;
+}
+
+void sl_damage_describe(struct sl_view key, char *ret_text, size_t size)
+{
+    bool plain = key.size > 0;
+    size_t used = 0;
+
+    for (size_t i = 0; i < key.size; i++)
+        plain = plain && key.data[i] > ' ' && key.data[i] < 0x7F;
+    if (plain) {
+        (void)snprintf(ret_text, size, "%.*s", (int)(key.size < 60 ? key.size : 60), key.data);
+        return;
+    }
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < key.size && i < 30 && used + 3 < size; i++)
+        used += (size_t)snprintf(ret_text + used, size - used, "%02x", (unsigned char)key.data[i]);
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sluice/view.h>
+
 struct sl_damage {
     pthread_mutex_t lock;
     uint32_t *documents; /* in order */
@@ -20,5 +22,8 @@ void sl_damage_note(struct sl_damage *damage, uint32_t document);
 uint32_t sl_damage_take(struct sl_damage *damage);
 bool sl_damage_has(struct sl_damage *damage, uint32_t document);
 uint32_t sl_damage_count(struct sl_damage *damage);
+
+/* A key as something a person can read and look up: text as it is, anything else in hex. */
+void sl_damage_describe(struct sl_view key, char *ret_text, size_t size);
 
 #endif /* SLUICE_DAMAGE_H */

@@ -6,8 +6,12 @@
  * and synced; CURRENT, replaced by rename, says which number is in use. So whatever is found under a number is
  * whole, whatever CURRENT does not name is rubbish, and the next writer to open the directory removes it.
  *
+ * A generation that is filled for hours has to outlive its process. It gets a number as soon as it exists, and a line
+ * of its own in CURRENT; so has every one that was in use before. As all lines are one file, one rename changes who
+ * is what.
+ *
  * Rejected: symbolic links (some tools copy what they point to), locking by a file's existence (it outlives its
- * owner).
+ * owner), states in the names of the directories (two renames are no single step).
  */
 #include "index/directory.h"
 
@@ -107,27 +111,69 @@ static enum sl_err check_lost(const struct sl_directory *directory, struct sl_er
                                directory->path, lost);
 }
 
-enum sl_err sl_directory_read_current(struct sl_directory *directory, struct sl_error *err)
+void sl_directory_name(uint32_t number, char ret_name[SL_ENVIRONMENT_NAME_BYTES])
 {
-    char path[PATH_MAX];
-    char text[SL_ENVIRONMENT_NAME_BYTES] = "";
+    (void)snprintf(ret_name, SL_ENVIRONMENT_NAME_BYTES, "env.%u", number);
+}
+
+uint32_t sl_directory_number(const char *name)
+{
     unsigned number;
     int used = 0;
+
+    return sscanf(name, "env.%u%n", &number, &used) == 1 && name[used] == '\0' ? number : UINT32_MAX;
+}
+
+/* One line of CURRENT, without its newline. */
+static bool read_line(struct sl_directory *directory, char *line, bool first)
+{
+    static const char building[] = "building ", retired[] = "retired ";
+    char *to = directory->name;
+
+    if (!first && strncmp(line, building, sizeof building - 1) == 0) {
+        line += sizeof building - 1;
+        to = directory->building;
+    } else if (!first && strncmp(line, retired, sizeof retired - 1) == 0 &&
+               directory->retired_count < SL_RETIRED_MAX) {
+        line += sizeof retired - 1;
+        to = directory->retired[directory->retired_count++];
+    } else if (!first) {
+        return false;
+    }
+    if (sl_directory_number(line) == UINT32_MAX || to[0] != '\0')
+        return false;
+    sl_directory_name(sl_directory_number(line), to);
+    return true;
+}
+
+enum sl_err sl_directory_read_current(struct sl_directory *directory, struct sl_error *err)
+{
+    char path[PATH_MAX], line[2 * SL_ENVIRONMENT_NAME_BYTES];
+    uint32_t lines = 0;
+    bool good = true;
     FILE *file;
 
-    directory->name[0] = '\0';
+    directory->name[0] = directory->building[0] = '\0';
+    memset(directory->retired, 0, sizeof directory->retired);
+    directory->retired_count = 0;
     (void)snprintf(path, sizeof path, "%s/CURRENT", directory->path);
     file = fopen(path, "re");
     if (file == NULL)
         return errno == ENOENT ? check_lost(directory, err) : sl_path_error(path, "open", err);
-    if (fgets(text, sizeof text, file) == NULL)
-        text[0] = '\0';
+    while (good && fgets(line, sizeof line, file) != NULL) {
+        char *end = strchr(line, '\n');
+        good = end != NULL;
+        if (good) {
+            *end = '\0';
+            good = read_line(directory, line, lines++ == 0);
+        }
+    }
     (void)fclose(file);
-    if (sscanf(text, "env.%u%n", &number, &used) != 1 || strcmp(text + used, "\n") != 0)
-        return sl_stop(err, SL_EXIT_DATA, 0, "corrupt", "%s: must hold one line, env.<number>",
-                       path);
-    text[used] = '\0';
-    memcpy(directory->name, text, sizeof text);
+    if (!good || lines == 0)
+        return sl_stop(err, SL_EXIT_DATA, 0, "corrupt",
+                       "%s: must hold one line, env.<number>; then at most one \"building "
+                       "env.<number>\" and %u \"retired env.<number>\"",
+                       path, SL_RETIRED_MAX);
     return SL_OK;
 }
 
@@ -188,6 +234,19 @@ void sl_directory_environment(const struct sl_directory *directory, const char *
                    file != NULL ? file : "");
 }
 
+/* CURRENT is written last, so what it names was whole once: a new one in its place would hide the loss. */
+enum sl_err sl_directory_check(const struct sl_directory *directory, struct sl_error *err)
+{
+    char path[PATH_MAX];
+
+    sl_directory_environment(directory, directory->name, "data.mdb", path);
+    if (access(path, F_OK) == 0)
+        return SL_OK;
+    return sl_stop(err, SL_EXIT_DATA, errno, "corrupt",
+                   "%s: CURRENT names it, but it is not there; bring it back, or empty the directory "
+                   "%s to begin anew", path, directory->path);
+}
+
 /* -------------------------------------------------------------------------------------- room */
 
 enum sl_err sl_directory_room(const struct sl_directory *directory, uint64_t needed_bytes,
@@ -204,6 +263,13 @@ enum sl_err sl_directory_room(const struct sl_directory *directory, uint64_t nee
     return sl_stop(err, SL_EXIT_IO, ENOSPC, "disk_full",
                    "%s: %llu bytes are needed on this disk, %llu are free", directory->path,
                    (unsigned long long)needed_bytes, (unsigned long long)free_bytes);
+}
+
+bool sl_directory_is_full(const struct sl_directory *directory)
+{
+    struct statvfs room;
+
+    return statvfs(directory->path, &room) == 0 && room.f_bavail < (1u << 20) / (room.f_frsize | 1);
 }
 
 enum sl_err sl_directory_empty(const struct sl_directory *directory, struct sl_error *err)
@@ -225,20 +291,34 @@ enum sl_err sl_directory_empty(const struct sl_directory *directory, struct sl_e
 
 /* ------------------------------------------------------------------------------ replacing */
 
-static enum sl_err write_current(const struct sl_directory *directory, bool *ret_unsure,
-                                 struct sl_error *err)
+static bool write_lines(const struct sl_directory *directory, FILE *file)
+{
+    bool good = fprintf(file, "%s\n", directory->name) > 0;
+
+    if (directory->building[0] != '\0')
+        good = good && fprintf(file, "building %s\n", directory->building) > 0;
+    for (uint32_t i = 0; i < directory->retired_count; i++)
+        good = good && fprintf(file, "retired %s\n", directory->retired[i]) > 0;
+    return good;
+}
+
+enum sl_err sl_directory_write_current(const struct sl_directory *directory, bool *ret_unsure,
+                                       struct sl_error *err)
 {
     char path[PATH_MAX], fresh[PATH_MAX];
     FILE *file;
     bool good;
 
+    *ret_unsure = false;
+    sl_directory_environment(directory, directory->name, NULL, path);
+    if (sync_directory(path) != 0)
+        return sl_path_error(path, "sync", err);
     (void)snprintf(path, sizeof path, "%s/CURRENT", directory->path);
     (void)snprintf(fresh, sizeof fresh, "%s/CURRENT.new", directory->path);
     file = fopen(fresh, "we");
     if (file == NULL)
         return sl_path_error(fresh, "create", err);
-    good = fprintf(file, "%s\n", directory->name) > 0 && fflush(file) == 0 &&
-           fsync(fileno(file)) == 0;
+    good = write_lines(directory, file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
     good = fclose(file) == 0 && good;
     if (!good || rename(fresh, path) != 0)
         return sl_path_error(path, "write", err);
@@ -246,15 +326,34 @@ static enum sl_err write_current(const struct sl_directory *directory, bool *ret
     return *ret_unsure ? sl_path_error(path, "sync", err) : SL_OK;
 }
 
-enum sl_err sl_directory_write_current(const struct sl_directory *directory, struct sl_error *err)
+/* The number after all that CURRENT names. */
+static uint32_t next_number(const struct sl_directory *directory)
 {
-    char path[PATH_MAX];
-    bool unsure;
+    uint32_t next = 0;
+    const char *names[SL_RETIRED_MAX + 2] = {directory->name, directory->building};
 
-    sl_directory_environment(directory, directory->name, NULL, path);
-    if (sync_directory(path) != 0)
-        return sl_path_error(path, "sync", err);
-    return write_current(directory, &unsure, err);
+    for (uint32_t i = 0; i < directory->retired_count; i++)
+        names[i + 2] = directory->retired[i];
+    for (uint32_t i = 0; i < directory->retired_count + 2; i++) {
+        uint32_t number = sl_directory_number(names[i]);
+        if (number != UINT32_MAX && number >= next)
+            next = number + 1;
+    }
+    return next;
+}
+
+enum sl_err sl_directory_settle(const struct sl_directory *directory,
+                                char ret_name[SL_ENVIRONMENT_NAME_BYTES], struct sl_error *err)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+
+    sl_directory_name(next_number(directory), ret_name);
+    sl_directory_environment(directory, SL_ENVIRONMENT_NEW, NULL, from);
+    sl_directory_environment(directory, ret_name, NULL, to);
+    sl_directory_remove(directory, ret_name);
+    if (sync_directory(from) != 0 || rename(from, to) != 0 || sync_directory(directory->path) != 0)
+        return sl_path_error(to, "rename", err);
+    return SL_OK;
 }
 
 enum sl_err sl_directory_adopt(struct sl_directory *directory, bool *ret_unsure,
@@ -262,23 +361,20 @@ enum sl_err sl_directory_adopt(struct sl_directory *directory, bool *ret_unsure,
 {
     struct sl_directory after = *directory;
     char from[PATH_MAX], to[PATH_MAX];
-    unsigned number = 0;
     enum sl_err rc;
 
     *ret_unsure = false;
-    if (sscanf(directory->name, "env.%u", &number) == 1)
-        number++;
-    (void)snprintf(after.name, sizeof after.name, "env.%u", number);
-    sl_directory_environment(directory, SL_ENVIRONMENT_NEW, NULL, from);
-    sl_directory_environment(directory, after.name, NULL, to);
-    sl_directory_remove(directory, after.name);
-    if (sync_directory(from) != 0 || rename(from, to) != 0 || sync_directory(directory->path) != 0)
-        return sl_path_error(to, "rename", err);
-    rc = write_current(&after, ret_unsure, err);
-    if (rc == SL_OK)
+    rc = sl_directory_settle(directory, after.name, err);
+    if (rc != SL_OK)
+        return rc;
+    rc = sl_directory_write_current(&after, ret_unsure, err);
+    if (rc == SL_OK) {
         *directory = after;
-    else if (!*ret_unsure)
-        (void)rename(to, from); /* to be discarded under its own name */
+    } else if (!*ret_unsure) { /* to be discarded under its own name */
+        sl_directory_environment(directory, after.name, NULL, from);
+        sl_directory_environment(directory, SL_ENVIRONMENT_NEW, NULL, to);
+        (void)rename(from, to);
+    }
     return rc;
 }
 
@@ -297,14 +393,13 @@ void sl_directory_remove(const struct sl_directory *directory, const char *name)
     (void)rmdir(path);
 }
 
-/* "env.new", or "env." and a number. */
-static bool is_environment(const char *name)
+static bool is_named(const struct sl_directory *directory, const char *name)
 {
-    unsigned number;
-    int used = 0;
+    bool named = strcmp(name, directory->name) == 0 || strcmp(name, directory->building) == 0;
 
-    return strcmp(name, SL_ENVIRONMENT_NEW) == 0 ||
-           (sscanf(name, "env.%u%n", &number, &used) == 1 && name[used] == '\0');
+    for (uint32_t i = 0; i < directory->retired_count; i++)
+        named = named || strcmp(name, directory->retired[i]) == 0;
+    return named;
 }
 
 void sl_directory_clean(const struct sl_directory *directory)
@@ -315,7 +410,9 @@ void sl_directory_clean(const struct sl_directory *directory)
     if (entries == NULL)
         return;
     while ((entry = readdir(entries)) != NULL)
-        if (is_environment(entry->d_name) && strcmp(entry->d_name, directory->name) != 0)
+        if (strcmp(entry->d_name, SL_ENVIRONMENT_NEW) == 0 ||
+            (sl_directory_number(entry->d_name) != UINT32_MAX &&
+             !is_named(directory, entry->d_name)))
             sl_directory_remove(directory, entry->d_name);
     (void)closedir(entries);
 }

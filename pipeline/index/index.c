@@ -42,9 +42,8 @@ enum sl_err sl_index_state(struct sl_txn *txn, struct sl_state *ret_state, struc
 
 /* ----------------------------------------------------------------------------------- opening */
 
-/* The first commit of a new index: what it is, and that it is empty. */
-static enum sl_err create(struct sl_index *index, const struct sl_index_options *options,
-                          struct sl_error *err)
+enum sl_err sl_index_create(struct sl_index *index, const struct sl_index_options *options,
+                            struct sl_error *err)
 {
     SL_CLEANUP(sl_buffer_fini) struct sl_buffer buffer = {0};
     struct sl_state state = {.entry = SL_SLOT_NONE, .root = SL_SLOT_NONE, .document_end = 1};
@@ -74,19 +73,20 @@ static enum sl_err create(struct sl_index *index, const struct sl_index_options 
     return sl_txn_commit(txn, err);
 }
 
+#define REMEDY "`sluicectl reindex` makes it anew from the stored texts, or put the setting back"
+
 static enum sl_err differs(const char *what, uint32_t here, uint32_t wanted, struct sl_error *err)
 {
     return sl_stop(err, SL_EXIT_CONFIG, 0, "fingerprint",
-                   "the index was made with %s %u, the configuration says %u; rebuild it, or put "
-                   "the setting back",
-                   what, here, wanted);
+                   "the index was made with %s %u, the configuration says %u; " REMEDY, what, here,
+                   wanted);
 }
 
-static enum sl_err compare_options(const struct sl_index *index,
-                                   const struct sl_index_options *options, struct sl_error *err)
+enum sl_err sl_index_compare(const struct sl_index *index, const struct sl_index_options *options,
+                             struct sl_error *err)
 {
     const struct sl_format *format = &index->format;
-    bool any = options->read_only;
+    bool any = options->read_only || options->existing;
 
     if ((!any || options->dim != 0) && options->dim != format->dim)
         return differs("dim", format->dim, options->dim, err);
@@ -96,20 +96,34 @@ static enum sl_err compare_options(const struct sl_index *index,
         return differs("m", format->m, options->m, err);
     if (options->storage != 0 && (uint32_t)options->storage != format->storage)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "fingerprint",
-                       "the index was made with storage %s, the configuration says %s; rebuild it, "
-                       "or put the setting back",
+                       "the index was made with storage %s, the configuration says %s; " REMEDY,
                        sl_storage_name((enum sl_storage)format->storage),
                        sl_storage_name(options->storage));
     if (options->fingerprint != NULL && strcmp(options->fingerprint, index->fingerprint) != 0)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "fingerprint",
-                       "the index was made by other settings: it has \"%.100s\", the configuration "
-                       "gives \"%.100s\"",
+                       "the index was made by other settings: " REMEDY "; it has \"%.200s\", the "
+                       "configuration gives \"%.200s\"",
                        index->fingerprint, options->fingerprint);
     return SL_OK;
 }
 
-/* Read what the index is. SL_REJECT: it is new and empty. */
-static enum sl_err read_format(struct sl_index *index, struct sl_error *err)
+/* The text lives as long as the index: whoever asked for it may still hold it after a switch. */
+static enum sl_err keep_fingerprint(struct sl_index *index, struct sl_view text,
+                                    struct sl_error *err)
+{
+    struct sl_name *name = malloc(sizeof *name + text.size + 1);
+
+    if (name == NULL)
+        return sl_batch_memory(err);
+    name->older = index->names;
+    memcpy(name->text, text.data, text.size);
+    name->text[text.size] = '\0';
+    index->names = name;
+    index->fingerprint = name->text;
+    return SL_OK;
+}
+
+enum sl_err sl_index_read_format(struct sl_index *index, struct sl_error *err)
 {
     struct sl_txn *txn;
     struct sl_view payload;
@@ -123,11 +137,8 @@ static enum sl_err read_format(struct sl_index *index, struct sl_error *err)
         rc = sl_format_read(payload, &index->format, err);
         if (rc == SL_OK) /* only now: a newer format may use another checksum */
             rc = sl_txn_get(txn, SL_STORE_META, SL_VIEW("format"), &payload, err);
-        if (rc == SL_OK) {
-            index->fingerprint =
-                strndup(index->format.fingerprint.data, index->format.fingerprint.size);
-            rc = index->fingerprint == NULL ? sl_batch_memory(err) : SL_OK;
-        }
+        if (rc == SL_OK)
+            rc = keep_fingerprint(index, index->format.fingerprint, err);
         index->format.fingerprint = SL_VIEW_NULL;
     } else if (rc == SL_REJECT && sl_txn_count(txn, SL_STORE_META, &rows, err) == SL_OK &&
                rows > 0) {
@@ -228,6 +239,23 @@ enum sl_err sl_index_reload(struct sl_index *index, struct sl_error *err)
     return SL_OK;
 }
 
+struct sl_index *sl_index_new(const struct sl_index_options *options, struct sl_error *err)
+{
+    struct sl_index *index = calloc(1, sizeof *index);
+
+    if (index == NULL) {
+        (void)sl_batch_memory(err);
+        return NULL;
+    }
+    (void)pthread_mutex_init(&index->lock, NULL);
+    index->read_only = options->read_only;
+    index->map_bytes =
+        options->map_size_bytes != 0 ? options->map_size_bytes : DEFAULT_MAP_BYTES;
+    index->ef_construction =
+        options->ef_construction != 0 ? options->ef_construction : DEFAULT_EF_CONSTRUCTION;
+    return index;
+}
+
 enum sl_err sl_index_open(const struct sl_index_options *options, struct sl_index **ret_index,
                           struct sl_error *err)
 {
@@ -236,29 +264,29 @@ enum sl_err sl_index_open(const struct sl_index_options *options, struct sl_inde
 
     SL_PRE(options->path != NULL && options->dim <= SL_DIM_MAX && options->m <= SL_M_MAX &&
            options->ef_construction <= SL_EF_MAX);
-    index = calloc(1, sizeof *index);
+    SL_PRE(options->generation == NULL || options->read_only);
+    index = sl_index_new(options, err);
     if (index == NULL)
-        return sl_batch_memory(err);
-    (void)pthread_mutex_init(&index->lock, NULL);
-    index->read_only = options->read_only;
-    index->map_bytes =
-        options->map_size_bytes != 0 ? options->map_size_bytes : DEFAULT_MAP_BYTES;
-    index->ef_construction =
-        options->ef_construction != 0 ? options->ef_construction : DEFAULT_EF_CONSTRUCTION;
-    rc = sl_store_open(options->path, index->map_bytes, index->read_only, &index->store, err);
+        return SL_STOP;
+    rc = sl_store_open(&(struct sl_store_options){.path = options->path,
+                                                  .map_size_bytes = index->map_bytes,
+                                                  .read_only = options->read_only,
+                                                  .existing = options->existing,
+                                                  .generation = options->generation},
+                       &index->store, err);
     if (rc == SL_OK) {
-        rc = read_format(index, err);
+        rc = sl_index_read_format(index, err);
         if (rc == SL_REJECT && !index->read_only) {
-            rc = create(index, options, err);
+            rc = sl_index_create(index, options, err);
             if (rc == SL_OK)
-                rc = read_format(index, err);
+                rc = sl_index_read_format(index, err);
         } else if (rc == SL_REJECT) {
             rc = sl_stop(err, SL_EXIT_NOINPUT, 0, "not_found", "%s: no index there",
                          options->path);
         }
     }
     if (rc == SL_OK)
-        rc = compare_options(index, options, err);
+        rc = sl_index_compare(index, options, err);
     if (rc == SL_OK && !index->read_only)
         rc = sl_store_check(index->store, err);
     if (rc == SL_OK && !index->read_only) {
@@ -282,7 +310,11 @@ struct sl_index *sl_index_close(struct sl_index *index)
     sl_numbers_fini(&index->documents);
     sl_numbers_fini(&index->chunks);
     (void)sl_store_close(index->store);
-    free(index->fingerprint);
+    while (index->names != NULL) {
+        struct sl_name *name = index->names;
+        index->names = name->older;
+        free(name);
+    }
     (void)pthread_mutex_destroy(&index->lock);
     free(index);
     return NULL;
@@ -330,6 +362,9 @@ static enum sl_err open_locked(struct sl_index *index, struct sl_snapshot *snaps
     if (rc != SL_OK)
         return rc;
     snapshot->epoch = sl_txn_id(snapshot->txn);
+    snapshot->format = index->format;
+    snapshot->fingerprint = index->fingerprint;
+    snapshot->switches = index->switches;
     if (!index->read_only)
         snapshot->graph = sl_graph_take(index->graph);
     snapshot->next = index->snapshots;
@@ -378,7 +413,7 @@ struct sl_snapshot *sl_snapshot_close(struct sl_snapshot *snapshot)
     (void)pthread_mutex_unlock(&snapshot->index->lock);
     (void)sl_txn_abort(snapshot->txn);
     (void)sl_graph_drop(snapshot->graph);
-    free(snapshot->hashes);
+    free(snapshot->windows);
     free(snapshot);
     return NULL;
 }
@@ -394,7 +429,7 @@ enum sl_err sl_snapshot_graph(const struct sl_snapshot *snapshot, struct sl_grap
         (void)pthread_mutex_lock(&index->lock);
         if (index->graph == NULL || index->graph->epoch_base != snapshot->epoch) {
             struct sl_graph *graph = NULL;
-            rc = sl_graph_load(own->txn, &index->format, &own->state, index->ef_construction,
+            rc = sl_graph_load(own->txn, &own->format, &own->state, index->ef_construction,
                                index->map_bytes, &graph, err);
             if (rc == SL_OK) {
                 (void)sl_graph_drop(index->graph);

@@ -26,10 +26,23 @@ uint32_t sl_numbers_take(struct sl_numbers *numbers);             /* UINT32_MAX:
 void sl_numbers_give(struct sl_numbers *numbers, uint32_t number);
 void sl_numbers_fini(struct sl_numbers *numbers);
 
+struct sl_name {
+    struct sl_name *older;
+    char text[];
+};
+
+/* A stored window of one document. */
+struct sl_window_place {
+    uint8_t hash[SL_HASH_BYTES];
+    uint32_t slot;
+};
+
 struct sl_index {
     struct sl_store *store;
-    struct sl_format format;
-    char *fingerprint;
+    struct sl_format format; /* changes with a switch: the lock, but for the writer */
+    const char *fingerprint;
+    struct sl_name *names; /* this fingerprint, and those before */
+    uint32_t switches;     /* generations that took this one's place */
     uint32_t ef_construction;
     uint64_t map_bytes;
     bool read_only;
@@ -55,12 +68,24 @@ struct sl_snapshot {
     uint64_t epoch;
     struct sl_snapshot *next;
     struct sl_snapshot **link; /* what points to this one */
-    uint32_t hashed_document;  /* whose window hashes are below; 0: none */
-    uint8_t (*hashes)[SL_HASH_BYTES]; /* sorted */
-    uint32_t hash_count;
+    struct sl_format format;
+    const char *fingerprint;
+    uint32_t switches;
+    uint32_t windows_of;             /* the document whose windows are below; 0: none */
+    struct sl_window_place *windows; /* sorted by hash */
+    uint32_t window_count;
 };
 
 /* index.c */
+struct sl_index *sl_index_new(const struct sl_index_options *options, struct sl_error *err);
+/* The first commit of a new index: what it is, and that it is empty. */
+enum sl_err sl_index_create(struct sl_index *index, const struct sl_index_options *options,
+                            struct sl_error *err);
+/* Read what the index is. SL_REJECT: it is new and empty. */
+enum sl_err sl_index_read_format(struct sl_index *index, struct sl_error *err);
+/* Is it what the options ask for? SL_STOP fingerprint (78) */
+enum sl_err sl_index_compare(const struct sl_index *index, const struct sl_index_options *options,
+                             struct sl_error *err);
 enum sl_err sl_index_state(struct sl_txn *txn, struct sl_state *ret_state, struct sl_error *err);
 /* Read graph and numbers anew from the last commit. */
 enum sl_err sl_index_reload(struct sl_index *index, struct sl_error *err);
@@ -161,6 +186,8 @@ struct sl_prepared_chunk {
 struct sl_prepared {
     struct sl_arena *arena;
     struct sl_graph *graph; /* whose slots the candidates are */
+    struct sl_format format;
+    uint32_t switches;
     struct sl_key_row row;
     struct sl_view document; /* as stored, head included */
     struct sl_doc_head head;

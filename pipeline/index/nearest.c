@@ -40,19 +40,19 @@ struct hunt {
     struct sl_error *err;
 };
 
-static enum sl_err check_query(const struct sl_index *index, const float *query,
+static enum sl_err check_query(const struct sl_format *format, const float *query,
                                struct sl_error *err)
 {
     double sum = 0;
 
-    if (index->format.dim == 0)
+    if (format->dim == 0)
         return sl_fail(err, SL_REJECT, "no_vectors", "the index holds no vectors");
-    for (uint32_t i = 0; i < index->format.dim; i++)
+    for (uint32_t i = 0; i < format->dim; i++)
         sum += (double)query[i] * (double)query[i];
     if (!isfinite(sum))
         return sl_fail(err, SL_REJECT, "bad_vector",
                        "the query vector holds values that are not finite");
-    if (index->format.metric == SL_METRIC_COSINE && fabs(sqrt(sum) - 1.0) > NORM_TOLERANCE)
+    if (format->metric == SL_METRIC_COSINE && fabs(sqrt(sum) - 1.0) > NORM_TOLERANCE)
         return sl_fail(err, SL_REJECT, "bad_vector",
                        "the query vector has norm %.4f; with metric cosine it must be 1",
                        sqrt(sum));
@@ -331,7 +331,7 @@ enum sl_err sl_snapshot_nearest(const struct sl_snapshot *snapshot, const float 
                         .k = k,
                         .ef = ef < SL_EF_MAX ? ef : SL_EF_MAX,
                         .err = err};
-    enum sl_err rc = check_query(snapshot->index, query, err);
+    enum sl_err rc = check_query(&snapshot->format, query, err);
 
     SL_PRE(k >= 1 && k <= SL_K_MAX);
     SL_PRE(selection == NULL || selection->snapshot == snapshot);

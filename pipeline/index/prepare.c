@@ -15,16 +15,16 @@
 #define NORM_TOLERANCE 1e-3
 
 /* Finite, and of unit norm where the metric asks for it. */
-static enum sl_err check_vector(const struct sl_index *index, const float *vector,
+static enum sl_err check_vector(const struct sl_format *format, const float *vector,
                                 struct sl_error *err)
 {
     double sum = 0;
 
-    for (uint32_t i = 0; i < index->format.dim; i++)
+    for (uint32_t i = 0; i < format->dim; i++)
         sum += (double)vector[i] * (double)vector[i];
     if (!isfinite(sum))
         return sl_fail(err, SL_REJECT, "bad_vector", "a vector holds values that are not finite");
-    if (index->format.metric == SL_METRIC_COSINE && fabs(sqrt(sum) - 1.0) > NORM_TOLERANCE)
+    if (format->metric == SL_METRIC_COSINE && fabs(sqrt(sum) - 1.0) > NORM_TOLERANCE)
         return sl_fail(err, SL_REJECT, "bad_vector",
                        "a vector has norm %.4f; with metric cosine it must be 1", sqrt(sum));
     return SL_OK;
@@ -87,8 +87,7 @@ bool sl_terms_next(struct sl_reader *reader, struct sl_term_row *ret_row)
     return !reader->bad && size > 0 && ret_row->count > 0;
 }
 
-static enum sl_err prepare_window(struct sl_index *index, struct sl_prepared *prepared,
-                                  const struct sl_window *window,
+static enum sl_err prepare_window(struct sl_prepared *prepared, const struct sl_window *window,
                                   struct sl_prepared_window *ret_window, struct sl_error *err)
 {
     enum sl_err rc;
@@ -99,23 +98,22 @@ static enum sl_err prepare_window(struct sl_index *index, struct sl_prepared *pr
     memcpy(ret_window->row.hash, window->hash, sizeof window->hash);
     if (window->vector == NULL)
         return SL_OK;
-    rc = check_vector(index, window->vector, err);
+    rc = check_vector(&prepared->format, window->vector, err);
     if (rc != SL_OK)
         return rc;
-    copy = SL_NEW_ARRAY(prepared->arena, float, index->format.dim);
+    copy = SL_NEW_ARRAY(prepared->arena, float, prepared->format.dim);
     if (copy == NULL)
         return full(err);
-    memcpy(copy, window->vector, index->format.dim * sizeof *copy);
+    memcpy(copy, window->vector, prepared->format.dim * sizeof *copy);
     ret_window->vector = copy;
     return SL_OK;
 }
 
-static enum sl_err prepare_chunk(struct sl_index *index, struct sl_prepared *prepared,
-                                 const struct sl_chunk *chunk,
+static enum sl_err prepare_chunk(struct sl_prepared *prepared, const struct sl_chunk *chunk,
                                  struct sl_prepared_chunk *ret_chunk, struct sl_error *err)
 {
     struct sl_view section = sl_arena_copy(prepared->arena, chunk->section);
-    uint32_t windows = index->format.dim > 0 ? chunk->window_count : 0;
+    uint32_t windows = prepared->format.dim > 0 ? chunk->window_count : 0;
     enum sl_err rc = SL_OK;
 
     if (chunk->section.data != NULL && section.data == NULL)
@@ -130,7 +128,7 @@ static enum sl_err prepare_chunk(struct sl_index *index, struct sl_prepared *pre
     if (ret_chunk->windows == NULL)
         return full(err);
     for (uint32_t i = 0; i < windows && rc == SL_OK; i++)
-        rc = prepare_window(index, prepared, &chunk->windows[i], &ret_chunk->windows[i], err);
+        rc = prepare_window(prepared, &chunk->windows[i], &ret_chunk->windows[i], err);
     return rc == SL_OK ? pack_terms(chunk, prepared->arena, &ret_chunk->terms, err) : rc;
 }
 
@@ -213,6 +211,17 @@ static enum sl_err check(const struct sl_document *document, uint32_t chunk_coun
     return SL_OK;
 }
 
+/* What it is prepared for: another generation may take its place meanwhile. */
+static void look_at(struct sl_index *index, struct sl_prepared *prepared)
+{
+    (void)pthread_mutex_lock(&index->lock);
+    prepared->format = index->format;
+    prepared->switches = index->switches;
+    if (index->format.dim > 0)
+        prepared->graph = sl_graph_take(index->graph);
+    (void)pthread_mutex_unlock(&index->lock);
+}
+
 enum sl_err sl_index_prepare(struct sl_index *index, const struct sl_document *document,
                              const struct sl_chunk *chunks, uint32_t chunk_count,
                              struct sl_prepared **ret_prepared, struct sl_error *err)
@@ -226,6 +235,7 @@ enum sl_err sl_index_prepare(struct sl_index *index, const struct sl_document *d
     prepared = calloc(1, sizeof *prepared);
     if (prepared == NULL)
         return full(err);
+    look_at(index, prepared);
     prepared->arena = sl_arena_open(SL_ARENA_BYTES_MAX);
     if (prepared->arena != NULL)
         prepared->chunks =
@@ -233,17 +243,13 @@ enum sl_err sl_index_prepare(struct sl_index *index, const struct sl_document *d
     if (prepared->chunks == NULL)
         rc = full(err);
     for (uint32_t i = 0; rc == SL_OK && i < chunk_count; i++) {
-        rc = prepare_chunk(index, prepared, &chunks[i], &prepared->chunks[i], err);
+        rc = prepare_chunk(prepared, &chunks[i], &prepared->chunks[i], err);
         prepared->head.chunk_count = i + 1;
     }
     if (rc == SL_OK)
         rc = prepare_document(prepared, document, err);
-    if (rc == SL_OK && index->format.dim > 0) {
-        (void)pthread_mutex_lock(&index->lock);
-        prepared->graph = sl_graph_take(index->graph);
-        (void)pthread_mutex_unlock(&index->lock);
+    if (rc == SL_OK && prepared->graph != NULL)
         rc = find_neighbours(prepared, err);
-    }
     if (rc == SL_OK)
         *ret_prepared = SL_TAKE(prepared);
     (void)sl_prepared_free(prepared);

@@ -149,63 +149,99 @@ enum sl_err sl_snapshot_next(const struct sl_snapshot *snapshot, sl_doc_id doc, 
 
 /* ----------------------------------------------------------------------------------- windows */
 
-static int compare_hashes(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
-    return memcmp(a, b, SL_HASH_BYTES);
+    return memcmp(a, b, SL_HASH_BYTES); /* the hash stands first */
 }
 
-/* The window hashes of a document, read once and kept for the questions that follow. */
-static bool load_hashes(struct sl_snapshot *snapshot, uint32_t document)
+static bool add_windows(struct sl_snapshot *snapshot, struct sl_view payload, uint32_t *capacity)
+{
+    struct sl_reader reader = sl_reader_of(payload);
+    struct sl_chunk_head chunk = sl_chunk_head_read(&reader);
+
+    if (snapshot->window_count + chunk.window_count > *capacity) {
+        uint32_t more = (snapshot->window_count + chunk.window_count) * 2;
+        void *list = realloc(snapshot->windows, (size_t)more * sizeof *snapshot->windows);
+        if (list == NULL)
+            return false;
+        snapshot->windows = list;
+        *capacity = more;
+    }
+    for (uint32_t w = 0; w < chunk.window_count; w++) {
+        struct sl_window_row row = sl_window_read(&reader);
+        struct sl_window_place *place = &snapshot->windows[snapshot->window_count++];
+        memcpy(place->hash, row.hash, SL_HASH_BYTES);
+        place->slot = row.slot;
+    }
+    return true;
+}
+
+/* The windows of a document, read once and kept for the questions that follow. */
+static bool load_windows(struct sl_snapshot *snapshot, uint32_t document)
 {
     struct sl_view payload;
     struct sl_doc_head head;
-    uint32_t count = 0, capacity = 0;
+    uint32_t capacity = 0;
 
-    free(snapshot->hashes);
-    snapshot->hashes = NULL;
-    snapshot->hash_count = 0;
-    snapshot->hashed_document = 0;
+    free(snapshot->windows);
+    snapshot->windows = NULL;
+    snapshot->window_count = 0;
+    snapshot->windows_of = 0;
     if (get_document(snapshot, document, &payload, NULL) != SL_OK ||
         !sl_doc_head_read(payload, &head))
         return false;
     for (uint32_t i = 0; i < head.chunk_count; i++) {
         struct sl_key key = sl_key_pair(document, i);
-        struct sl_reader reader;
-        struct sl_chunk_head chunk;
-        if (sl_txn_get(snapshot->txn, SL_STORE_CHUNK, sl_key_view(&key), &payload, NULL) != SL_OK)
+        if (sl_txn_get(snapshot->txn, SL_STORE_CHUNK, sl_key_view(&key), &payload, NULL) != SL_OK ||
+            !add_windows(snapshot, payload, &capacity))
             return false;
-        reader = sl_reader_of(payload);
-        chunk = sl_chunk_head_read(&reader);
-        if (count + chunk.window_count > capacity) {
-            void *list;
-            capacity = (count + chunk.window_count) * 2;
-            list = realloc(snapshot->hashes, (size_t)capacity * SL_HASH_BYTES);
-            if (list == NULL)
-                return false;
-            snapshot->hashes = list;
-        }
-        for (uint32_t w = 0; w < chunk.window_count; w++)
-            memcpy(snapshot->hashes[count++], sl_window_read(&reader).hash, SL_HASH_BYTES);
     }
-    if (count > 0)
-        qsort(snapshot->hashes, count, SL_HASH_BYTES, compare_hashes);
-    snapshot->hash_count = count;
-    snapshot->hashed_document = document;
+    if (snapshot->window_count > 0)
+        qsort(snapshot->windows, snapshot->window_count, sizeof *snapshot->windows, compare_places);
+    snapshot->windows_of = document;
     return true;
+}
+
+/* NULL: the document has no such window. */
+static const struct sl_window_place *find_window(const struct sl_snapshot *snapshot, sl_doc_id doc,
+                                                 const uint8_t *hash)
+{
+    struct sl_snapshot *own = (struct sl_snapshot *)(uintptr_t)snapshot;
+
+    if (own->windows_of != doc && !load_windows(own, (uint32_t)doc))
+        return NULL;
+    return own->window_count == 0 ? NULL
+                                  : bsearch(hash, own->windows, own->window_count,
+                                            sizeof *own->windows, compare_places);
 }
 
 bool sl_snapshot_has_window(const struct sl_snapshot *snapshot, struct sl_view topic,
                             struct sl_view key, const uint8_t hash[SL_HASH_BYTES])
 {
-    struct sl_snapshot *own = (struct sl_snapshot *)(uintptr_t)snapshot;
     sl_doc_id doc = 0;
 
-    if (sl_snapshot_find(snapshot, topic, key, &doc, NULL) != SL_OK)
-        return false;
-    if (own->hashed_document != doc && !load_hashes(own, (uint32_t)doc))
-        return false;
-    return own->hash_count > 0 &&
-           bsearch(hash, own->hashes, own->hash_count, SL_HASH_BYTES, compare_hashes) != NULL;
+    return sl_snapshot_find(snapshot, topic, key, &doc, NULL) == SL_OK &&
+           find_window(snapshot, doc, hash) != NULL;
+}
+
+enum sl_err sl_snapshot_vector(const struct sl_snapshot *snapshot, sl_doc_id doc,
+                               const uint8_t *hash, float *ret_vector, struct sl_error *err)
+{
+    const struct sl_window_place *place = find_window(snapshot, doc, hash);
+    struct sl_graph *graph;
+    uint32_t damaged;
+    enum sl_err rc;
+
+    if (place == NULL || snapshot->format.dim == 0)
+        return sl_fail(err, SL_REJECT, "not_found", "index: no such window");
+    rc = sl_snapshot_graph(snapshot, &graph, err);
+    if (rc != SL_OK)
+        return rc;
+    if (place->slot >= graph->slot_end)
+        return sl_corrupt(err, "chunk", doc, "a window names a slot without vector");
+    sl_graph_vector_get(graph, place->slot, ret_vector);
+    damaged = atomic_load(&graph->damaged);
+    return damaged == 0 ? SL_OK : sl_corrupt(err, "vec", damaged - 1, "wrong checksum");
 }
 
 /* --------------------------------------------------------------------------------- positions */
@@ -348,7 +384,7 @@ static enum sl_err count_vectors(const struct sl_snapshot *snapshot, struct sl_i
 enum sl_err sl_snapshot_stats(const struct sl_snapshot *snapshot, struct sl_index_stats *ret_stats,
                               struct sl_error *err)
 {
-    const struct sl_format *format = &snapshot->index->format;
+    const struct sl_format *format = &snapshot->format;
     struct sl_index_stats stats = {.chunks = snapshot->state.chunks,
                                    .terms_total = snapshot->state.terms_total,
                                    .dim = format->dim,

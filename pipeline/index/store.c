@@ -24,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <sluice/hash.h>
@@ -52,7 +51,7 @@ struct sl_store {
     struct sl_damage damage;
     atomic_uint owners;
     bool read_only;
-    bool retired; /* another has taken its place: its files go with its last owner */
+    bool discarded; /* another has taken its place: its files go with its last owner */
     struct sl_error found; /* the first damaged record that belongs to no document */
 };
 
@@ -67,13 +66,6 @@ const char *sl_store_table_name(enum sl_store_table table)
 }
 
 /* ------------------------------------------------------------------------------------ errors */
-
-static bool disk_is_full(const struct sl_store *store)
-{
-    struct statvfs room;
-
-    return statvfs(store->directory.path, &room) == 0 && room.f_bavail < (1u << 20) / (room.f_frsize | 1);
-}
 
 static enum sl_err fail(const struct sl_store *store, int rc, const char *doing,
                         enum sl_store_table table, struct sl_error *err)
@@ -102,29 +94,12 @@ static enum sl_err fail(const struct sl_store *store, int rc, const char *doing,
         return sl_stop(err, SL_EXIT_DATA, rc, "corrupt", "index %s: %s %s: %s", store->directory.path, doing,
                        name, mdb_strerror(rc));
     default:
-        if (rc == EIO && disk_is_full(store))
+        if (rc == EIO && sl_directory_is_full(&store->directory))
             return sl_stop(err, SL_EXIT_IO, rc, "disk_full",
                            "index %s: %s: no space left on the disk", store->directory.path, doing);
         return sl_stop(err, SL_EXIT_IO, rc, "io", "index %s: %s %s: %s", store->directory.path, doing, name,
                        mdb_strerror(rc));
     }
-}
-
-/* A key as something a person can read and look up: text as it is, anything else in hex. */
-static void describe_key(struct sl_view key, char *ret_text, size_t size)
-{
-    bool plain = key.size > 0;
-    size_t used = 0;
-
-    for (size_t i = 0; i < key.size; i++)
-        plain = plain && key.data[i] > ' ' && key.data[i] < 0x7F;
-    if (plain) {
-        (void)snprintf(ret_text, size, "%.*s", (int)(key.size < 60 ? key.size : 60), key.data);
-        return;
-    }
-    ret_text[0] = '\0';
-    for (size_t i = 0; i < key.size && i < 30 && used + 3 < size; i++)
-        used += (size_t)snprintf(ret_text + used, size - used, "%02x", (unsigned char)key.data[i]);
 }
 
 /* Records of a document begin their keys with its number: it can be named, and made again. */
@@ -141,7 +116,7 @@ static enum sl_err damaged(struct sl_store *store, enum sl_store_table table, st
 
     if (names_document(table, key))
         sl_damage_note(&store->damage, sl_get_be32(key.data));
-    describe_key(key, text, sizeof text);
+    sl_damage_describe(key, text, sizeof text);
     return sl_stop(err, SL_EXIT_DATA, 0, "corrupt", "index %s: table %s, key %s: wrong checksum",
                    store->directory.path, table_names[table], text);
 }
@@ -180,19 +155,6 @@ static enum sl_err open_environment(struct sl_store *store, uint64_t map_size_by
     if (rc == 0)
         rc = mdb_reader_check(store->env, &dead);
     return rc == 0 ? SL_OK : fail(store, rc, "opening", SL_STORE_TABLES, err);
-}
-
-/* CURRENT is written last, so what it names was whole once: a new one in its place would hide the loss. */
-static enum sl_err check_environment(const struct sl_store *store, struct sl_error *err)
-{
-    char path[PATH_MAX];
-
-    sl_directory_environment(&store->directory, store->directory.name, "data.mdb", path);
-    if (access(path, F_OK) == 0)
-        return SL_OK;
-    return sl_stop(err, SL_EXIT_DATA, errno, "corrupt",
-                   "%s: CURRENT names it, but it is not there; bring it back, or empty the directory "
-                   "%s to begin anew", path, store->directory.path);
 }
 
 static bool is_slabs(struct sl_view table)
@@ -287,7 +249,7 @@ static struct sl_store *store_new(bool read_only, struct sl_error *err)
 static enum sl_err open_current(struct sl_store *store, uint64_t map_size_bytes,
                                 struct sl_error *err)
 {
-    enum sl_err rc = check_environment(store, err);
+    enum sl_err rc = sl_directory_check(&store->directory, err);
 
     if (rc == SL_OK)
         rc = check_pages(store, err);
@@ -345,21 +307,32 @@ static enum sl_err create(struct sl_store *store, uint64_t map_size_bytes, struc
     }
     (void)strcpy(store->directory.name, "env.0");
     rc = open_current(store, map_size_bytes, err);
-    return rc == SL_OK ? sl_directory_write_current(&store->directory, err) : rc;
+    return rc == SL_OK ? sl_directory_write_current(&store->directory, &unsure, err) : rc;
 }
 
-enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_only,
-                          struct sl_store **ret_store, struct sl_error *err)
+enum sl_err sl_store_open(const struct sl_store_options *options, struct sl_store **ret_store,
+                          struct sl_error *err)
 {
+    bool read_only = options->read_only;
+    uint64_t map_size_bytes = options->map_size_bytes;
     struct sl_store *store = store_new(read_only, err);
     enum sl_err rc;
 
     if (store == NULL)
         return SL_STOP;
-    rc = sl_directory_open(path, read_only, &store->directory, err);
-    if (rc == SL_OK && store->directory.name[0] == '\0') {
+    if (options->beside != NULL) {
+        store->directory = options->beside->directory;
+        store->directory.lock_fd = -1;
+        memcpy(store->directory.name, store->directory.building, sizeof store->directory.name);
+        rc = open_current(store, map_size_bytes, err);
+    } else if ((rc = sl_directory_open(options->path, read_only, &store->directory, err)) == SL_OK &&
+               options->generation != NULL) {
+        sl_directory_name(options->generation->number, store->directory.name);
+        rc = open_current(store, map_size_bytes, err);
+    } else if (rc == SL_OK && store->directory.name[0] == '\0') {
         errno = ENOENT;
-        rc = read_only ? sl_path_error(path, "open", err) : create(store, map_size_bytes, err);
+        rc = read_only || options->existing ? sl_path_error(options->path, "open", err)
+                                            : create(store, map_size_bytes, err);
     } else if (rc == SL_OK) {
         rc = open_following(store, map_size_bytes, err);
     }
@@ -381,7 +354,7 @@ struct sl_store *sl_store_close(struct sl_store *store)
         return NULL;
     if (store->env != NULL)
         mdb_env_close(store->env);
-    if (store->retired)
+    if (store->discarded)
         sl_directory_remove(&store->directory, store->directory.name);
     sl_directory_fini(&store->directory);
     sl_damage_fini(&store->damage);
@@ -454,7 +427,7 @@ struct sl_store *sl_store_discard(struct sl_store *fresh)
 {
     if (fresh != NULL) {
         (void)strcpy(fresh->directory.name, SL_ENVIRONMENT_NEW);
-        fresh->retired = true;
+        fresh->discarded = true;
     }
     return sl_store_close(fresh);
 }
@@ -473,9 +446,40 @@ enum sl_err sl_store_adopt(struct sl_store *fresh, struct sl_store *old, bool *r
     fresh->directory = directory; /* the lock goes with it */
     if (old != NULL) {
         old->directory.lock_fd = -1;
-        old->retired = true;
+        old->discarded = true;
     }
     return SL_OK;
+}
+
+/* ------------------------------------------------------------------------------- generations */
+
+struct sl_directory *sl_store_directory(struct sl_store *store)
+{
+    return &store->directory;
+}
+
+enum sl_err sl_store_building(struct sl_store *fresh, struct sl_store *current, bool *ret_unsure,
+                              struct sl_error *err)
+{
+    enum sl_err rc = sl_directory_build(&current->directory, ret_unsure, err);
+
+    if (rc == SL_OK)
+        memcpy(fresh->directory.name, current->directory.building, sizeof fresh->directory.name);
+    return rc;
+}
+
+enum sl_err sl_store_promote(struct sl_store *building, struct sl_store *current, bool *ret_unsure,
+                             struct sl_error *err)
+{
+    enum sl_err rc = sl_directory_promote(&current->directory, ret_unsure, err);
+
+    if (rc == SL_OK) {
+        struct sl_directory after = current->directory;
+        memcpy(current->directory.name, after.retired[after.retired_count - 1], sizeof after.name);
+        current->directory.lock_fd = -1;
+        building->directory = after; /* the lock goes with it */
+    }
+    return rc;
 }
 
 void sl_store_clean(const struct sl_store *store)

@@ -39,6 +39,7 @@ enum sl_store_table {
 #define SL_STORE_SLAB_BYTES(bytes) ((((bytes) + 16u + 4095u) & ~(size_t)4095u) - 16u)
 
 struct sl_damage;
+struct sl_generation;
 struct sl_store;
 struct sl_txn;
 
@@ -51,7 +52,8 @@ struct sl_store_stats {
 };
 
 /*
- * Open the environment that CURRENT names under `path`, making all of it when there is none.
+ * Open the environment that CURRENT names under `path`, making all of it when there is none (existing: then that
+ * is not_found).
  *
  * Post:    without read_only this process holds the directory's lock until close.
  * Owns:    caller gets *ret_store.
@@ -59,8 +61,16 @@ struct sl_store_stats {
  * Blocks:  disk.
  * Errors:  SL_STOP  locked, not_found, permission, bad_format, corrupt, io, memory
  */
-enum sl_err sl_store_open(const char *path, uint64_t map_size_bytes, bool read_only,
-                          struct sl_store **ret_store, struct sl_error *err);
+struct sl_store_options {
+    const char *path;
+    uint64_t map_size_bytes;
+    bool read_only;
+    bool existing;
+    const struct sl_generation *generation; /* read_only: this one, whatever CURRENT names; or NULL */
+    const struct sl_store *beside; /* the one that is being built beside this store; or NULL */
+};
+enum sl_err sl_store_open(const struct sl_store_options *options, struct sl_store **ret_store,
+                          struct sl_error *err);
 /* One more owner; one less: the last closes it. Each transaction is an owner. */
 struct sl_store *sl_store_take(struct sl_store *store);
 struct sl_store *sl_store_close(struct sl_store *store);
@@ -94,6 +104,20 @@ struct sl_store *sl_store_discard(struct sl_store *fresh);
  */
 enum sl_err sl_store_adopt(struct sl_store *fresh, struct sl_store *old, bool *ret_unsure,
                            struct sl_error *err);
+
+/*
+ * Generations: `current` is the store in use; its directory (directory.h) says which there are, and no other does.
+ * With *ret_unsure nobody knows what CURRENT says after a failure, and the directory must be opened anew.
+ *
+ * building   a store made by sl_store_beside(), its first commit made, is the one being built
+ * promote    it is the one in use and has the lock; `current` goes on for those who hold it, retired
+ */
+enum sl_err sl_store_building(struct sl_store *fresh, struct sl_store *current, bool *ret_unsure,
+                              struct sl_error *err);
+enum sl_err sl_store_promote(struct sl_store *building, struct sl_store *current, bool *ret_unsure,
+                             struct sl_error *err);
+struct sl_directory;
+struct sl_directory *sl_store_directory(struct sl_store *store);
 
 /* Remove what earlier rewrites left behind. Pre: not read only. */
 void sl_store_clean(const struct sl_store *store);

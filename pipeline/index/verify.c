@@ -457,7 +457,7 @@ static void verify_snapshot(struct sl_verify *verify)
 
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
         each_record(verify, passes[i].table, passes[i].each, &totals);
-    if (verify->snapshot->index->format.dim > 0)
+    if (verify->snapshot->format.dim > 0)
         sl_verify_graph(verify);
     each_record(verify, SL_STORE_DOC, check_document, &totals);
     compare_totals(verify, &totals);

@@ -126,7 +126,7 @@ void sl_verify_graph(struct sl_verify *verify)
     const struct sl_index *index = verify->snapshot->index;
     struct sl_error err;
     struct sl_graph *graph = NULL;
-    enum sl_err rc = sl_graph_load(verify->snapshot->txn, &index->format,
+    enum sl_err rc = sl_graph_load(verify->snapshot->txn, &verify->snapshot->format,
                                    &verify->snapshot->state, index->ef_construction,
                                    index->map_bytes, &graph, &err);
 

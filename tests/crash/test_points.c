@@ -193,13 +193,15 @@ static void survey_both_ways(const char *what, const struct scene *scene)
 /* The commit the log begins with; 0: it is empty. */
 static uint64_t log_begin(const char *path)
 {
+    const struct sl_store_options options = {.path = path, .map_size_bytes = 1ull << 32,
+                                             .read_only = true};
     struct sl_store *store;
     struct sl_txn *txn;
     struct sl_cursor cursor;
     struct sl_error err;
     uint64_t begin = 0;
 
-    if (sl_store_open(path, 1ull << 32, true, &store, &err) != SL_OK ||
+    if (sl_store_open(&options, &store, &err) != SL_OK ||
         sl_txn_begin(store, false, &txn, &err) != SL_OK ||
         sl_cursor_open(txn, SL_STORE_LOG, true, &cursor, &err) != SL_OK)
         abort();
