@@ -4,6 +4,7 @@
  *     expression = conjunction { "or" conjunction }
  *     conjunction = factor { "and" factor }
  *     factor = "not" factor | "(" expression ")" | "exists" "(" field ")" | "valid_at" "(" day ")"
+ *            | "valid_in" "(" date [ "," date ] ")"
  *            | field ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value | field "in" "(" value {"," value} ")"
  *            | field "exists"
  *     value = "text in double quotes" | number | true | false
@@ -24,7 +25,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define ALLOWED_FACTOR "a field name, not, exists(, valid_at( or ("
+#define ALLOWED_FACTOR "a field name, not, exists(, valid_at(, valid_in( or ("
 #define ALLOWED_OPERATOR "=, !=, <, <=, >, >=, in or exists"
 #define ALLOWED_VALUE "\"text in double quotes\", a number, true or false"
 
@@ -327,11 +328,37 @@ static enum sl_err parse_comparison(struct parser *p, const struct sl_filter **r
     return SL_OK;
 }
 
-/* exists(field) and valid_at("day"), after the word. */
+/* "2002-04-08"; for valid_in also "2002", and a second one for the end */
+static enum sl_err parse_days(struct parser *p, struct sl_filter *node)
+{
+    struct sl_filter_value *value = SL_NEW(p->arena, struct sl_filter_value);
+    struct sl_day_range days, last;
+    bool one_day = node->op == SL_FILTER_VALID_AT;
+    enum sl_err e;
+
+    if (value == NULL)
+        return no_memory(p);
+    if (p->token.kind != STRING || !sl_date_iso(p->token.text, &days) ||
+        (one_day && days.from != days.to))
+        return wrong(p, one_day ? "one day such as \"2002-04-08\"" : "a date such as \"2002-04\"");
+    *value = (struct sl_filter_value){.type = SL_FIELD_STRING, .string = p->token.text,
+                                      .is_date = true, .days = days};
+    node->values = value;
+    node->value_count = 1;
+    if ((e = advance(p)) || one_day || p->token.kind != COMMA)
+        return e;
+    if ((e = advance(p)))
+        return e;
+    if (p->token.kind != STRING || !sl_date_iso(p->token.text, &last) || last.to < days.from)
+        return wrong(p, "a date such as \"2002-04\", not before the first");
+    value->days.to = last.to;
+    return advance(p);
+}
+
+/* exists(field), valid_at("day") and valid_in("date", "date"), after the word. */
 static enum sl_err parse_call(struct parser *p, enum sl_filter_op op, const struct sl_filter **ret)
 {
     struct sl_filter *node = NULL;
-    struct sl_filter_value *value;
     enum sl_err e;
 
     if ((e = node_new(p, op, &node)) || (e = count_term(p)))
@@ -342,19 +369,11 @@ static enum sl_err parse_call(struct parser *p, enum sl_filter_op op, const stru
         if ((p->token.kind != WORD && p->token.kind != STRING) || p->token.text.size == 0)
             return wrong(p, "a field name");
         node->field = p->token.text;
+        e = advance(p);
     } else {
-        value = SL_NEW(p->arena, struct sl_filter_value);
-        if (value == NULL)
-            return no_memory(p);
-        if (p->token.kind != STRING || !sl_date_iso(p->token.text, &value->days) ||
-            value->days.from != value->days.to)
-            return wrong(p, "one day such as \"2002-04-08\"");
-        *value = (struct sl_filter_value){.type = SL_FIELD_STRING, .string = p->token.text,
-                                          .is_date = true, .days = value->days};
-        node->values = value;
-        node->value_count = 1;
+        e = parse_days(p, node);
     }
-    if ((e = advance(p)))
+    if (e)
         return e;
     if (p->token.kind != CLOSE)
         return wrong(p, ")");
@@ -405,8 +424,11 @@ static enum sl_err parse_factor(struct parser *p, const struct sl_filter **ret)
         p->depth--;
         return SL_OK;
     }
-    if ((is_word(p, "exists") || is_word(p, "valid_at")) && open_follows(p)) {
-        enum sl_filter_op op = is_word(p, "exists") ? SL_FILTER_EXISTS : SL_FILTER_VALID_AT;
+    if ((is_word(p, "exists") || is_word(p, "valid_at") || is_word(p, "valid_in")) &&
+        open_follows(p)) {
+        enum sl_filter_op op = is_word(p, "exists")     ? SL_FILTER_EXISTS
+                               : is_word(p, "valid_at") ? SL_FILTER_VALID_AT
+                                                        : SL_FILTER_VALID_IN;
         if ((e = advance(p)))
             return e;
         return parse_call(p, op, ret);

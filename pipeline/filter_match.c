@@ -10,8 +10,8 @@
 #include <sluice/dates.h>
 #include <sluice/filter.h>
 
-const struct sl_filter *sl_filter_and(struct sl_arena *arena, const struct sl_filter *left,
-                                      const struct sl_filter *right)
+static const struct sl_filter *join(struct sl_arena *arena, enum sl_filter_op op,
+                                    const struct sl_filter *left, const struct sl_filter *right)
 {
     struct sl_filter *node;
 
@@ -19,8 +19,20 @@ const struct sl_filter *sl_filter_and(struct sl_arena *arena, const struct sl_fi
         return left != NULL ? left : right;
     node = SL_NEW(arena, struct sl_filter);
     if (node != NULL)
-        *node = (struct sl_filter){.op = SL_FILTER_AND, .left = left, .right = right};
+        *node = (struct sl_filter){.op = op, .left = left, .right = right};
     return node;
+}
+
+const struct sl_filter *sl_filter_and(struct sl_arena *arena, const struct sl_filter *left,
+                                      const struct sl_filter *right)
+{
+    return join(arena, SL_FILTER_AND, left, right);
+}
+
+const struct sl_filter *sl_filter_or(struct sl_arena *arena, const struct sl_filter *left,
+                                     const struct sl_filter *right)
+{
+    return join(arena, SL_FILTER_OR, left, right);
 }
 
 static const struct sl_filter *compare_new(struct sl_arena *arena, enum sl_filter_op op,
@@ -75,6 +87,15 @@ const struct sl_filter *sl_filter_dates(struct sl_arena *arena, struct sl_day_ra
     if (exists != NULL)
         *exists = (struct sl_filter){.op = SL_FILTER_EXISTS, .field = SL_VIEW("date")};
     return exists;
+}
+
+const struct sl_filter *sl_filter_valid(struct sl_arena *arena, enum sl_filter_op op,
+                                        struct sl_day_range days)
+{
+    struct sl_filter_value value = {.type = SL_FIELD_STRING, .is_date = true, .days = days};
+
+    SL_PRE(op == SL_FILTER_VALID_AT || op == SL_FILTER_VALID_IN);
+    return compare_new(arena, op, SL_VIEW_NULL, value);
 }
 
 static bool order_holds(enum sl_filter_op op, int order)
@@ -188,12 +209,12 @@ static bool comparison_matches(const struct sl_filter *filter, const struct sl_d
     return false;
 }
 
-static bool valid_at(const struct sl_document *document, struct sl_day_range day)
+static bool valid_in(const struct sl_document *document, struct sl_day_range days)
 {
     for (uint32_t i = 0; i < document->valid_count; i++)
-        if (document->valid[i].from <= day.from && day.to <= document->valid[i].to)
+        if (document->valid[i].from <= days.to && days.from <= document->valid[i].to)
             return true;
-    return document->valid_count == 0;
+    return false;
 }
 
 bool sl_filter_matches(const struct sl_filter *filter, const struct sl_document *document)
@@ -210,7 +231,9 @@ bool sl_filter_matches(const struct sl_filter *filter, const struct sl_document 
     case SL_FILTER_NOT:
         return !sl_filter_matches(filter->left, document);
     case SL_FILTER_VALID_AT:
-        return valid_at(document, filter->values[0].days);
+        return document->valid_count == 0 || valid_in(document, filter->values[0].days);
+    case SL_FILTER_VALID_IN:
+        return valid_in(document, filter->values[0].days);
     default:
         return comparison_matches(filter, document);
     }

@@ -97,12 +97,13 @@ static uint32_t wanted_k(const struct answering *a)
  * Search deep enough for a good answer, whatever k the hits are cut to later. An encoder that is busy or away
  * costs the vector leg, not the answer.
  */
-static enum sl_err retrieve(struct answering *a)
+static enum sl_err retrieve(struct answering *a, bool widened)
 {
     const struct sl_responder *r = a->responder;
     struct sl_question question = *a->question;
     enum sl_err e;
 
+    question.widened = widened;
     question.k = wanted_k(a) > SL_PASSAGES_MAX ? wanted_k(a) : SL_PASSAGES_MAX;
     e = sl_retrieve(a->snapshot, &question, &r->retrieve, r->embedder, r->clock, a->arena,
                     &a->answer->retrieved, a->err);
@@ -121,7 +122,8 @@ static enum sl_err retrieve(struct answering *a)
 /* Nobody should take what was said in another year for what was asked. */
 static enum sl_err warn_if_widened(struct answering *a)
 {
-    static const char *const WIDENED = "widened: no document is of the dates asked for; searched without";
+    static const char *const WIDENED =
+        "widened: no document of the dates asked for says it; searched without them";
 
     return a->answer->retrieved->widened ? add_warning(a, sl_view_of(WIDENED)) : SL_OK;
 }
@@ -176,7 +178,7 @@ static enum sl_err extract(struct answering *a, const struct sl_needs *needs,
     int64_t start = now_us(a);
     enum sl_err e = sl_extract(needs, &meaning, passages, count, a->arena, ret, a->err);
 
-    a->answer->rerank_ms = (double)(now_us(a) - start) / 1000.0; /* of sentences */
+    a->answer->rerank_ms += (double)(now_us(a) - start) / 1000.0; /* of sentences */
     return e;
 }
 
@@ -231,31 +233,55 @@ static enum sl_err generate(struct answering *a, const struct sl_passage *passag
     return SL_OK;
 }
 
+/* Search, and take out what the passages say. */
+static enum sl_err find(struct answering *a, bool widened, struct sl_passage **ret_passages,
+                        uint32_t *ret_count, struct sl_extracted *ret)
+{
+    struct sl_answer *answer = a->answer;
+    struct sl_needs needs = {0};
+    enum sl_err e = retrieve(a, widened);
+
+    *ret = (struct sl_extracted){0};
+    if (e || (e = check_deadline(a)))
+        return e;
+    answer->embed_ms += answer->retrieved->embed_ms;
+    answer->search_ms += answer->retrieved->search_ms;
+    if ((e = sl_passages_read(a->snapshot, answer->retrieved, SL_PASSAGES_MAX, a->arena,
+                              ret_passages, ret_count, a->err)) ||
+        (e = sl_needs_read(a->snapshot, answer->retrieved->search_text, a->arena, &needs, a->err)))
+        return e;
+    return extract(a, &needs, *ret_passages, *ret_count, ret);
+}
+
+static bool says_enough(const struct sl_extracted *extracted)
+{
+    return extracted->citation_count > 0 && extracted->relevance >= SL_RELEVANCE_MIN;
+}
+
 static enum sl_err answer_question(struct answering *a)
 {
     struct sl_answer *answer = a->answer;
     struct sl_passage *passages = NULL;
-    struct sl_extracted extracted = {0};
-    struct sl_needs needs = {0};
+    struct sl_extracted extracted;
     uint32_t passage_count = 0;
     enum sl_err e;
 
-    if ((e = check_deadline(a)) || (e = retrieve(a)) || (e = warn_if_widened(a)) ||
-        (e = check_deadline(a)))
+    if ((e = check_deadline(a)) || (e = find(a, false, &passages, &passage_count, &extracted)))
         return e;
-    answer->embed_ms = answer->retrieved->embed_ms;
-    answer->search_ms = answer->retrieved->search_ms;
-    if ((e = sl_passages_read(a->snapshot, answer->retrieved, SL_PASSAGES_MAX, a->arena, &passages,
-                              &passage_count, a->err)))
+    if (!says_enough(&extracted) && answer->retrieved->date_read && !answer->retrieved->widened) {
+        struct sl_retrieved *dated = answer->retrieved;
+        if ((e = find(a, true, &passages, &passage_count, &extracted)))
+            return e;
+        if (!says_enough(&extracted)) /* nor do other dates */
+            answer->retrieved = dated;
+    }
+    if ((e = warn_if_widened(a)))
         return e;
     if (answer->retrieved->count > wanted_k(a))
         answer->retrieved->count = wanted_k(a);
     if (a->question->return_hits && (e = list_hits(a)))
         return e;
-    if ((e = sl_needs_read(a->snapshot, answer->retrieved->search_text, a->arena, &needs, a->err)) ||
-        (e = extract(a, &needs, passages, passage_count, &extracted)))
-        return e;
-    if (extracted.citation_count == 0 || extracted.relevance < SL_RELEVANCE_MIN)
+    if (!says_enough(&extracted))
         return SL_OK;
     answer->status = SL_STATUS_ANSWERED;
     answer->text = extracted.text;

@@ -4,7 +4,7 @@
  *     question -> date range, filter -> selection -+-> lexical leg --+-> fuse -> weight by age -> k best
  *                                                  +-> vector leg  --+
  *
- * The date phrase becomes a filter inside both searches and leaves the text: as text it only rewards
+ * The date phrase becomes a filter inside both searches (when.c) and leaves the text: as text it only rewards
  * chunks that repeat the date. When the dated search finds nothing the range was wrong, or not meant as
  * one; it is then done again on the whole question without the date, and the result says so. Rejected:
  * mixing both searches, which lets documents of other dates into an answer that names a date.
@@ -13,6 +13,8 @@
 #include <sluice/respond.h>
 #include <sluice/retrieve.h>
 #include <sluice/text.h>
+
+#include "retrieve_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -34,6 +36,8 @@ struct search {
     uint32_t depth;
     struct sl_hit *lexical, *vector; /* [depth] */
     uint32_t lexical_count, vector_count;
+    struct sl_when when;
+    const struct sl_filter *when_filter; /* NULL: the question's time selects nothing away */
 };
 
 static enum sl_err no_memory(struct search *s)
@@ -100,21 +104,11 @@ static void quote_into(struct sl_buffer *out, struct sl_view text)
     sl_buffer_view(out, SL_VIEW("\""));
 }
 
-static void bound_into(struct sl_buffer *out, const char *op, sl_day day)
-{
-    char text[11];
-
-    if (day == SL_DAY_NONE || day == SL_DAY_MAX)
-        return;
-    sl_day_format(day, text);
-    sl_buffer_format(out, "%sdate %s \"%s\"", out->size > 0 ? " and " : "", op, text);
-}
-
 /* The whole filter as text that the parser reads back. */
 static enum sl_err write_expression(struct search *s, bool dated)
 {
     struct sl_buffer out = {0};
-    bool alone = s->question->tenant.data == NULL && !dated;
+    bool timed = dated && s->when_filter != NULL, alone = s->question->tenant.data == NULL && !timed;
 
     if (s->question->filter != NULL)
         sl_buffer_format(&out, alone ? "%.*s" : "(%.*s)", SL_VIEW_ARG(s->question->filter_text));
@@ -122,9 +116,9 @@ static enum sl_err write_expression(struct search *s, bool dated)
         sl_buffer_format(&out, "%stenant = ", out.size > 0 ? " and " : "");
         quote_into(&out, s->question->tenant);
     }
-    if (dated) {
-        bound_into(&out, ">=", s->retrieved->date.days.from);
-        bound_into(&out, "<=", s->retrieved->date.days.to);
+    if (timed) {
+        sl_buffer_format(&out, "%s", out.size > 0 ? " and " : "");
+        sl_when_write(&s->when, today(s), &out);
     }
     s->retrieved->filter_expression = SL_VIEW_NULL;
     if (out.size > 0)
@@ -147,11 +141,9 @@ static enum sl_err select_documents(struct search *s, bool dated, struct sl_sele
         if (part == NULL || (filter = sl_filter_and(s->arena, filter, part)) == NULL)
             return no_memory(s);
     }
-    if (dated) {
-        part = sl_filter_dates(s->arena, s->retrieved->date.days);
-        if (part == NULL || (filter = sl_filter_and(s->arena, filter, part)) == NULL)
-            return no_memory(s);
-    }
+    if (dated && s->when_filter != NULL &&
+        (filter = sl_filter_and(s->arena, filter, s->when_filter)) == NULL)
+        return no_memory(s);
     s->retrieved->selected_documents = UINT64_MAX;
     if ((e = write_expression(s, dated)) || filter == NULL)
         return e;
@@ -320,33 +312,71 @@ static enum sl_err fuse_scores(struct search *s, struct sl_result *all, uint32_t
     return e;
 }
 
-/* Halve a score for every half-life of the document's age: its date, else when it was produced. */
-static enum sl_err weigh_by_age(struct search *s, struct sl_result *all, uint32_t count)
+/* Days since a document's date, else since it came into force, else since it was produced; NAN: unknown. */
+static double age_of(const struct sl_document *document, double now)
+{
+    sl_day since = SL_DAY_NONE;
+
+    if (document->date_days.from != SL_DAY_NONE)
+        return now - (double)document->date_days.to;
+    for (uint32_t i = 0; i < document->valid_count; i++)
+        since = document->valid[i].from > since ? document->valid[i].from : since;
+    if (since != SL_DAY_NONE)
+        return now - (double)since;
+    return document->timestamp_ms >= 0 ? now - (double)document->timestamp_ms / MS_PER_DAY_F : NAN;
+}
+
+/* The age of each result's document; *ret_least is that of the newest of those whose age is known. */
+static enum sl_err read_ages(struct search *s, const struct sl_result *all, uint32_t count,
+                             double *ages, double *ret_least)
 {
     struct sl_document document;
-    sl_doc_id read = 0;
-    double weight = 1;
-    double now = (double)today(s);
+    uint32_t chunk_count;
     enum sl_err e;
 
+    *ret_least = HUGE_VAL;
     for (uint32_t i = 0; i < count; i++) {
-        if (all[i].doc != read) { /* sorted by document */
-            double age = 0;
-            uint32_t chunk_count;
-            if ((e = sl_snapshot_document(s->snapshot, all[i].doc, s->arena, &document,
-                                          &chunk_count, s->err)))
-                return e;
-            if (document.date_days.from != SL_DAY_NONE)
-                age = now - (double)document.date_days.to;
-            else if (document.timestamp_ms >= 0)
-                age = now - (double)document.timestamp_ms / MS_PER_DAY_F;
-            weight = age > 0 ? exp2(-age / s->options->half_life_days) : 1;
-            read = all[i].doc;
+        if (i > 0 && all[i].doc == all[i - 1].doc) { /* sorted by document */
+            ages[i] = ages[i - 1];
+            continue;
         }
+        if ((e = sl_snapshot_document(s->snapshot, all[i].doc, s->arena, &document, &chunk_count,
+                                      s->err)))
+            return e;
+        ages[i] = age_of(&document, (double)today(s));
+        if (ages[i] < *ret_least) /* not of NAN */
+            *ret_least = ages[i];
+    }
+    return SL_OK;
+}
+
+/* Halve a score for every half-life of the document's age; faster, and from the newest on, when asked for. */
+static enum sl_err weigh_by_age(struct search *s, struct sl_result *all, uint32_t count)
+{
+    double *ages = SL_NEW_ARRAY(s->arena, double, count + 1), least;
+    double half_life = s->options->half_life_days;
+    enum sl_err e;
+
+    if (ages == NULL)
+        return no_memory(s);
+    if ((e = read_ages(s, all, count, ages, &least)))
+        return e;
+    for (uint32_t i = 0; i < count; i++) {
+        double weight = ages[i] > 0 && half_life > 0 ? exp2(-ages[i] / half_life) : 1;
+        if (s->when.newest)
+            weight = isnan(ages[i]) ? 0.5 : sl_when_weight(ages[i] - least, half_life);
         if (all[i].score > 0)
             all[i].score = (float)(all[i].score * weight);
     }
     return SL_OK;
+}
+
+/* The day whose version counts: the one asked about, else today. */
+static sl_day day_in_force(const struct search *s)
+{
+    bool named = s->when.date_read && !s->retrieved->widened;
+
+    return named && s->when.date.days.to != SL_DAY_MAX ? s->when.date.days.to : today(s);
 }
 
 static enum sl_err rank_results(struct search *s)
@@ -362,11 +392,14 @@ static enum sl_err rank_results(struct search *s)
         e = fuse_scores(s, all, count);
     for (uint32_t i = 0; i < count && s->retrieved->mode != SL_MODE_HYBRID; i++)
         all[i].score = all[i].lexical_rank > 0 ? all[i].lexical_score : all[i].vector_score;
-    if (!e && s->options->half_life_days > 0)
+    if (!e && (s->options->half_life_days > 0 || s->when.newest))
         e = weigh_by_age(s, all, count);
     if (e)
         return e;
     qsort(all, count, sizeof *all, by_score);
+    if (!s->when.versions && (e = sl_versions_collapse(s->snapshot, day_in_force(s), s->k, s->arena,
+                                                       all, &count, s->err)))
+        return e;
     s->retrieved->results = all;
     s->retrieved->count = count < s->k ? count : s->k;
     return SL_OK;
@@ -391,14 +424,27 @@ static enum sl_err search_once(struct search *s, bool dated)
     return rank_results(s);
 }
 
+/* Read the question's time, and what it selects. */
+static enum sl_err read_time(struct search *s)
+{
+    sl_when_read(s->question->text, today(s), &s->when);
+    s->retrieved->date_read = s->when.date_read;
+    s->retrieved->date = s->when.date;
+    enum sl_err e = sl_when_select(s->snapshot, &s->when, today(s), s->arena, &s->when_filter, s->err);
+    if (s->when.date_read && s->when.date.as_of && !s->when.has_validity)
+        s->when.newest = true; /* the last published by then */
+    s->retrieved->newest = s->when.newest;
+    return e;
+}
+
 enum sl_err sl_retrieve(const struct sl_snapshot *snapshot, const struct sl_question *question,
                         const struct sl_retrieve_options *options,
                         const struct sl_embedder *embedder, const struct sl_clock *clock,
                         struct sl_arena *arena, struct sl_retrieved **ret_retrieved,
                         struct sl_error *err)
 {
-    struct search s = {snapshot, question, options, embedder, clock, arena, NULL, err, 0, 0,
-                       NULL,     NULL,     0,       0};
+    struct search s = {.snapshot = snapshot, .question = question, .options = options,
+                       .embedder = embedder, .clock = clock, .arena = arena, .err = err};
     enum sl_err e;
 
     s.k = question->k ? question->k : options->k;
@@ -410,16 +456,21 @@ enum sl_err sl_retrieve(const struct sl_snapshot *snapshot, const struct sl_ques
     s.vector = SL_NEW_ARRAY(arena, struct sl_hit, s.depth);
     if (s.retrieved == NULL || s.lexical == NULL || s.vector == NULL)
         return no_memory(&s);
-    s.retrieved->date_read = sl_date_read(question->text, today(&s), &s.retrieved->date);
-    if ((e = cut_phrase(&s)) || (e = search_once(&s, s.retrieved->date_read)))
+    if ((e = read_time(&s)))
         return e;
-    if (s.retrieved->date_read && s.retrieved->count == 0) {
-        s.retrieved->widened = true;
-        s.retrieved->search_text = question->text;
-        s.retrieved->vector = NULL;
-        if ((e = search_once(&s, false)))
+    if (!question->widened) {
+        if ((e = cut_phrase(&s)) || (e = search_once(&s, true)))
             return e;
+        if (s.when_filter == NULL || s.retrieved->count > 0) {
+            *ret_retrieved = s.retrieved;
+            return SL_OK;
+        }
     }
+    s.retrieved->widened = s.when_filter != NULL;
+    s.retrieved->search_text = question->text;
+    s.retrieved->vector = NULL;
+    if ((e = search_once(&s, false)))
+        return e;
     *ret_retrieved = s.retrieved;
     return SL_OK;
 }

@@ -32,7 +32,8 @@ enum sl_filter_op {
     SL_FILTER_GT,
     SL_FILTER_GE,
     SL_FILTER_IN,      /* field, values[value_count] */
-    SL_FILTER_VALID_AT /* values[0].days */
+    SL_FILTER_VALID_AT, /* values[0].days: one day; documents without intervals too */
+    SL_FILTER_VALID_IN  /* values[0].days: any of them; documents with intervals only */
 };
 
 struct sl_filter_value {
@@ -66,8 +67,8 @@ enum sl_err sl_filter_parse(struct sl_view expression, struct sl_arena *arena,
                             const struct sl_filter **ret_filter, struct sl_error *err);
 
 /*
- * Trees made by the program itself: `left and right` (either may be NULL), `field = "text"`, and a date
- * range (both ends inclusive, SL_DAY_NONE / SL_DAY_MAX for open ones).
+ * Trees made by the program itself: `left and right`, `left or right` (either may be NULL), `field = "text"`,
+ * a date range (both ends inclusive, SL_DAY_NONE / SL_DAY_MAX for open ones), and valid_at or valid_in.
  *
  * Owns:    the node lives in `arena`; the children are referred to.
  * Thread:  any.
@@ -76,9 +77,13 @@ enum sl_err sl_filter_parse(struct sl_view expression, struct sl_arena *arena,
  */
 const struct sl_filter *sl_filter_and(struct sl_arena *arena, const struct sl_filter *left,
                                       const struct sl_filter *right);
+const struct sl_filter *sl_filter_or(struct sl_arena *arena, const struct sl_filter *left,
+                                     const struct sl_filter *right);
 const struct sl_filter *sl_filter_equals(struct sl_arena *arena, const char *field,
                                          struct sl_view text);
 const struct sl_filter *sl_filter_dates(struct sl_arena *arena, struct sl_day_range days);
+const struct sl_filter *sl_filter_valid(struct sl_arena *arena, enum sl_filter_op op,
+                                        struct sl_day_range days);
 
 /*
  * Does one value of a field satisfy a comparison node (SL_FILTER_EXISTS, EQ .. GE, IN)? For an index that

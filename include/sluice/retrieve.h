@@ -43,6 +43,7 @@ struct sl_retrieved {
     bool date_read;            /* a date was read from the question */
     struct sl_date_found date;
     bool widened;              /* the dated search found too little: searched again without the date */
+    bool newest;               /* newer documents were preferred: "latest", 최근 */
     struct sl_view search_text; /* the question without its date phrase */
     struct sl_view filter_expression; /* all of it, as text: caller's, tenant's and date's */
     uint64_t selected_documents;      /* of the filter; UINT64_MAX: no filter */

@@ -204,12 +204,39 @@ static enum sl_err all_documents(const struct choice *choice, uint64_t *bits)
     return scan(choice, prefix, judge_all, NULL, NULL, bits);
 }
 
-/* The interval is in the key's value, which sl_attr_key_read() does not return: read it here. */
+/* Add what is in force on any of `days`. The interval is in the key's value, which sl_attr_key_read() does not
+ * return: it is read here. */
+static enum sl_err valid_in(const struct choice *choice, struct sl_day_range days, uint64_t *bits)
+{
+    struct sl_view prefix = system_prefix(SL_ATTR_VALID, choice->arena);
+    struct sl_cursor cursor;
+    enum sl_err rc;
+
+    if (prefix.data == NULL)
+        return too_large(choice);
+    rc = sl_cursor_open(choice->snapshot->txn, SL_STORE_ATTR, false, &cursor, choice->err);
+    if (rc != SL_OK)
+        return rc;
+    for (rc = sl_cursor_seek(&cursor, prefix, choice->err);
+         rc == SL_OK && starts_with(cursor.key, prefix) && cursor.key.size == prefix.size + 12;
+         rc = sl_cursor_next(&cursor, choice->err)) {
+        struct sl_day_range valid = sl_attr_days_read(cursor.key.data + prefix.size);
+        if (valid.from > days.to)
+            break;
+        if (days.from <= valid.to)
+            rc = add_row(choice, &cursor, NULL, bits);
+        if (rc != SL_OK)
+            break;
+    }
+    sl_cursor_close(&cursor);
+    return rc == SL_REJECT ? SL_OK : rc;
+}
+
+/* What is in force on a day, and what is without bounds. */
 static enum sl_err valid_at(const struct choice *choice, struct sl_day_range day, uint64_t *bits)
 {
     struct sl_view prefix = system_prefix(SL_ATTR_VALID, choice->arena);
     uint64_t *bounded = SL_NEW_ARRAY(choice->arena, uint64_t, choice->words + 1);
-    struct sl_cursor cursor;
     enum sl_err rc;
 
     if (prefix.data == NULL || bounded == NULL)
@@ -219,23 +246,7 @@ static enum sl_err valid_at(const struct choice *choice, struct sl_day_range day
         rc = all_documents(choice, bits);
     for (uint32_t i = 0; i < choice->words; i++)
         bits[i] &= ~bounded[i];
-    if (rc == SL_OK)
-        rc = sl_cursor_open(choice->snapshot->txn, SL_STORE_ATTR, false, &cursor, choice->err);
-    if (rc != SL_OK)
-        return rc;
-    for (rc = sl_cursor_seek(&cursor, prefix, choice->err);
-         rc == SL_OK && starts_with(cursor.key, prefix) && cursor.key.size == prefix.size + 12;
-         rc = sl_cursor_next(&cursor, choice->err)) {
-        struct sl_day_range valid = sl_attr_days_read(cursor.key.data + prefix.size);
-        if (valid.from > day.from)
-            break;
-        if (day.to <= valid.to)
-            rc = add_row(choice, &cursor, NULL, bits);
-        if (rc != SL_OK)
-            break;
-    }
-    sl_cursor_close(&cursor);
-    return rc == SL_REJECT ? SL_OK : rc;
+    return rc == SL_OK ? valid_in(choice, day, bits) : rc;
 }
 
 /* -------------------------------------------------------------------------------------- tree */
@@ -287,6 +298,9 @@ static enum sl_err choose(const struct choice *choice, const struct sl_filter *f
         break;
     case SL_FILTER_VALID_AT:
         rc = valid_at(choice, filter->values[0].days, bits);
+        break;
+    case SL_FILTER_VALID_IN:
+        rc = valid_in(choice, filter->values[0].days, bits);
         break;
     default:
         rc = compare(choice, filter, bits);

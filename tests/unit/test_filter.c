@@ -128,6 +128,16 @@ TEST(valid_at_includes_both_ends)
     CHECK(valid("valid_at(\"1066-10-14\")", 0)); /* none given: always valid */
 }
 
+TEST(valid_in_asks_for_any_of_the_days_and_for_bounds)
+{
+    CHECK(valid("valid_in(\"2002\")", 2));
+    CHECK(valid("valid_in(\"2002-04-08\", \"2009\")", 2));
+    CHECK(!valid("valid_in(\"2002-04-09\", \"2009\")", 2));
+    CHECK(valid("valid_in(\"2002-04-09\", \"2010\")", 2));
+    CHECK(!valid("valid_in(\"1999\")", 2));
+    CHECK(!valid("valid_in(\"2002\")", 0)); /* none given: not said */
+}
+
 TEST(errors_name_the_byte_what_was_found_and_what_is_allowed)
 {
     static const struct {
@@ -150,6 +160,8 @@ TEST(errors_name_the_byte_what_was_found_and_what_is_allowed)
         {"a in ()", {"byte 6", "found )", "a number"}},
         {"exists(", {"byte 7", "found the end", "a field name"}},
         {"valid_at(\"2002-04\")", {"byte 9", "\"2002-04\"", "one day"}},
+        {"valid_in(\"2003\", \"2002\")", {"byte 17", "\"2002\"", "not before the first"}},
+        {"valid_in(3)", {"byte 9", "found 3", "a date"}},
         {"final < true", {"byte 6", "no order", "= or !="}},
         {"a = 1e", {"byte 4", "found 1e", "a number"}},
         {"\"\" = 1", {"byte 0", "found \"\"", "field name"}},

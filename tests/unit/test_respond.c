@@ -107,6 +107,22 @@ TEST(an_answer_from_other_dates_says_so)
     small_close(small);
 }
 
+TEST(when_documents_of_the_dates_do_not_say_it_others_are_asked_and_the_answer_says_so)
+{
+    struct small_index *small = harbour_open(false);
+    struct sl_answer a;
+
+    small_put(small, "log", "{\"title\": \"Log\", \"text\": \"In September 2018 the ferry to Skarne left "
+                            "only on a Friday, twice.\"}");
+    a = ask(small, "How often did the ferry to Skarne leave on a Friday in September 2018?");
+    CHECK_THAT(a.status == SL_STATUS_ANSWERED && a.retrieved->widened && a.warning_count == 1,
+               "status %d, widened %d, %u results, %u warnings", (int)a.status, a.retrieved->widened,
+               a.retrieved->count, a.warning_count);
+    a = ask(small, "Who climbs mountains on a Friday in September 2018?");
+    CHECK(a.status == SL_STATUS_NOT_FOUND && !a.retrieved->widened && a.warning_count == 0);
+    small_close(small);
+}
+
 TEST(hits_are_listed_when_asked_for)
 {
     struct small_index *small = harbour_open(true);

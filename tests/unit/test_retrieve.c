@@ -99,6 +99,108 @@ TEST(a_date_without_documents_is_widened_and_said)
     small_close(small);
 }
 
+static struct small_index *rules_open(void)
+{
+    struct small_index *small = small_open(false);
+
+    small_put(small, "old", "{\"title\": \"Article 7\", \"valid_from\": \"1998-01-01\", \"valid_to\": "
+                            "\"2003-06-30\", \"text\": \"The working week of lamplighters is "
+                            "forty-eight hours and of keepers fifty.\"}");
+    small_put(small, "new", "{\"title\": \"Article 7\", \"valid_from\": \"2003-07-01\", \"text\": \"The "
+                            "working week of lamplighters is forty hours and of keepers fifty.\"}");
+    small_put(small, "other", "{\"title\": \"Article 7\", \"valid_from\": \"1998-01-01\", \"text\": "
+                              "\"Lamplighters receive oil, wicks, a ladder and two pairs of gloves.\"}");
+    small_put(small, "memo", "{\"title\": \"Memo\", \"date\": \"2002-01-10\", \"text\": \"A memo on the "
+                             "week of lamplighters.\"}");
+    small_put(small, "note", "{\"title\": \"Note\", \"date\": \"2012-01-10\", \"text\": \"A note on the "
+                             "week of lamplighters.\"}");
+    return small;
+}
+
+TEST(asked_as_of_a_day_only_what_was_in_force_or_known_then_is_found)
+{
+    struct small_index *small = rules_open();
+    struct sl_retrieved *r = find(small, "What was the week of lamplighters as of 2003-06-30?");
+
+    CHECK(r->date_read && r->date.as_of && !r->widened);
+    CHECK_THAT(strcmp(keys(small, r), "memo old other") == 0, "%s", keys(small, r));
+    CHECK_THAT(sl_view_is(r->filter_expression,
+                          "valid_at(\"2003-06-30\") and (date <= \"2003-06-30\" or "
+                          "valid_in(\"2003-06-30\", \"2003-06-30\"))"),
+               "%.*s", SL_VIEW_ARG(r->filter_expression));
+    r = find(small, "What was the week of lamplighters in force on 2012-06-30?");
+    CHECK_THAT(strcmp(keys(small, r), "memo note new other") == 0 ||
+                   strcmp(keys(small, r), "note memo new other") == 0, "%s", keys(small, r));
+    r = find(small, "What was the week of lamplighters in 2002?"); /* in force then, or dated so */
+    CHECK_THAT(strcmp(keys(small, r), "memo old other") == 0, "%s", keys(small, r));
+    small_close(small);
+}
+
+TEST(of_versions_the_one_in_force_is_found_unless_versions_are_asked_for)
+{
+    struct small_index *small = rules_open();
+    struct sl_retrieved *r = find(small, "working week hours of lamplighters");
+
+    CHECK_THAT(strstr(keys(small, r), "old") == NULL && strstr(keys(small, r), "new") != NULL &&
+                   strstr(keys(small, r), "other") != NULL,
+               "%s", keys(small, r));
+    for (uint32_t i = 1; i < r->count; i++)
+        CHECK(r->results[i - 1].score >= r->results[i].score);
+    r = find(small, "working week hours of lamplighters, all versions");
+    CHECK(strstr(keys(small, r), "old") != NULL && strstr(keys(small, r), "new") != NULL);
+    r = find(small, "the current working week hours of lamplighters");
+    CHECK(r->newest && strstr(keys(small, r), "old") == NULL);
+    CHECK(strstr(keys(small, r), "note") != NULL);
+    small_close(small);
+}
+
+TEST(the_latest_are_preferred_when_asked_for_and_only_then)
+{
+    struct small_index *small = rates_open(false);
+    struct sl_retrieved *r = find(small, "the statement on the target range");
+
+    CHECK(!r->newest && strncmp(keys(small, r), "a b", 3) == 0); /* a is the shorter text */
+    r = find(small, "the latest statement on the target range");
+    CHECK_THAT(r->newest && strncmp(keys(small, r), "b a", 3) == 0, "%s", keys(small, r));
+    r = find(small, "\xEC\xB5\x9C\xEA\xB7\xBC statement on the target range");
+    CHECK_THAT(r->newest && strncmp(keys(small, r), "b a", 3) == 0, "%s", keys(small, r));
+    CHECK(!find(small, "the current account")->newest);
+    CHECK(!find(small, "electric currents")->newest);
+    small_close(small);
+}
+
+/* Scores, too: whether documents have dates and bounds says nothing to a question that names none. */
+TEST(undated_rankings_are_the_same_bits_with_and_without_dates)
+{
+    static const char *const texts[] = {"The committee raised the target range for the rate.",
+                                        "The rate was raised again by the committee in the harbour.",
+                                        "The tide gauge was cleaned and the buoys were painted."};
+    float scores[2][3];
+    char found[2][64];
+
+    for (int dated = 0; dated < 2; dated++) {
+        struct small_index *small = small_open(true);
+        for (int i = 0; i < 3; i++) {
+            struct sl_buffer json = {0};
+            char key[2] = {(char)('a' + i), '\0'};
+            sl_buffer_format(&json, "{\"title\": \"T%d\", \"text\": \"%s\"", i, texts[i]);
+            if (dated)
+                sl_buffer_format(&json, ", \"date\": \"201%d-05-06\", \"valid_from\": \"200%d-01-01\"", i, i);
+            sl_buffer_format(&json, "}");
+            small_put(small, key, json.data);
+            sl_buffer_fini(&json);
+        }
+        struct sl_retrieved *r = find(small, "Who raised the rate in the harbour?");
+        REQUIRE(r->count == 3);
+        for (uint32_t i = 0; i < 3; i++)
+            scores[dated][i] = r->results[i].score;
+        (void)snprintf(found[dated], sizeof found[dated], "%s", keys(small, r));
+        small_close(small);
+    }
+    CHECK(memcmp(scores[0], scores[1], sizeof scores[0]) == 0);
+    CHECK_THAT(strcmp(found[0], found[1]) == 0, "%s, %s", found[0], found[1]);
+}
+
 TEST(widening_never_drops_tenant_or_the_callers_filter)
 {
     struct small_index *small = rates_open(true);

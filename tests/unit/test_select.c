@@ -138,6 +138,7 @@ TEST(select_agrees_with_the_reference)
         "date > \"2999\"", "lang = \"ko\"", "topic = \"docs\"", "topic = \"other\"",
         "key in (\"k7\", \"k8\", \"k5\", \"k399\")", "key > \"k39\"", "missing = 1",
         "not missing = 1", "valid_at(\"1999-06-01\")", "not valid_at(\"1999-06-01\")",
+        "valid_in(\"1999\")", "valid_in(\"1990\", \"2030\")", "not valid_in(\"1995\", \"1999-06-01\")",
         "valid_at(\"1990-01-01\")", "note = \"short\"", "note != \"short\"", "note > \"w\"",
         "exists(note) and (lang = \"en\" or not size > 0)", "size = \"text\"", "speaker = 3"};
     struct sl_index *index = make_index();

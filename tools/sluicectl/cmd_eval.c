@@ -20,10 +20,10 @@
     10u /* how far to look beyond the depth for chunks of the same document                        \
          */
 
-enum metric { NDCG_10 = 0, RECALL_10, RECALL_100, MRR_10, METRIC_COUNT };
+enum metric { NDCG_10 = 0, RECALL_10, RECALL_100, MRR_10, HIT_1, METRIC_COUNT };
 
 static const char *const metric_names[METRIC_COUNT] = {"ndcg@10", "recall@10", "recall@100",
-                                                       "mrr@10"};
+                                                       "mrr@10", "hit@1"};
 
 struct evaluation {
     struct ctl *ctl;
@@ -108,6 +108,7 @@ static enum sl_err score(struct evaluation *evaluation, uint32_t query,
     evaluation->values[RECALL_10][query] = sl_eval_recall(grades, ranking->count, relevant, 10);
     evaluation->values[RECALL_100][query] = sl_eval_recall(grades, ranking->count, relevant, 100);
     evaluation->values[MRR_10][query] = sl_eval_mrr(grades, ranking->count, 10);
+    evaluation->values[HIT_1][query] = sl_eval_mrr(grades, ranking->count, 1);
     return SL_OK;
 }
 
