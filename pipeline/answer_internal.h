@@ -36,6 +36,40 @@ enum sl_err sl_passages_read(const struct sl_snapshot *snapshot,
                              struct sl_arena *arena, struct sl_passage **ret_passages,
                              uint32_t *ret_count, struct sl_error *err);
 
+/* The kind of thing a question asks for. */
+enum sl_asked {
+    SL_ASKED_OTHER = 0, /* key words */
+    SL_ASKED_WHO,
+    SL_ASKED_WHEN,
+    SL_ASKED_WHERE,
+    SL_ASKED_COUNT,  /* how many */
+    SL_ASKED_AMOUNT, /* how much, how long, what share */
+    SL_ASKED_WHAT,
+    SL_ASKED_WHY,
+    SL_ASKED_HOW,
+    SL_ASKED_YES_NO,
+    SL_ASKED_LIST,
+    SL_ASKED_KINDS
+};
+
+/*
+ * What a question, English or Korean, asks for.
+ *
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  none.
+ */
+enum sl_asked sl_asked_read(struct sl_view question);
+
+/* The next word of `text` from *at on, punctuation at its ends taken off; size 0 at the end. */
+struct sl_view sl_word_next(struct sl_view text, size_t *at);
+
+/* ASCII letters in any case; `list` has one space between its words and at each end. */
+bool sl_word_is(struct sl_view word, const char *text);
+bool sl_word_among(struct sl_view word, const char *list);
+bool sl_word_starts(struct sl_view word, const char *start);
+
 /* A question's terms that carry meaning, each with the weight of finding it. Sorted by term. */
 struct sl_needs {
     struct sl_view *terms;
@@ -43,10 +77,9 @@ struct sl_needs {
     uint32_t count;
     double total;
     const char *language; /* of the question, for analysing sentences the same way */
-    unsigned cues;        /* enum sl_cue bits */
+    enum sl_asked asked;
+    bool *named;          /* [count]: a name or a number in the question, whose place no other word takes */
 };
-
-enum sl_cue { SL_CUE_NUMBER = 1, SL_CUE_DATE = 2, SL_CUE_NAME = 4 };
 
 /*
  * What a question wants to see in an answer. Question words and the like are left out, unless nothing
@@ -61,6 +94,9 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
                           struct sl_arena *arena, struct sl_needs *ret_needs,
                           struct sl_error *err);
 
+/* What finding `term` is worth; 0 when the question does not need it. */
+double sl_needs_weight(const struct sl_needs *needs, struct sl_view term);
+
 /* Figures from which relevance is made. */
 struct sl_evidence {
     double passage_cover;  /* share of the needs met by the best passage (with title and section) */
@@ -68,12 +104,25 @@ struct sl_evidence {
     double sentence_cosine; /* of the best sentence encoded; -1 when none was */
     double lexical_share;  /* best BM25 score as a share of what the needs weigh */
     double cosine;         /* of the best hit; -1 when there was no vector leg */
+    double span_score;     /* of the best span (spans.h); 0 when none is asked for */
+    double span_margin;    /* over the best one elsewhere */
+    bool span_asked, kind_missing;
+    double named_missing;  /* share of the question's names and numbers that the best passage lacks */
+    double named_apart;    /* ... that the best sentence and its neighbours lack */
+    double first_cover;    /* of the first sentence cited */
+    double clear_cover;    /* of the first sentence with its neighbours */
 };
+
+/* Sentences that were read closely for a span, best first. */
+#define SL_CLOSE_MAX 6u
 
 struct sl_extracted {
     struct sl_citation *citations;
     uint32_t citation_count;
     struct sl_view text;
+    struct sl_answer_span span; /* n == 0: none */
+    struct sl_span_sentence *close;
+    uint32_t close_count;
     struct sl_evidence evidence;
     double relevance;
 };

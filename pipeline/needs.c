@@ -58,20 +58,13 @@ static int compare_word(const void *key, const void *item)
     return order != 0 ? order : entry[word->size] != '\0' ? -1 : 0;
 }
 
-static bool starts_with(struct sl_view word, const char *start)
-{
-    size_t size = strlen(start);
-
-    return word.size >= size && memcmp(word.data, start, size) == 0;
-}
-
 static bool asks(struct sl_view word)
 {
     if (bsearch(&word, ENGLISH_WORDS, sizeof ENGLISH_WORDS / sizeof *ENGLISH_WORDS,
                 sizeof *ENGLISH_WORDS, compare_word) != NULL)
         return true;
     for (size_t i = 0; i < sizeof KOREAN_STARTS / sizeof *KOREAN_STARTS; i++)
-        if (starts_with(word, KOREAN_STARTS[i]))
+        if (sl_word_starts(word, KOREAN_STARTS[i]))
             return true;
     return false;
 }
@@ -86,92 +79,76 @@ static struct sl_view without_ending(struct sl_view word)
     return word;
 }
 
-static bool has(struct sl_view word, const char *text)
-{
-    return word.size == strlen(text) && strncasecmp(word.data, text, word.size) == 0;
-}
-
 static bool is_measure(struct sl_view word)
 {
     for (size_t i = 0; i < sizeof MEASURES / sizeof *MEASURES; i++)
-        if (has(word, MEASURES[i]))
+        if (sl_word_is(word, MEASURES[i]))
             return true;
     return false;
 }
 
-static unsigned cues_of(struct sl_view word, struct sl_view next)
+/* The words of a question that tell, with single spaces, and those of them that name or number. */
+struct telling {
+    char *text, *named;
+    size_t text_size, named_size;
+};
+
+static void append_word(char *text, size_t *size, struct sl_view word)
 {
-    if (has(word, "when") || starts_with(word, "언제"))
-        return SL_CUE_DATE | SL_CUE_NUMBER;
-    if ((has(word, "how") && (has(next, "many") || has(next, "much") || is_measure(next))) ||
-        starts_with(word, "얼마") || starts_with(word, "몇") || has(word, "percentage"))
-        return SL_CUE_NUMBER;
-    if (has(word, "year") || has(word, "date"))
-        return SL_CUE_DATE | SL_CUE_NUMBER;
-    if (has(word, "who") || has(word, "whom") || has(word, "whose") || has(word, "where") ||
-        starts_with(word, "누구") || starts_with(word, "누가") || starts_with(word, "어디"))
-        return SL_CUE_NAME;
-    return 0;
+    memcpy(text + *size, word.data, word.size);
+    *size += word.size;
+    text[(*size)++] = ' ';
 }
 
-static bool is_space(char c)
+static bool names_something(struct sl_view word)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    if (word.data[0] >= 'A' && word.data[0] <= 'Z')
+        return true;
+    for (size_t i = 0; i < word.size; i++)
+        if (word.data[i] >= '0' && word.data[i] <= '9')
+            return true;
+    return false;
 }
 
-static bool is_edge(char c) /* punctuation that hangs on a word */
+static enum sl_err read_telling(struct sl_view question, struct sl_arena *arena,
+                                struct telling *ret, struct sl_error *err)
 {
-    return strchr(",.;:!?\"'()[]{}", c) != NULL && c != '\0';
-}
+    struct telling telling = {.text = sl_arena_alloc(arena, question.size + 2),
+                              .named = sl_arena_alloc(arena, question.size + 2)};
+    size_t at = 0, ahead;
 
-/* The next word from *at on, punctuation at its ends taken off; size 0 at the end. */
-static struct sl_view next_word(struct sl_view text, size_t *at)
-{
-    size_t start, end;
-
-    while (*at < text.size) {
-        while (*at < text.size && (is_space(text.data[*at]) || is_edge(text.data[*at])))
-            ++*at;
-        start = *at;
-        while (*at < text.size && !is_space(text.data[*at]))
-            ++*at;
-        end = *at;
-        while (end > start && is_edge(text.data[end - 1]))
-            end--;
-        if (end > start)
-            return sl_view_range(text, start, end);
-    }
-    return (struct sl_view){"", 0};
-}
-
-/* The words that tell, with single spaces; the cues on the way. */
-static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
-                                struct sl_view *ret_text, unsigned *ret_cues, struct sl_error *err)
-{
-    char *text = sl_arena_alloc(arena, question.size + 2);
-    size_t used = 0, at = 0, ahead;
-    unsigned cues = 0;
-
-    if (text == NULL)
+    if (telling.text == NULL || telling.named == NULL)
         return no_memory(err);
-    for (struct sl_view word = next_word(question, &at); word.size > 0;
-         word = next_word(question, &at)) {
+    for (struct sl_view word = sl_word_next(question, &at); word.size > 0;
+         word = sl_word_next(question, &at)) {
         ahead = at;
-        struct sl_view next = next_word(question, &ahead);
-        cues |= cues_of(word, next);
-        if (has(word, "how") && is_measure(next))
+        struct sl_view next = sl_word_next(question, &ahead);
+        if (sl_word_is(word, "how") && is_measure(next))
             at = ahead;
         if (asks(word))
             continue;
         if (next.size == 0)
             word = without_ending(word);
-        memcpy(text + used, word.data, word.size);
-        used += word.size;
-        text[used++] = ' ';
+        append_word(telling.text, &telling.text_size, word);
+        if (names_something(word))
+            append_word(telling.named, &telling.named_size, word);
     }
-    *ret_text = used > 0 ? (struct sl_view){text, used} : question;
-    *ret_cues = cues;
+    *ret = telling;
     return SL_OK;
+}
+
+/* Which needs are names or numbers. */
+static enum sl_err mark_named(struct sl_needs *needs, struct sl_view named, struct sl_arena *arena,
+                              struct sl_error *err)
+{
+    struct sl_term_count *terms = NULL;
+    uint32_t count = 0, length = 0;
+    enum sl_err e = sl_text_terms(named, needs->language, arena, &terms, &count, &length, err);
+
+    for (uint32_t n = 0; !e && n < needs->count; n++)
+        for (uint32_t t = 0; t < count; t++)
+            needs->named[n] = needs->named[n] || sl_view_equal(needs->terms[n], terms[t].term);
+    return e;
 }
 
 /*
@@ -199,20 +176,25 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
 {
     struct sl_needs needs = {.language = sl_text_language(question)};
     struct sl_term_count *terms = NULL;
-    struct sl_view text = question;
+    struct telling telling = {0};
+    struct sl_view text;
     uint32_t length = 0;
     struct sl_index_stats stats;
     enum sl_err e;
 
-    if ((e = telling_text(question, arena, &text, &needs.cues, err)) ||
-        (e = sl_text_terms(text, needs.language, arena, &terms, &needs.count, &length, err)))
+    needs.asked = sl_asked_read(question);
+    if ((e = read_telling(question, arena, &telling, err)))
+        return e;
+    text = telling.text_size > 0 ? (struct sl_view){telling.text, telling.text_size} : question;
+    if ((e = sl_text_terms(text, needs.language, arena, &terms, &needs.count, &length, err)))
         return e;
     if (needs.count == 0 &&
         (e = sl_text_terms(question, needs.language, arena, &terms, &needs.count, &length, err)))
         return e;
     needs.terms = SL_NEW_ARRAY(arena, struct sl_view, needs.count);
     needs.weights = SL_NEW_ARRAY(arena, double, needs.count);
-    if (needs.terms == NULL || needs.weights == NULL)
+    needs.named = SL_NEW_ARRAY(arena, bool, needs.count);
+    if (needs.terms == NULL || needs.weights == NULL || needs.named == NULL)
         return no_memory(err);
     if ((e = sl_snapshot_stats(snapshot, &stats, err)))
         return e;
@@ -225,6 +207,24 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
         needs.weights[i] = weight_of(terms[i].term, chunks, stats.chunks);
         needs.total += needs.weights[i];
     }
+    e = mark_named(&needs, (struct sl_view){telling.named, telling.named_size}, arena, err);
     *ret_needs = needs;
-    return SL_OK;
+    return e;
+}
+
+static int compare_term(const void *key, const void *item)
+{
+    const struct sl_view *a = key, *b = item;
+    size_t common = a->size < b->size ? a->size : b->size;
+    int order = common > 0 ? memcmp(a->data, b->data, common) : 0;
+
+    return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+double sl_needs_weight(const struct sl_needs *needs, struct sl_view term)
+{
+    const struct sl_view *found =
+        needs->count > 0 ? bsearch(&term, needs->terms, needs->count, sizeof term, compare_term) : NULL;
+
+    return found != NULL ? needs->weights[found - needs->terms] : 0;
 }

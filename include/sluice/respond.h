@@ -46,11 +46,19 @@ struct sl_citation {
     float score;
 };
 
+/* The few words of a citation that the question asks for. */
+struct sl_answer_span {
+    uint32_t n; /* of the citation; 0: there is no span */
+    uint32_t byte_start, byte_end;
+    struct sl_view text; /* text[byte_start, byte_end) of the stored document */
+};
+
 struct sl_answer {
     enum sl_status status;
     struct sl_view error_code;    /* SL_STATUS_ERROR: one word of docs/REASONS.md */
     struct sl_view error_message;
     struct sl_view text; /* with [1] marks; empty unless answered */
+    struct sl_answer_span span;
     struct sl_citation *citations;
     uint32_t citation_count;
     struct sl_retrieved *retrieved; /* hits with both legs' ranks and scores; NULL when none was made */

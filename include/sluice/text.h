@@ -76,6 +76,9 @@ enum sl_err sl_text_sentences(struct sl_view text, struct sl_arena *arena,
                               struct sl_span **ret_spans, uint32_t *ret_count,
                               struct sl_error *err);
 
+/* Bytes of an eojeol that stay when its particle goes; all of them when it has none or is long. */
+size_t sl_text_without_particle(struct sl_view eojeol);
+
 /*
  * Words in the sense of the chunk options: runs of non-space; a run of Han or kana counts its characters,
  * and a longer run counts one for each SL_WORD_BYTES_MAX bytes begun.

@@ -14,6 +14,7 @@
  */
 #include "term_internal.h"
 
+#include <sluice/limits.h>
 #include <uchar.h>
 
 /* Longer ones first: the first that fits is taken. */
@@ -50,6 +51,22 @@ static int32_t stem_length(const UChar *units, int32_t count)
             return count - size;
     }
     return count;
+}
+
+size_t sl_text_without_particle(struct sl_view eojeol)
+{
+    UChar units[SL_TERM_BYTES_MAX];
+    size_t ends[SL_TERM_BYTES_MAX], at = 0;
+    int32_t count = 0;
+
+    while (at < eojeol.size) {
+        uint32_t c = sl_utf8_next(eojeol, &at);
+        if (count == SL_TERM_BYTES_MAX || c > 0xFFFF)
+            return eojeol.size;
+        ends[count] = at;
+        units[count++] = (UChar)c;
+    }
+    return count > 0 ? ends[stem_length(units, count) - 1] : 0;
 }
 
 static bool hangul(UChar unit)

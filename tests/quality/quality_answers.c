@@ -8,7 +8,8 @@
  * thinned to N) and one half of the negative ones (by line parity), and prints one JSON object: AUROC of the
  * relevance, share answered of each, best threshold, and for positives with "answers" EM, F1 and how often the
  * answer holds an accepted one. With --figures a line per question instead, for tests/quality/fit_relevance.py.
- * Exit 77 without the data, 1 below --auroc-min.
+ * With --near the negatives are the positives' file's questions marked as not answerable. With --spans, a group of
+ * lines per positive question for tests/quality/fit_spans.py. Exit 77 without the data, 1 below --auroc-min.
  */
 #include <cjson/cJSON.h>
 #include <ftw.h>
@@ -19,13 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "answer_internal.h"
+#include "spans.h"
 
 struct options {
     const char *corpus, *positive, *negative, *model;
     unsigned long half, every, questions;
     double auroc_min;
-    bool figures;
+    bool figures, spans, near;
 };
 
 struct run {
@@ -36,8 +37,10 @@ struct run {
     struct sl_arena *arena;
     double *scores[2]; /* relevance, negative and positive */
     uint32_t counts[2], answered[2];
-    uint32_t with_answers, held;
-    double f1, exact;
+    uint32_t with_answers, held, span_asked;
+    double f1, exact, span_f1, span_exact;
+    double asked_f1[SL_ASKED_KINDS];
+    uint32_t asked[SL_ASKED_KINDS];
 };
 
 static int64_t now_ms(void *context)
@@ -136,27 +139,71 @@ static void index_corpus(struct run *run, FILE *file)
 
 /* -------------------------------------------------------------------------------------- asking */
 
-static void measure_answer(struct run *run, const cJSON *root, struct sl_view answer)
-{
-    const cJSON *answers = cJSON_GetObjectItemCaseSensitive(root, "answers"), *item;
-    double f1 = 0;
-    bool exact = false, held = false;
+struct match {
+    double f1;
+    bool exact, held;
+};
 
-    if (cJSON_GetArraySize(answers) == 0)
-        return;
+/* The best over all accepted answers. */
+static struct match match_of(const cJSON *answers, struct sl_view answer)
+{
+    struct match best = {0};
+    const cJSON *item;
+
     cJSON_ArrayForEach(item, answers)
     {
         struct sl_view accepted = sl_view_of(cJSON_IsString(item) ? item->valuestring : "");
         double one = sl_eval_f1(answer, accepted);
-        f1 = one > f1 ? one : f1;
-        exact = exact || sl_eval_exact(answer, accepted);
-        held = held || (accepted.size > 0 &&
-                        memmem(answer.data, answer.size, accepted.data, accepted.size) != NULL);
+        best.f1 = one > best.f1 ? one : best.f1;
+        best.exact = best.exact || sl_eval_exact(answer, accepted);
+        best.held = best.held || (accepted.size > 0 && memmem(answer.data, answer.size, accepted.data,
+                                                              accepted.size) != NULL);
     }
+    return best;
+}
+
+static void measure_answer(struct run *run, const cJSON *root, enum sl_asked asked, struct sl_view answer,
+                           struct sl_view span)
+{
+    const cJSON *answers = cJSON_GetObjectItemCaseSensitive(root, "answers");
+    struct match match, few;
+
+    if (cJSON_GetArraySize(answers) == 0)
+        return;
+    match = match_of(answers, answer);
+    few = match_of(answers, span.size > 0 ? span : answer);
     run->with_answers++;
-    run->f1 += f1;
-    run->exact += exact;
-    run->held += held;
+    run->f1 += match.f1;
+    run->exact += match.exact;
+    run->held += match.held;
+    run->span_f1 += few.f1;
+    run->span_exact += few.exact;
+    run->asked[asked]++;
+    run->asked_f1[asked] += few.f1;
+}
+
+/* All candidates of one question: its answers' F1, then feature:value pairs. */
+static void print_spans(struct run *run, const cJSON *root, const struct sl_needs *needs,
+                        const struct sl_extracted *extracted)
+{
+    const cJSON *answers = cJSON_GetObjectItemCaseSensitive(root, "answers");
+    struct sl_error err = {0};
+
+    for (uint32_t i = 0; i < extracted->close_count; i++) {
+        struct sl_candidate *candidates = NULL;
+        uint32_t count = 0;
+        require(sl_spans_of(needs, &extracted->close[i], run->arena, &candidates, &count, &err), &err);
+        for (uint32_t c = 0; c < count; c++) {
+            struct sl_view text = sl_view_range(extracted->close[i].text, candidates[c].byte_start,
+                                                candidates[c].byte_end);
+            struct match match = match_of(answers, text);
+            printf("%.3f", match.exact ? 1 : match.f1);
+            for (uint32_t f = 0; f < candidates[c].feature_count; f++)
+                printf(" %u:%.4f", candidates[c].features[f], (double)candidates[c].values[f]);
+            printf("\n");
+        }
+    }
+    printf("\n");
 }
 
 /* The quotes without their marks. */
@@ -172,6 +219,13 @@ static struct sl_view answer_words(struct run *run, const struct sl_extracted *e
     copy = sl_arena_copy(run->arena, (struct sl_view){text.data ? text.data : "", text.size});
     sl_buffer_fini(&text);
     return copy;
+}
+
+static void print_figures(const struct sl_evidence *e, bool positive)
+{
+    printf("%d %.5f %.5f %.5f %.5f %.5f %d %.5f %.5f %.5f %.5f %.5f %.5f %d\n", positive, e->passage_cover,
+           e->sentence_cover, e->lexical_share, e->cosine, e->sentence_cosine, e->span_asked, e->span_score,
+           e->span_margin, e->named_missing, e->named_apart, e->clear_cover, e->first_cover, e->kind_missing);
 }
 
 static void ask(struct run *run, const cJSON *root, bool positive)
@@ -196,22 +250,24 @@ static void ask(struct run *run, const cJSON *root, bool positive)
     struct sl_meaning meaning = {run->embedder, retrieved->vector};
     require(sl_extract(&needs, &meaning, passages, count, run->arena, &extracted, &err), &err);
     if (run->options.figures)
-        printf("%d %.5f %.5f %.5f %.5f %.5f\n", positive, extracted.evidence.passage_cover,
-               extracted.evidence.sentence_cover, extracted.evidence.lexical_share,
-               extracted.evidence.cosine, extracted.evidence.sentence_cosine);
+        print_figures(&extracted.evidence, positive);
     run->scores[positive][run->counts[positive]++] = extracted.relevance;
     run->answered[positive] += extracted.relevance >= SL_RELEVANCE_MIN ? 1 : 0;
     if (positive)
-        measure_answer(run, root, answer_words(run, &extracted));
+        measure_answer(run, root, needs.asked, answer_words(run, &extracted), extracted.span.text);
+    if (positive && run->options.spans)
+        print_spans(run, root, &needs, &extracted);
 }
 
-static bool is_wanted(struct run *run, const cJSON *root)
+static bool is_wanted(struct run *run, const cJSON *root, bool positive)
 {
+    bool unanswerable = cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(root, "answerable"));
+
     const char *passage = text_of(root, "passage");
     struct sl_error err = {0};
     sl_doc_id doc;
 
-    if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(root, "answerable")))
+    if (unanswerable == positive)
         return false;
     return passage[0] == '\0' || sl_snapshot_find(run->snapshot, SL_VIEW("docs"), sl_view_of(passage),
                                                   &doc, &err) == SL_OK;
@@ -231,7 +287,8 @@ static void ask_file(struct run *run, FILE *file, bool positive, unsigned long m
         rewind(file);
         while ((size = getline(&line, &room, file)) > 0) {
             cJSON *root = cJSON_ParseWithLength(line, (size_t)size);
-            bool take = positive ? is_wanted(run, root) : number % 2 == run->options.half;
+            bool take = positive || run->options.near ? is_wanted(run, root, positive)
+                                                      : number % 2 == run->options.half;
             number++;
             if (take && wanted++ % step == 0 && pass == 1) {
                 for (int side = 0; side < 2; side++)
@@ -265,6 +322,13 @@ static int report(struct run *run)
         printf(", \"exact\": %.4f, \"f1\": %.4f, \"holds_answer\": %.4f",
                run->exact / run->with_answers, run->f1 / run->with_answers,
                run->held / (double)run->with_answers);
+    if (run->with_answers > 0)
+        printf(", \"span_exact\": %.4f, \"span_f1\": %.4f", run->span_exact / run->with_answers,
+               run->span_f1 / run->with_answers);
+    for (int i = 0; i < SL_ASKED_KINDS; i++)
+        if (run->asked[i] > 0)
+            fprintf(stderr, "asked %d: %u questions, span F1 %.4f\n", i, run->asked[i],
+                    run->asked_f1[i] / run->asked[i]);
     puts("}");
     return auroc < run->options.auroc_min ? 1 : 0;
 }
@@ -277,6 +341,10 @@ static struct options read_options(int argc, char **argv)
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(name, "--figures") == 0) {
             options.figures = true;
+            continue;
+        }
+        if (strcmp(name, "--spans") == 0 || strcmp(name, "--near") == 0) {
+            *(name[2] == 's' ? &options.spans : &options.near) = true;
             continue;
         }
         i++;
@@ -331,7 +399,8 @@ static FILE *open_or_skip(const char *path)
 static int measure(struct run *run)
 {
     FILE *corpus = open_or_skip(run->options.corpus), *positive = open_or_skip(run->options.positive);
-    FILE *negative = run->options.negative ? open_or_skip(run->options.negative) : NULL;
+    const char *others = run->options.near ? run->options.positive : run->options.negative;
+    FILE *negative = others ? open_or_skip(others) : NULL;
     struct sl_bert_options model = {.directory = run->options.model};
     struct sl_index_options options = {.path = directory, .map_size_bytes = UINT64_C(8) << 30};
     struct sl_error err = {0};
@@ -353,7 +422,7 @@ static int measure(struct run *run)
         ask_file(run, negative, false, run->options.questions);
         (void)fclose(negative);
     }
-    exit_code = run->options.figures ? 0 : report(run);
+    exit_code = run->options.figures || run->options.spans ? 0 : report(run);
     (void)sl_snapshot_close(run->snapshot);
     (void)sl_index_close(run->index);
     (void)sl_embedder_close(run->embedder);
