@@ -70,6 +70,14 @@ bool sl_word_is(struct sl_view word, const char *text);
 bool sl_word_among(struct sl_view word, const char *list);
 bool sl_word_starts(struct sl_view word, const char *start);
 
+/* Are at least half of the letters in the first 4,096 bytes Hangul? */
+bool sl_text_hangul(struct sl_view text);
+
+static inline bool sl_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* A question's terms that carry meaning, each with the weight of finding it. Sorted by term. */
 struct sl_needs {
     struct sl_view *terms;
@@ -78,7 +86,7 @@ struct sl_needs {
     double total;
     const char *language; /* of the question, for analysing sentences the same way */
     enum sl_asked asked;
-    bool *named;          /* [count]: a name or a number in the question, whose place no other word takes */
+    bool hangul;          /* written in it, mostly */
 };
 
 /*
@@ -99,18 +107,13 @@ double sl_needs_weight(const struct sl_needs *needs, struct sl_view term);
 
 /* Figures from which relevance is made. */
 struct sl_evidence {
-    double passage_cover;  /* share of the needs met by the best passage (with title and section) */
-    double sentence_cover; /* ... by the best sentence */
+    double first_cover;     /* share of the needs met by the first sentence cited */
+    double around_cover;    /* ... by the best sentence for it with its neighbours, its title and its section */
+    double lexical_share;   /* best BM25 score as a share of what the needs weigh */
+    double cosine;          /* of the best hit; -1 when there was no vector leg */
     double sentence_cosine; /* of the best sentence encoded; -1 when none was */
-    double lexical_share;  /* best BM25 score as a share of what the needs weigh */
-    double cosine;         /* of the best hit; -1 when there was no vector leg */
-    double span_score;     /* of the best span (spans.h); 0 when none is asked for */
-    double span_margin;    /* over the best one elsewhere */
-    bool span_asked, kind_missing;
-    double named_missing;  /* share of the question's names and numbers that the best passage lacks */
-    double named_apart;    /* ... that the best sentence and its neighbours lack */
-    double first_cover;    /* of the first sentence cited */
-    double clear_cover;    /* of the first sentence with its neighbours */
+    bool kind_missing;      /* a person, time, place or number is asked for, and no such thing was found */
+    bool foreign;           /* the passage is written in another script than the question */
 };
 
 /* Sentences that were read closely for a span, best first. */

@@ -94,6 +94,22 @@ static void add_citations(struct sl_buffer *out, const struct sl_answer *answer)
     sl_buffer_view(out, SL_VIEW("]"));
 }
 
+/* The few words asked for; null where a sentence has to do. */
+static void add_span(struct sl_buffer *out, const struct sl_answer_span *span)
+{
+    sl_json_name(out, "span");
+    if (span->n == 0) {
+        sl_buffer_view(out, SL_VIEW("null"));
+        return;
+    }
+    sl_buffer_view(out, SL_VIEW("{"));
+    add_number(out, "n", span->n);
+    add_text(out, "text", span->text);
+    add_number(out, "byte_start", span->byte_start);
+    add_number(out, "byte_end", span->byte_end);
+    sl_buffer_view(out, SL_VIEW("}"));
+}
+
 /* A leg's rank and score; null when that leg did not return the chunk. */
 static void add_leg(struct sl_buffer *out, const char *score_name, const char *rank_name,
                     float score, uint32_t rank)
@@ -215,6 +231,7 @@ enum sl_err sl_answer_json(const struct sl_answer *answer, const struct sl_quest
     add_text(&out, "status", sl_view_of(status_name(answer->status)));
     add_error(&out, answer);
     add_text(&out, "answer", answer->text.data != NULL ? answer->text : SL_VIEW(""));
+    add_span(&out, &answer->span);
     add_citations(&out, answer);
     if (question->return_hits && answer->retrieved != NULL)
         add_hits(&out, answer);

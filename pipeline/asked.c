@@ -69,11 +69,18 @@ bool sl_word_among(struct sl_view word, const char *list)
                    "river state street town university village "
 #define SHARES     " amount fraction number percent percentage portion proportion rate "
 #define LIST_WORDS " are were "
+#define BETWEEN    " a an are his her is its the their was were "
 
-/* What the noun after "what" or "which" says; `next` are the two words after it. */
-static enum sl_asked by_noun(const struct sl_view next[2], bool *ret_lists)
+enum { AHEAD = 4 }; /* words looked at behind the one that asks */
+
+/* What the noun after "what" or "which" says: the first word that tells something, or the one behind it. */
+static enum sl_asked by_noun(const struct sl_view next[AHEAD])
 {
-    for (int i = 0; i < 2; i++) {
+    int first = 0;
+
+    while (first < AHEAD - 2 && sl_word_among(next[first], BETWEEN))
+        first++;
+    for (int i = first; i < first + 2; i++) {
         if (sl_word_among(next[i], TIMES))
             return SL_ASKED_WHEN;
         if (sl_word_among(next[i], PEOPLE))
@@ -82,16 +89,12 @@ static enum sl_asked by_noun(const struct sl_view next[2], bool *ret_lists)
             return SL_ASKED_WHERE;
         if (sl_word_among(next[i], SHARES))
             return SL_ASKED_AMOUNT;
-        if (i == 0 && sl_word_among(next[i], LIST_WORDS))
-            *ret_lists = true;
     }
-    return *ret_lists ? SL_ASKED_LIST : SL_ASKED_WHAT;
+    return sl_word_among(next[0], LIST_WORDS) ? SL_ASKED_LIST : SL_ASKED_WHAT;
 }
 
-static enum sl_asked english_word(struct sl_view word, const struct sl_view next[2])
+static enum sl_asked english_word(struct sl_view word, const struct sl_view next[AHEAD])
 {
-    bool lists = false;
-
     if (sl_word_among(word, " who whom whose who's "))
         return SL_ASKED_WHO;
     if (sl_word_is(word, "when"))
@@ -107,7 +110,7 @@ static enum sl_asked english_word(struct sl_view word, const struct sl_view next
     if (sl_word_is(word, "how"))
         return SL_ASKED_HOW;
     if (sl_word_among(word, " what which what's "))
-        return by_noun(next, &lists);
+        return by_noun(next);
     return SL_ASKED_OTHER;
 }
 
@@ -161,9 +164,9 @@ enum sl_asked sl_asked_read(struct sl_view question)
 
     while ((word = sl_word_next(question, &at)).size > 0) {
         size_t ahead = at;
-        struct sl_view next[2];
-        next[0] = sl_word_next(question, &ahead);
-        next[1] = sl_word_next(question, &ahead);
+        struct sl_view next[AHEAD];
+        for (int i = 0; i < AHEAD; i++)
+            next[i] = sl_word_next(question, &ahead);
         enum sl_asked asked = english_word(word, next);
         if (asked == SL_ASKED_OTHER)
             asked = korean_word(word, next[0]);
@@ -176,4 +179,16 @@ enum sl_asked sl_asked_read(struct sl_view question)
     if (sl_word_among(first, " list name enumerate "))
         return SL_ASKED_LIST;
     return sl_word_among(first, HELPERS) || ends_asking_korean(last) ? SL_ASKED_YES_NO : SL_ASKED_OTHER;
+}
+
+bool sl_text_hangul(struct sl_view text)
+{
+    size_t hangul = 0, latin = 0, limit = text.size < 4096 ? text.size : 4096;
+
+    for (size_t at = 0; at < limit; at++) {
+        unsigned char c = (unsigned char)text.data[at];
+        hangul += c >= 0xEA && c <= 0xED ? 1 : 0;
+        latin += (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ? 1 : 0;
+    }
+    return hangul > 0 && hangul * 2 >= latin; /* a syllable says what two letters do */
 }

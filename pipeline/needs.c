@@ -1,6 +1,5 @@
 /*
- * needs.c -- what a question wants to see in an answer: its terms, their weights, and the kind of
- * thing asked for.
+ * needs.c -- what a question wants to see in an answer: its terms, and what finding each is worth.
  *
  * Question words ("what", "tell me", "언제", "~인가요") stand in the question and not in the
  * answer; a share of terms met that counts them is low for good answers and says little about bad
@@ -87,37 +86,14 @@ static bool is_measure(struct sl_view word)
     return false;
 }
 
-/* The words of a question that tell, with single spaces, and those of them that name or number. */
-struct telling {
-    char *text, *named;
-    size_t text_size, named_size;
-};
-
-static void append_word(char *text, size_t *size, struct sl_view word)
+/* The words of a question that tell, with single spaces; the whole question when none does. */
+static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
+                                struct sl_view *ret_text, struct sl_error *err)
 {
-    memcpy(text + *size, word.data, word.size);
-    *size += word.size;
-    text[(*size)++] = ' ';
-}
+    char *text = sl_arena_alloc(arena, question.size + 2);
+    size_t used = 0, at = 0, ahead;
 
-static bool names_something(struct sl_view word)
-{
-    if (word.data[0] >= 'A' && word.data[0] <= 'Z')
-        return true;
-    for (size_t i = 0; i < word.size; i++)
-        if (word.data[i] >= '0' && word.data[i] <= '9')
-            return true;
-    return false;
-}
-
-static enum sl_err read_telling(struct sl_view question, struct sl_arena *arena,
-                                struct telling *ret, struct sl_error *err)
-{
-    struct telling telling = {.text = sl_arena_alloc(arena, question.size + 2),
-                              .named = sl_arena_alloc(arena, question.size + 2)};
-    size_t at = 0, ahead;
-
-    if (telling.text == NULL || telling.named == NULL)
+    if (text == NULL)
         return no_memory(err);
     for (struct sl_view word = sl_word_next(question, &at); word.size > 0;
          word = sl_word_next(question, &at)) {
@@ -129,26 +105,12 @@ static enum sl_err read_telling(struct sl_view question, struct sl_arena *arena,
             continue;
         if (next.size == 0)
             word = without_ending(word);
-        append_word(telling.text, &telling.text_size, word);
-        if (names_something(word))
-            append_word(telling.named, &telling.named_size, word);
+        memcpy(text + used, word.data, word.size);
+        used += word.size;
+        text[used++] = ' ';
     }
-    *ret = telling;
+    *ret_text = used > 0 ? (struct sl_view){text, used} : question;
     return SL_OK;
-}
-
-/* Which needs are names or numbers. */
-static enum sl_err mark_named(struct sl_needs *needs, struct sl_view named, struct sl_arena *arena,
-                              struct sl_error *err)
-{
-    struct sl_term_count *terms = NULL;
-    uint32_t count = 0, length = 0;
-    enum sl_err e = sl_text_terms(named, needs->language, arena, &terms, &count, &length, err);
-
-    for (uint32_t n = 0; !e && n < needs->count; n++)
-        for (uint32_t t = 0; t < count; t++)
-            needs->named[n] = needs->named[n] || sl_view_equal(needs->terms[n], terms[t].term);
-    return e;
 }
 
 /*
@@ -176,25 +138,22 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
 {
     struct sl_needs needs = {.language = sl_text_language(question)};
     struct sl_term_count *terms = NULL;
-    struct telling telling = {0};
-    struct sl_view text;
+    struct sl_view text = question;
     uint32_t length = 0;
     struct sl_index_stats stats;
     enum sl_err e;
 
     needs.asked = sl_asked_read(question);
-    if ((e = read_telling(question, arena, &telling, err)))
-        return e;
-    text = telling.text_size > 0 ? (struct sl_view){telling.text, telling.text_size} : question;
-    if ((e = sl_text_terms(text, needs.language, arena, &terms, &needs.count, &length, err)))
+    needs.hangul = sl_text_hangul(question);
+    if ((e = telling_text(question, arena, &text, err)) ||
+        (e = sl_text_terms(text, needs.language, arena, &terms, &needs.count, &length, err)))
         return e;
     if (needs.count == 0 &&
         (e = sl_text_terms(question, needs.language, arena, &terms, &needs.count, &length, err)))
         return e;
     needs.terms = SL_NEW_ARRAY(arena, struct sl_view, needs.count);
     needs.weights = SL_NEW_ARRAY(arena, double, needs.count);
-    needs.named = SL_NEW_ARRAY(arena, bool, needs.count);
-    if (needs.terms == NULL || needs.weights == NULL || needs.named == NULL)
+    if (needs.terms == NULL || needs.weights == NULL)
         return no_memory(err);
     if ((e = sl_snapshot_stats(snapshot, &stats, err)))
         return e;
@@ -207,9 +166,8 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
         needs.weights[i] = weight_of(terms[i].term, chunks, stats.chunks);
         needs.total += needs.weights[i];
     }
-    e = mark_named(&needs, (struct sl_view){telling.named, telling.named_size}, arena, err);
     *ret_needs = needs;
-    return e;
+    return SL_OK;
 }
 
 static int compare_term(const void *key, const void *item)

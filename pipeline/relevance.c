@@ -24,12 +24,12 @@ static double logistic(double z)
 
 double sl_relevance(const struct sl_evidence *e)
 {
+    double kind = e->kind_missing ? 1 : 0;
+
     if (e->sentence_cosine > -1) /* vectors were searched, and sentences compared by meaning */
-        return logistic(-9.74 + 1.65 * e->passage_cover + 3.31 * e->sentence_cover +
-                        2.33 * e->cosine + 11.12 * e->sentence_cosine);
+        return logistic(-9.74 + 4.96 * e->first_cover + 2.33 * e->cosine + 11.12 * e->sentence_cosine);
     if (e->cosine > -1) /* vectors were searched */
-        return logistic(-8.90 + 1.63 * e->passage_cover + 4.61 * e->sentence_cover +
-                        11.34 * e->cosine);
-    return logistic(-4.68 + 3.08 * e->passage_cover + 3.56 * e->sentence_cover +
-                    1.49 * e->lexical_share);
+        return logistic(-8.90 + 6.24 * e->first_cover + 11.34 * e->cosine);
+    return logistic(-4.95 + 2.75 * e->first_cover + 3.92 * e->around_cover +
+                    2.68 * e->lexical_share - 0.66 * kind);
 }

@@ -220,6 +220,7 @@ static enum sl_err generate(struct answering *a, const struct sl_passage *passag
     a->answer->answer_model = sl_arena_copy(a->arena, sl_view_of(generator->model));
     if (a->answer->answer_model.data == NULL)
         return no_memory(a);
+    a->answer->span = (struct sl_answer_span){0};
     if (declined) {
         a->answer->status = SL_STATUS_NOT_FOUND;
         a->answer->text = SL_VIEW("");
@@ -285,6 +286,7 @@ static enum sl_err answer_question(struct answering *a)
         return SL_OK;
     answer->status = SL_STATUS_ANSWERED;
     answer->text = extracted.text;
+    answer->span = extracted.span;
     answer->citations = extracted.citations;
     answer->citation_count = extracted.citation_count;
     if ((e = check_deadline(a)))

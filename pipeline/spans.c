@@ -27,6 +27,8 @@ struct token {
     bool comma_before;
     bool quote_before, quote_after;
     bool particle; /* taken off */
+    bool ending;   /* ... and it is Korean: nothing more belongs to the run */
+    bool copula;   /* ... and says that something is this */
 };
 
 struct sentence {
@@ -66,11 +68,6 @@ static enum sl_err no_memory(struct sl_error *err)
 
 /* -------------------------------------------------------------------------------------- tokens */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_space(char c)
 {
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
@@ -101,7 +98,7 @@ static bool joins(struct sl_view text, uint32_t at)
     char after = at + 1 < text.size ? text.data[at + 1] : ' ';
 
     if (strchr(",.:/", text.data[at]) != NULL)
-        return (is_digit(before) && is_digit(after)) ||
+        return (sl_is_digit(before) && sl_is_digit(after)) ||
                (text.data[at] == '.' && before >= 'A' && before <= 'Z' &&
                 (after == ' ' || (after >= 'A' && after <= 'Z')) &&
                 (at < 2 || text.data[at - 2] == ' ' || text.data[at - 2] == '.'));
@@ -125,9 +122,9 @@ static uint32_t number_end(struct sl_view word)
 {
     uint32_t end = 0;
 
-    while (end < word.size && (is_digit(word.data[end]) || strchr(",.", word.data[end]) != NULL))
+    while (end < word.size && (sl_is_digit(word.data[end]) || strchr(",.", word.data[end]) != NULL))
         end++;
-    if (end == 0 || !is_digit(word.data[0]))
+    if (end == 0 || !sl_is_digit(word.data[0]))
         return 0;
     for (bool more = true; more && end < word.size;) { /* "3만명", "2년간" */
         more = false;
@@ -138,6 +135,16 @@ static uint32_t number_end(struct sl_view word)
             }
     }
     return end;
+}
+
+static bool is_copula(struct sl_view ending)
+{
+    static const char *const starts[] = {"이다", "이고", "이며", "이었", "이라", "입니", "였"};
+
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (sl_word_starts(ending, starts[i]))
+            return true;
+    return false;
 }
 
 /* Take off what does not belong to the thing itself: a particle, a possessive. */
@@ -156,6 +163,8 @@ static void trim_token(struct sl_view text, struct token *token)
     else if (word.size > 4 && memcmp(word.data + word.size - 4, "’s", 4) == 0)
         stem = word.size - 4;
     token->particle = stem < word.size;
+    token->ending = token->particle && starts_hangul(sl_view_range(word, stem, word.size));
+    token->copula = token->ending && is_copula(sl_view_range(word, stem, word.size));
     token->end = token->start + (uint32_t)stem;
 }
 
@@ -167,7 +176,7 @@ static void class_token(struct sl_view text, struct token *token)
     token->capital = word.data[0] >= 'A' && word.data[0] <= 'Z';
     token->number = sl_word_among(word, NUMBER_WORDS);
     for (size_t i = 0; i < word.size && i < 4; i++)
-        token->number = token->number || is_digit(word.data[i]);
+        token->number = token->number || sl_is_digit(word.data[i]);
     if (sl_word_among(word, ARTICLES))
         token->side = SL_SIDE_ARTICLE;
     else if (sl_word_among(word, PREPOSITIONS))
@@ -253,8 +262,10 @@ static bool continues(const struct sentence *s, uint32_t i)
 {
     const struct token *token = &s->tokens[i], *before = &s->tokens[i - 1];
 
-    if (token->clause_before || (before->particle && before->hangul))
+    if (token->clause_before || before->ending)
         return false;
+    if (i > 1 && before->side == SL_SIDE_FUNCTION && before[-1].number && !token->number)
+        return false; /* "in 1962 and cost" */
     return !token->comma_before || token->number || (token->capital && before->capital);
 }
 
@@ -276,7 +287,7 @@ static bool is_year(struct sl_view word)
     bool digits = word.size >= 4 && (word.data[0] == '1' || word.data[0] == '2');
 
     for (size_t i = 0; digits && i < 4; i++)
-        digits = is_digit(word.data[i]);
+        digits = sl_is_digit(word.data[i]);
     return digits && (word.size == 4 || (word.size == 5 && word.data[4] == 's'));
 }
 
@@ -408,6 +419,8 @@ static void describe(const struct sentence *s, const struct sl_span_sentence *se
         add_feature(candidate, SL_SPAN_COMMA, 1);
     if (s->tokens[from].quote_before && s->tokens[to - 1].quote_after)
         add_feature(candidate, SL_SPAN_QUOTED, 1);
+    if (s->tokens[to - 1].copula)
+        add_feature(candidate, SL_SPAN_COPULA, 1);
     if (sentence->best)
         add_feature(candidate, SL_SPAN_BEST, 1);
 }
@@ -459,24 +472,13 @@ static const float WEIGHTS[SL_SPAN_FEATURES] = {
 #include "span_weights.h"
 };
 
-static double sum_below(const struct sl_candidate *candidate, uint32_t limit)
+double sl_span_score(const struct sl_candidate *candidate)
 {
     double score = 0;
 
     for (uint32_t i = 0; i < candidate->feature_count; i++)
-        if (candidate->features[i] < limit)
-            score += (double)(WEIGHTS[candidate->features[i]] * candidate->values[i]);
+        score += (double)(WEIGHTS[candidate->features[i]] * candidate->values[i]);
     return score;
-}
-
-double sl_span_score(const struct sl_candidate *candidate)
-{
-    return sum_below(candidate, SL_SPAN_FEATURES);
-}
-
-double sl_span_fit(const struct sl_candidate *candidate)
-{
-    return sum_below(candidate, SL_SPAN_SENTENCE);
 }
 
 bool sl_span_of_kind(const struct sl_candidate *candidate)

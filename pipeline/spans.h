@@ -49,12 +49,13 @@ enum sl_span_feature {
     SL_SPAN_COUNTED,   /* a number is asked for, and a word of the question follows */
     SL_SPAN_COMMA,     /* holds one */
     SL_SPAN_QUOTED,
+    SL_SPAN_COPULA,    /* Korean: something is this */
     SL_SPAN_SENTENCE,  /* the sentence's score */
     SL_SPAN_BEST,      /* the sentence is the best one */
     SL_SPAN_FEATURES
 };
 
-enum { SL_SPAN_FEATURES_EACH = 14 };
+enum { SL_SPAN_FEATURES_EACH = 15 };
 
 struct sl_candidate {
     uint32_t byte_start, byte_end; /* in the document */
@@ -86,9 +87,6 @@ enum sl_err sl_spans_of(const struct sl_needs *needs, const struct sl_span_sente
 
 /* How much speaks for a candidate: a logit. Scores of one question can be compared. */
 double sl_span_score(const struct sl_candidate *candidate);
-
-/* ... of the words themselves and their neighbours, whatever the sentence is worth. */
-double sl_span_fit(const struct sl_candidate *candidate);
 
 /* Does it look like the kind of thing asked for: a number for "how many", a name for "who"? */
 bool sl_span_of_kind(const struct sl_candidate *candidate);

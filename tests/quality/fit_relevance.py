@@ -4,11 +4,13 @@
     quality_answers --figures --corpus ../shared/data/squad11-train/corpus.jsonl --every 4 \\
         --positive ../shared/data/squad11-train/queries.jsonl \\
         --negative ../shared/data/nq-oracle/queries.jsonl --half 0 [--model DIR] > figures
-    fit_relevance.py figures
+    quality_answers --figures --near --corpus ... --positive ../shared/data/squad20-dev/queries.jsonl > near
+    fit_relevance.py figures --near near
 
-A line is: positive, passage cover, sentence cover, lexical share, cosine, sentence cosine (-1 without vectors, or
-when no sentence was encoded). Logistic regression by Newton's method, both groups weighing the same; prints the
-constant and one weight a figure, for each curve the figures can carry.
+A line is: positive, first cover, around cover, lexical share, cosine, sentence cosine (-1 without vectors, or when no
+sentence was encoded), kind missing. Files of near misses come after --near, and weigh NEAR of the others. Logistic
+regression by Newton's method, positives and others weighing the same; prints the constant and one weight a figure, for
+each curve the figures can carry.
 """
 import math
 import sys
@@ -27,43 +29,59 @@ def solve(matrix, right):
     return [rows[i][size] / rows[i][i] for i in range(size)]
 
 
+NEAR = 0.3
+
+
 def fit(points):
-    size = len(points[0][1])
+    """points: (positive, weight, figures)"""
+    size = len(points[0][2])
     weights = [0.0] * size
-    share = {True: 0.5 / sum(p for p, _ in points), False: 0.5 / sum(not p for p, _ in points)}
     for _ in range(25):
         slope = [1e-4 * w for w in weights]
         curve = [[1e-4 * (i == j) for j in range(size)] for i in range(size)]
-        for positive, x in points:
+        for positive, share, x in points:
             z = max(-30.0, min(30.0, sum(a * b for a, b in zip(weights, x))))
             chance = 1 / (1 + math.exp(-z))
             for i in range(size):
-                slope[i] += share[positive] * (chance - positive) * x[i]
+                slope[i] += share * (chance - positive) * x[i]
                 for j in range(size):
-                    curve[i][j] += share[positive] * chance * (1 - chance) * x[i] * x[j]
+                    curve[i][j] += share * chance * (1 - chance) * x[i] * x[j]
         weights = [a - b for a, b in zip(weights, solve(curve, slope))]
     return weights
 
 
-def report(name, points):
-    if any(p for p, _ in points) and any(not p for p, _ in points):
+def read(paths):
+    """Groups of (positive, group weight, rows): each file's positives, and each file's others."""
+    groups, near = [], False
+    for path in paths:
+        if path == "--near":
+            near = True
+            continue
+        with open(path, encoding="utf-8") as file:
+            rows = [[float(x) for x in line.split()] for line in file]
+        groups.append((1, 1.0, [r[1:] for r in rows if r[0] == 1]))
+        groups.append((0, NEAR if near else 1.0, [r[1:] for r in rows if r[0] == 0]))
+    return groups
+
+
+def report(name, groups, wanted, figures):
+    points = []
+    for positive, share, rows in groups:
+        rows = [r for r in rows if wanted(r)]
+        points += [(positive, share / len(rows), [1.0] + figures(r)) for r in rows]
+    if any(p for p, _, _ in points) and any(not p for p, _, _ in points):
         print(name + ":", " ".join(f"{w:.2f}" for w in fit(points)))
 
 
 def main():
-    lexical, vector, meaning = [], [], []
-    with open(sys.argv[1], encoding="utf-8") as file:
-        for line in file:
-            positive, passage, sentence, share, cosine, sentence_cosine = (float(x) for x in line.split())
-            covers = [1.0, passage, sentence]
-            lexical.append((positive == 1, covers + [share]))
-            if cosine > -1:
-                vector.append((positive == 1, covers + [cosine]))
-            if sentence_cosine > -1:
-                meaning.append((positive == 1, covers + [cosine, sentence_cosine]))
-    report("constant, passage cover, sentence cover, lexical share", lexical)
-    report("constant, passage cover, sentence cover, cosine", vector)
-    report("constant, passage cover, sentence cover, cosine, sentence cosine", meaning)
+    groups = read(sys.argv[1:])
+    report("constant, first cover, around cover, lexical share, kind missing", groups, lambda r: True,
+           lambda r: [r[0], r[1], r[2], r[5]])
+    report("constant, first cover, around cover, cosine, kind missing", groups, lambda r: r[3] > -1,
+           lambda r: [r[0], r[1], r[3], r[5]])
+    report("constant, first cover, around cover, cosine, sentence cosine, kind missing", groups, lambda r: r[4] > -1,
+           lambda r: [r[0], r[1], r[3], r[4], r[5]])
+    report("constant, cosine, sentence cosine (another script)", groups, lambda r: r[4] > -1, lambda r: [r[3], r[4]])
 
 
 if __name__ == "__main__":

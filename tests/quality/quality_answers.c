@@ -223,9 +223,8 @@ static struct sl_view answer_words(struct run *run, const struct sl_extracted *e
 
 static void print_figures(const struct sl_evidence *e, bool positive)
 {
-    printf("%d %.5f %.5f %.5f %.5f %.5f %d %.5f %.5f %.5f %.5f %.5f %.5f %d\n", positive, e->passage_cover,
-           e->sentence_cover, e->lexical_share, e->cosine, e->sentence_cosine, e->span_asked, e->span_score,
-           e->span_margin, e->named_missing, e->named_apart, e->clear_cover, e->first_cover, e->kind_missing);
+    printf("%d %.5f %.5f %.5f %.5f %.5f %d\n", positive, e->first_cover, e->around_cover,
+           e->lexical_share, e->cosine, e->sentence_cosine, e->kind_missing);
 }
 
 static void ask(struct run *run, const cJSON *root, bool positive)

@@ -42,6 +42,7 @@ TEST(an_answer_has_every_key_in_its_order)
                                      .filter_expression = SL_VIEW("date >= \"1970-01-01\"")};
     struct sl_view warnings[] = {SL_VIEW("k clamped to 100"), SL_VIEW("x")};
     struct sl_answer answer = {.status = SL_STATUS_ANSWERED, .text = SL_VIEW("a b c [1]"),
+                               .span = {.n = 1, .byte_start = 1203, .byte_end = 1204, .text = SL_VIEW("b")},
                                .citations = &citation, .citation_count = 1, .retrieved = &retrieved,
                                .hits = &citation, .hit_count = 1, .warnings = warnings,
                                .warning_count = 2, .embed_ms = 1.23456, .total_ms = 2,
@@ -50,7 +51,8 @@ TEST(an_answer_has_every_key_in_its_order)
 
     check_equal(write_json(&answer, &question, &STATE),
         "{\"id\": \"id-1\", \"query\": \"why?\", \"status\": \"answered\", \"error\": null, "
-        "\"answer\": \"a b c [1]\", \"citations\": [{\"n\": 1, \"doc\": \"k\\\"1\", \"topic\": "
+        "\"answer\": \"a b c [1]\", \"span\": {\"n\": 1, \"text\": \"b\", \"byte_start\": 1203, "
+        "\"byte_end\": 1204}, \"citations\": [{\"n\": 1, \"doc\": \"k\\\"1\", \"topic\": "
         "\"docs\", \"partition\": 0, \"offset\": 17, \"chunk\": 3, \"title\": \"T\", \"date\": "
         "\"2015-12\", \"byte_start\": 1201, \"byte_end\": 1206, \"quote\": \"a\\nb c\", \"score\": "
         "0.83}], \"hits\": [{\"doc\": \"k\\\"1\", \"topic\": \"docs\", \"partition\": 0, "
@@ -76,7 +78,7 @@ TEST(an_error_answer_has_the_same_keys)
     sl_answer_refuse(&err, arena, &answer);
     check_equal(write_json(&answer, &question, &unknown),
         "{\"id\": \"id-1\", \"query\": null, \"status\": \"error\", \"error\": {\"code\": \"bad_k\", "
-        "\"message\": \"question: \\\"k\\\" is wrong\"}, \"answer\": \"\", \"citations\": [], "
+        "\"message\": \"question: \\\"k\\\" is wrong\"}, \"answer\": \"\", \"span\": null, \"citations\": [], "
         "\"filter\": {\"expression\": null, \"from_query\": false, \"date_from\": null, \"date_to\": "
         "null, \"widened\": false}, \"index\": {\"position\": {}, \"lag_records\": null, "
         "\"documents\": 0, \"chunks\": 0}, \"warnings\": [], \"timing_ms\": {\"embed\": 0, "

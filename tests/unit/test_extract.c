@@ -16,11 +16,13 @@ static struct sl_extracted extract_from(const char *question, const char *const 
     static struct sl_extracted extracted;
     struct sl_meaning meaning = {NULL, NULL};
     struct sl_term_count *terms = NULL;
-    struct sl_needs needs = {.language = "en"};
+    struct sl_needs needs = {.language = sl_text_language(sl_view_of(question)),
+                             .asked = sl_asked_read(sl_view_of(question)),
+                             .hangul = sl_text_hangul(sl_view_of(question))};
     struct sl_error err = {0};
     uint32_t length;
 
-    small_check(sl_text_terms(sl_view_of(question), "en", arena, &terms, &needs.count, &length, &err),
+    small_check(sl_text_terms(sl_view_of(question), needs.language, arena, &terms, &needs.count, &length, &err),
                 &err);
     needs.terms = SL_NEW_ARRAY(arena, struct sl_view, needs.count);
     needs.weights = SL_NEW_ARRAY(arena, double, needs.count);
@@ -41,6 +43,12 @@ static struct sl_extracted extract_from(const char *question, const char *const 
         CHECK(c->quote.data == texts[c->doc - 1] + c->byte_start);
         CHECK(c->quote.size == c->byte_end - c->byte_start);
         CHECK(sl_utf8_bad(c->quote) == c->quote.size);
+    }
+    if (extracted.span.n > 0) { /* the span stands in its citation */
+        const struct sl_citation *c = &extracted.citations[extracted.span.n - 1];
+        CHECK(extracted.span.n <= extracted.citation_count && c->byte_start <= extracted.span.byte_start &&
+              extracted.span.byte_end <= c->byte_end);
+        CHECK(extracted.span.text.data == texts[c->doc - 1] + extracted.span.byte_start);
     }
     return extracted;
 }
@@ -68,7 +76,7 @@ TEST(the_sentence_that_meets_most_is_quoted)
     REQUIRE(x.citation_count == 1);
     CHECK(sl_view_is(x.citations[0].quote, "The lamp has a keeper."));
     CHECK(sl_view_is(x.text, "The lamp has a keeper. [1]"));
-    CHECK(x.evidence.sentence_cover > 0.999 && x.evidence.passage_cover > 0.999);
+    CHECK(x.evidence.first_cover > 0.999 && x.evidence.around_cover > 0.999);
     CHECK(x.evidence.cosine < 0 && x.relevance > SL_RELEVANCE_MIN);
     end();
 }
@@ -172,4 +180,100 @@ TEST(needs_leave_out_what_only_asks)
     REQUIRE(needs.count == 2);
     CHECK(needs.weights[1] > needs.weights[0]); /* what no chunk holds weighs most */
     small_close(small);
+}
+
+/* ---------------------------------------------------------------------------------------- spans */
+
+TEST(the_span_is_the_kind_of_thing_asked_for)
+{
+    static const char text[] = "The ferry leaves at noon. The east lamp was lit by Tobias Renn in March 1962 and cost "
+                               "$4,200. The lamp has 48 lenses and stands in Skarne.";
+    static const struct {
+        const char *question, *span;
+    } cases[] = {
+        {"Who lit the east lamp?", "Tobias Renn"},
+        {"When was the east lamp lit?", "March 1962"},
+        {"How much did the east lamp cost?", "$4,200"},
+        {"How many lenses has the lamp?", "48"},
+        {"Where does the lamp stand?", "Skarne"},
+    };
+
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sl_extracted x = extract(cases[i].question, text);
+        CHECK_THAT(x.span.n == 1 && sl_view_is(x.span.text, cases[i].span), "%s: %.*s", cases[i].question,
+                   SL_VIEW_ARG(x.span.text));
+        CHECK(!x.evidence.kind_missing);
+    }
+    end();
+}
+
+TEST(korean_spans_end_before_their_particle)
+{
+    static const char text[] = "은하교는 2015년 12월에 완공되었다. 다리의 길이는 412미터이고 설계자는 한별이다. "
+                               "통행료는 3,000원이며 상인은 예순 명이다.";
+    static const struct {
+        const char *question, *span;
+    } cases[] = {
+        {"은하교는 언제 완공되었나요?", "2015년 12월"},
+        {"다리의 길이는 얼마인가요?", "412미터"},
+        {"통행료는 얼마인가요?", "3,000원"},
+        {"상인은 몇 명인가요?", "예순 명"},
+        {"다리의 설계자는 누구인가요?", "한별"},
+    };
+
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sl_extracted x = extract(cases[i].question, text);
+        CHECK_THAT(x.span.n > 0 && sl_view_is(x.span.text, cases[i].span), "%s: %.*s (%.*s)",
+                   cases[i].question, SL_VIEW_ARG(x.span.text), SL_VIEW_ARG(x.text));
+    }
+    end();
+}
+
+TEST(questions_for_reasons_and_ways_have_no_span)
+{
+    begin();
+    CHECK(extract("Why does the keeper of the lamp sleep?", "The keeper of the lamp sleeps because he is "
+                                                            "tired.").span.n == 0);
+    CHECK(extract("keeper lamp", "The keeper of the lamp sleeps.").span.n == 0);
+    end();
+}
+
+TEST(a_kind_that_is_nowhere_is_noticed)
+{
+    begin();
+    struct sl_extracted with = extract("How many lenses has the lamp?", "The lamp has 48 lenses.");
+    struct sl_extracted without = extract("How many lenses has the lamp?", "The lamp has fine lenses.");
+    CHECK(!with.evidence.kind_missing && without.evidence.kind_missing);
+    CHECK(with.relevance > without.relevance);
+    end();
+}
+
+/* ------------------------------------------------------------------------------ sentences whole */
+
+TEST(a_list_is_answered_as_a_whole)
+{
+    static const char text[] = "The harbour is old.\nThe duties of the keeper are:\n- polish the lens\n- fill the "
+                               "oil\n- wind the clock\nNobody helps.";
+
+    begin();
+    struct sl_extracted x = extract("What are the duties of the keeper?", text);
+    REQUIRE(x.citation_count >= 1);
+    CHECK_THAT(sl_view_is(x.citations[0].quote, "The duties of the keeper are:\n- polish the lens\n- fill the "
+                                                "oil\n- wind the clock"), "%.*s", SL_VIEW_ARG(x.citations[0].quote));
+    CHECK_THAT(memmem(x.text.data, x.text.size, "are: polish the lens; fill the oil; wind the clock [1]", 52) != NULL,
+               "%.*s", SL_VIEW_ARG(x.text));
+    end();
+}
+
+TEST(a_sentence_that_leans_on_the_one_before_brings_it_along)
+{
+    begin();
+    struct sl_extracted x = extract("Who polishes the lens in Skarne?", "Dogs bark. Tobias Renn lives in Skarne. He "
+                                                                        "polishes the lens.");
+    REQUIRE(x.citation_count >= 1);
+    CHECK_THAT(sl_view_is(x.citations[0].quote, "Tobias Renn lives in Skarne. He polishes the lens."), "%.*s",
+               SL_VIEW_ARG(x.citations[0].quote));
+    end();
 }
