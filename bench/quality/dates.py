@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How well dates are read from questions: by `sluicectl dates`, on questions whose ranges are known.
 
-    dates.py SLUICECTL DATA [--verbose] [--gate]
+    dates.py SLUICECTL DATA [--verbose] [--gate] [--json]
 
 DATA has the folders fomc-qa (questions with a date phrase and its range), date-expr (expressions with the
-values other readers give them), and question sets for false alarms. Prints a table; with --gate the exit
+values other readers give them), and question sets for false alarms. Prints a table, with --json also a line a figure; with --gate the exit
 code is 1 when a figure is below what must hold. Exit 77 when DATA is not there.
 
 Other readers differ from this one on purpose in three points, and their values are compared after these:
@@ -235,6 +235,11 @@ def measure_false(sluicectl, data):
 def main():
     arguments = [each for each in sys.argv[1:] if not each.startswith("--")]
     verbose, gate = "--verbose" in sys.argv, "--gate" in sys.argv
+
+    def tell(what, measured, wanted):
+        if "--json" in sys.argv:
+            print(json.dumps({"what": what, "measured": measured, "wanted": wanted}))
+
     sluicectl, data = arguments
     if not os.path.isdir(os.path.join(data, "date-expr")):
         print(f"SKIP {data} is not there")
@@ -242,6 +247,7 @@ def main():
     faults = []
     right, count = measure_phrases(sluicectl, data, verbose)
     print(f"fomc-qa phrases    exact range {right / count:.4f}   {right} of {count}")
+    tell("fomc-qa, exact range", right / count, GATES["fomc-qa"])
     if right / count < GATES["fomc-qa"]:
         faults.append(f"fomc-qa: {right / count:.4f}, at least {GATES['fomc-qa']}")
     for language in ("English", "Korean"):
@@ -253,10 +259,12 @@ def main():
             print(f"    {name:24} {each[0]:4} of {each[1]}")
         for name, each in left_out.most_common():
             print(f"    not read: {name:24} {each}")
+        tell(f"date-expr {language}, of the kinds read", right / count, GATES[language])
         if right / count < GATES[language]:
             faults.append(f"date-expr {language}: {right / count:.4f}, at least {GATES[language]}")
     for name, found, count in measure_false(sluicectl, data):
         print(f"false filters {name:14} {found / count:.4f}   {found} of {count} questions without a date")
+        tell(f"{name}, undated questions left undated", 1 - found / count, 1 - FALSE_MAX)
         if found / count > FALSE_MAX:
             faults.append(f"false filters {name}: {found / count:.4f}, at most {FALSE_MAX}")
     for fault in faults:
