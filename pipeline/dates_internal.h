@@ -7,6 +7,7 @@
  *     dates_relative.c  English dates that count from today
  *     dates_korean.c    one date in Korean
  *     dates_korean_relative.c  Korean dates that count from today
+ *     dates_name.c      the date in a title or file name
  *     dates_scan.c      small steps over a text, and calendar units
  */
 #ifndef SLUICE_DATES_INTERNAL_H
@@ -93,6 +94,7 @@ bool sl_korean_in_month(struct sl_view text, size_t at, struct sl_day_range days
 bool sl_korean_in_week(struct sl_view text, size_t at, struct sl_day_range days,
                        struct sl_date_atom *ret);
 bool sl_korean_weekday(struct sl_view text, size_t *at, int *ret); /* Monday 0 */
+bool sl_korean_absolute(struct sl_view text, size_t at, struct sl_date_atom *ret);
 /* In dates_korean_relative.c. */
 bool sl_korean_relative(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
 

@@ -206,8 +206,13 @@ static bool read_partial(struct sl_view text, size_t at, struct sl_date_atom *re
     return true;
 }
 
+bool sl_korean_absolute(struct sl_view text, size_t at, struct sl_date_atom *ret)
+{
+    return read_year(text, at, ret) || read_dotted(text, at, ret);
+}
+
 bool sl_date_korean(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret)
 {
-    return read_year(text, at, ret) || read_dotted(text, at, ret) ||
-           sl_korean_relative(text, at, today, ret) || read_partial(text, at, ret);
+    return sl_korean_absolute(text, at, ret) || sl_korean_relative(text, at, today, ret) ||
+           read_partial(text, at, ret);
 }

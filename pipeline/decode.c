@@ -200,6 +200,38 @@ static enum sl_err fill_from_headers(const struct sl_message *message, struct sl
     return sl_decode_date(value, document, err);
 }
 
+/* The key as a file's name: what stands behind the last slash. */
+static struct sl_view name_of(struct sl_view key)
+{
+    size_t start = key.size;
+
+    while (start > 0 && key.data[start - 1] != '/')
+        start--;
+    return sl_view_range(key, start, key.size);
+}
+
+/* A date that neither body nor headers give may stand in the title, or else in the key. Never in the text:
+ * dates there are what it speaks of. */
+static enum sl_err fill_date(struct sl_arena *arena, struct sl_document *document,
+                             struct sl_error *err)
+{
+    struct sl_day_range days;
+    char text[11];
+
+    if (document->date.data != NULL)
+        return SL_OK;
+    if (!sl_date_of_name(document->title, &days) && !sl_date_of_name(name_of(document->key), &days))
+        return SL_OK;
+    sl_day_format(days.from, text);
+    if (days.from != days.to)
+        text[7] = '\0'; /* a month */
+    document->date = sl_arena_copy(arena, sl_view_of(text));
+    document->date_days = days;
+    return document->date.data != NULL
+               ? SL_OK
+               : sl_fail(err, SL_REJECT, "too_large", "no memory for the document's date");
+}
+
 static enum sl_err fill_tenant(const struct sl_message *message,
                                const struct sl_decode_options *options,
                                struct sl_document *document, struct sl_error *err)
@@ -249,6 +281,8 @@ static enum sl_err read_value(const struct sl_message *message,
         document->title = sl_markdown_title(document->text);
     if (document->title.size > SL_FIELD_BYTES_MAX)
         document->title.size = sl_utf8_floor(document->title, SL_FIELD_BYTES_MAX);
+    if ((code = fill_date(arena, document, err)) != SL_OK)
+        return code;
     sl_decode_hash(document);
     return SL_OK;
 }

@@ -52,4 +52,16 @@ struct sl_date_found {
  */
 bool sl_date_read(struct sl_view question, sl_day today, struct sl_date_found *ret_found);
 
+/*
+ * The date in a document's title or file name: one day, or month with its year, and no other date beside it.
+ * English, Korean, ISO, and digits as in FOMC20151216confcall.txt.
+ *
+ * Post:    true and *ret_days, a day or a whole month, when there is exactly one.
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  false
+ */
+bool sl_date_of_name(struct sl_view name, struct sl_day_range *ret_days);
+
 #endif /* SLUICE_DATES_H */

@@ -270,6 +270,43 @@ TEST(what_was_in_force_is_asked_by_its_day)
     CHECK(!found.as_of);
 }
 
+TEST(a_name_has_the_date_of_its_document_or_none)
+{
+    static const struct {
+        const char *name, *date;
+    } cases[] = {{"FOMC20151216confcall.txt", "2015-12-16 2015-12-16"},
+                 {"2015-12-16-press.md", "2015-12-16 2015-12-16"},
+                 {"minutes_2015_12_16.txt", "2015-12-16 2015-12-16"},
+                 {"report-2015-12.md", "2015-12-01 2015-12-31"},
+                 {"Minutes of December 15-16, 2015", "2015-12-16 2015-12-16"},
+                 {"Minutes, 16 December 2015 (December 16, 2015)", "2015-12-16 2015-12-16"},
+                 {"Outlook of March 2015", "2015-03-01 2015-03-31"},
+                 {"2015년 12월 16일 회의록", "2015-12-16 2015-12-16"},
+                 {"제3차 회의 2015. 12. 16.", "2015-12-16 2015-12-16"},
+                 {"Windows 2000", "none"},
+                 {"Budget 2015", "none"},
+                 {"From 2015-12-16 to 2016-01-27", "none"},
+                 {"last year's minutes", "none"},
+                 {"작년 회의록", "none"},
+                 {"Q3 2015 results", "none"},
+                 {"order 120151216", "none"},
+                 {"order 20151316", "none"},
+                 {"note-17", "none"},
+                 {"", "none"}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sl_day_range days;
+        char from[11], to[11], got[32] = "none";
+        if (sl_date_of_name(sl_view_of(cases[i].name), &days)) {
+            sl_day_format(days.from, from);
+            sl_day_format(days.to, to);
+            (void)snprintf(got, sizeof got, "%s %s", from, to);
+        }
+        CHECK_THAT(strcmp(got, cases[i].date) == 0, "%s: got %s, expected %s", cases[i].name, got,
+                   cases[i].date);
+    }
+}
+
 TEST(numbers_and_words_that_only_look_like_dates_are_left_alone)
 {
     static const char *const undated[] = {

@@ -212,6 +212,30 @@ TEST(markdown_is_recognised)
     CHECK(doc.text_media == SL_MEDIA_TEXT && doc.title.data == NULL);
 }
 
+TEST(a_date_comes_from_body_header_title_and_key_in_this_order_and_never_from_the_text)
+{
+    struct sl_header headers[] = {{SL_VIEW("title"), SL_VIEW("Minutes of December 15-16, 2015")},
+                                  {SL_VIEW("date"), SL_VIEW("2014-01-02")}};
+    struct sl_message message = {.topic = SL_VIEW("docs"), .timestamp_ms = 5,
+                                 .key = SL_VIEW("2012/FOMC20111216confcall.txt"),
+                                 .value = SL_VIEW("On 2010-10-10 it rained."),
+                                 .headers = headers, .header_count = 2};
+
+    REQUIRE(decode_with(SL_VIEW("{\"text\":\"x\",\"date\":\"2013\"}"), headers, 2) == SL_OK);
+    CHECK(sl_view_is(doc.date, "2013"));
+    REQUIRE(decode_with(SL_VIEW("x"), headers, 2) == SL_OK && sl_view_is(doc.date, "2014-01-02"));
+    REQUIRE(decode_with(SL_VIEW("x"), headers, 1) == SL_OK && sl_view_is(doc.date, "2015-12-16"));
+    CHECK(doc.date_days.from == day(2015, 12, 16) && doc.date_days.to == day(2015, 12, 16));
+    REQUIRE(sl_decode(&message, &options, arena, &doc, &decoded, &err) == SL_OK);
+    CHECK(sl_view_is(doc.date, "2014-01-02"));
+    message.header_count = 0;
+    REQUIRE(sl_decode(&message, &options, arena, &doc, &decoded, &err) == SL_OK);
+    CHECK(sl_view_is(doc.date, "2011-12-16"));
+    message.key = SL_VIEW("2012-01-01/note");
+    REQUIRE(sl_decode(&message, &options, arena, &doc, &decoded, &err) == SL_OK);
+    CHECK(doc.date.data == NULL && doc.date_days.from == SL_DAY_NONE);
+}
+
 TEST(document_headers)
 {
     struct sl_header headers[] = {{SL_VIEW("title"), SL_VIEW("first")},
