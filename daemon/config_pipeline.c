@@ -50,6 +50,7 @@ void sl_config_retrieve(const struct sl_config *config, struct sl_retrieve_optio
         .weight_lexical = config->retrieve.weight_lexical,
         .weight_vector = config->retrieve.weight_vector,
         .coverage_min = COVERAGE_MIN,
+        .keep_duplicates = strcmp(config->retrieve.duplicates, "keep") == 0,
         .half_life_days = config->retrieve.half_life_days,
     };
 }

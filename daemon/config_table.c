@@ -40,6 +40,8 @@ static const struct option_choice storage_words[] = {
 static const struct option_choice mode_words[] = {
     {"hybrid", 0, false}, {"vector", 0, false}, {"lexical", 0, false}, {0}};
 static const struct option_choice fusion_words[] = {{"rrf", 0, false}, {"minmax", 0, false}, {0}};
+static const struct option_choice duplicates_words[] = {
+    {"collapse", 0, false}, {"keep", 0, false}, {0}};
 static const struct option_choice rerank_words[] = {
     {"none", 0, false}, {"bert", 0, true}, {"http", 0, true}, {0}};
 static const struct option_choice answer_words[] = {
@@ -269,6 +271,11 @@ const struct option option_table[] = {
      .at = AT(retrieve.weight_lexical), .fallback = "1, 1", .reload = true,
      .help = "LEXICAL, VECTOR: what each list counts where the model knows the question's language. Where it "
              "does not, words decide alone."},
+    {.section = "retrieve", .key = "duplicates", .kind = OPTION_WORD, .at = AT(retrieve.duplicates),
+     .fallback = "collapse", .choices = duplicates_words, .reload = true,
+     .help = "collapse shows one of several passages that are the same or nearly the same, the best ranked, and "
+             "counts the others; a question about versions or changes still sees all that are not exact copies, "
+             "and one with \"duplicates\": true sees them all."},
     {.section = "retrieve", .key = "half_life_days", .kind = OPTION_DAYS,
      .at = AT(retrieve.half_life_days), .fallback = "off", FROM_TO(0, 100000), .unit = "days",
      .reload = true, .help = "A dated document loses half its weight in that time."},

@@ -137,6 +137,7 @@ static void add_hits(struct sl_buffer *out, const struct sl_answer *answer)
         add_rounded(out, "score", (double)result->score, 1e-6);
         add_leg(out, "lexical_score", "lexical_rank", result->lexical_score, result->lexical_rank);
         add_leg(out, "vector_score", "vector_rank", result->vector_score, result->vector_rank);
+        add_number(out, "duplicates", result->duplicates);
         sl_buffer_view(out, SL_VIEW("}"));
     }
     sl_buffer_view(out, SL_VIEW("]"));

@@ -245,6 +245,8 @@ static enum sl_err read_member(struct reader *r, const cJSON *item)
         return read_flag(r, item, &r->question->exact);
     if (strcmp(name, "return_hits") == 0)
         return read_flag(r, item, &r->question->return_hits);
+    if (strcmp(name, "duplicates") == 0)
+        return read_flag(r, item, &r->question->duplicates);
     if (strcmp(name, "stream") == 0)
         return read_stream(r, item);
     if (strcmp(name, "session") == 0)

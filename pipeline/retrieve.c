@@ -14,6 +14,7 @@
 #include <sluice/retrieve.h>
 #include <sluice/text.h>
 
+#include "duplicates.h"
 #include "retrieve_internal.h"
 
 #include <math.h>
@@ -190,12 +191,10 @@ static enum sl_err search_lexical(struct search *s, const struct sl_selection *s
                                &s->lexical_count, &s->retrieved->lexical_stats, s->err);
 }
 
-static enum sl_err search_vector(struct search *s, const struct sl_selection *selection)
+static enum sl_err encode_question(struct search *s)
 {
     float *vector = SL_NEW_ARRAY(s->arena, float, s->embedder->dim);
-    uint32_t ef = s->options->ef > s->depth ? s->options->ef : s->depth;
     int64_t start = now_us(s);
-    struct sl_error failure = {0};
     enum sl_err e;
 
     if (vector == NULL)
@@ -203,11 +202,22 @@ static enum sl_err search_vector(struct search *s, const struct sl_selection *se
     e = s->embedder->ops->encode(s->embedder, SL_EMBED_QUESTION, &s->retrieved->search_text, 1,
                                  vector, s->err);
     s->retrieved->embed_ms += elapsed_ms(s, start);
+    if (!e)
+        s->retrieved->vector = vector;
+    return e;
+}
+
+static enum sl_err search_vector(struct search *s, const struct sl_selection *selection)
+{
+    uint32_t ef = s->options->ef > s->depth ? s->options->ef : s->depth;
+    struct sl_error failure = {0};
+    int64_t start;
+    enum sl_err e = s->retrieved->vector != NULL ? SL_OK : encode_question(s);
+
     if (e)
         return e;
-    s->retrieved->vector = vector;
     start = now_us(s);
-    e = sl_snapshot_nearest(s->snapshot, vector, s->depth, ef, s->question->exact, selection,
+    e = sl_snapshot_nearest(s->snapshot, s->retrieved->vector, s->depth, ef, s->question->exact, selection,
                             s->vector, &s->vector_count, &s->retrieved->vector_stats, &failure);
     s->retrieved->search_ms += elapsed_ms(s, start);
     if (e == SL_REJECT && s->retrieved->mode == SL_MODE_HYBRID &&
@@ -379,6 +389,19 @@ static sl_day day_in_force(const struct search *s)
     return named && s->when.date.days.to != SL_DAY_MAX ? s->when.date.days.to : today(s);
 }
 
+/* What is asked about versions, or as of a day, wants to see texts that are nearly the same. */
+static enum sl_copies copies_dropped(const struct search *s)
+{
+    struct sl_view filter = s->question->filter_text;
+
+    if (s->question->duplicates || s->options->keep_duplicates)
+        return SL_COPIES_NONE;
+    if (s->when.versions ||
+        (s->question->filter != NULL && memmem(filter.data, filter.size, "valid_at", 8) != NULL))
+        return SL_COPIES_EXACT;
+    return SL_COPIES_NEAR;
+}
+
 static enum sl_err rank_results(struct search *s)
 {
     struct sl_result *all = SL_NEW_ARRAY(s->arena, struct sl_result, 2 * (size_t)s->depth);
@@ -397,20 +420,26 @@ static enum sl_err rank_results(struct search *s)
     if (e)
         return e;
     qsort(all, count, sizeof *all, by_score);
-    if (!s->when.versions && (e = sl_versions_collapse(s->snapshot, day_in_force(s), s->k, s->arena,
+    if (copies_dropped(s) == SL_COPIES_NEAR && (e = sl_versions_collapse(s->snapshot, day_in_force(s), s->k, s->arena,
                                                        all, &count, s->err)))
         return e;
     s->retrieved->results = all;
-    s->retrieved->count = count < s->k ? count : s->k;
-    return SL_OK;
+    s->retrieved->count = count;
+    return sl_duplicates_drop(s->snapshot, copies_dropped(s), s->k, s->arena, all,
+                              &s->retrieved->count, s->err);
 }
 
 static enum sl_err search_once(struct search *s, bool dated)
 {
     struct sl_selection *selection = NULL;
     int64_t start = now_us(s);
-    enum sl_err e = select_documents(s, dated, &selection);
+    enum sl_err e;
 
+    s->lexical = SL_NEW_ARRAY(s->arena, struct sl_hit, s->depth);
+    s->vector = SL_NEW_ARRAY(s->arena, struct sl_hit, s->depth);
+    if (s->lexical == NULL || s->vector == NULL)
+        return no_memory(s);
+    e = select_documents(s, dated, &selection);
     s->retrieved->search_ms += elapsed_ms(s, start);
     if (e)
         return e;
@@ -437,6 +466,21 @@ static enum sl_err read_time(struct search *s)
     return e;
 }
 
+/* Copies may fill the whole depth: then look deeper, until there are k results or no more hits. */
+static enum sl_err search_deep(struct search *s, bool dated)
+{
+    uint32_t depth = s->depth;
+    enum sl_err e = search_once(s, dated);
+
+    while (!e && s->retrieved->count < s->k && s->depth < SL_K_MAX &&
+           (s->lexical_count == s->depth || s->vector_count == s->depth)) {
+        s->depth = s->depth * 4 < SL_K_MAX ? s->depth * 4 : SL_K_MAX;
+        e = search_once(s, dated);
+    }
+    s->depth = depth;
+    return e;
+}
+
 enum sl_err sl_retrieve(const struct sl_snapshot *snapshot, const struct sl_question *question,
                         const struct sl_retrieve_options *options,
                         const struct sl_embedder *embedder, const struct sl_clock *clock,
@@ -452,14 +496,12 @@ enum sl_err sl_retrieve(const struct sl_snapshot *snapshot, const struct sl_ques
     s.depth = s.k * 4 > LEG_DEPTH_MIN ? s.k * 4 : LEG_DEPTH_MIN;
     s.depth = s.depth > SL_K_MAX ? SL_K_MAX : s.depth;
     s.retrieved = SL_NEW(arena, struct sl_retrieved);
-    s.lexical = SL_NEW_ARRAY(arena, struct sl_hit, s.depth);
-    s.vector = SL_NEW_ARRAY(arena, struct sl_hit, s.depth);
-    if (s.retrieved == NULL || s.lexical == NULL || s.vector == NULL)
+    if (s.retrieved == NULL)
         return no_memory(&s);
     if ((e = read_time(&s)))
         return e;
     if (!question->widened) {
-        if ((e = cut_phrase(&s)) || (e = search_once(&s, true)))
+        if ((e = cut_phrase(&s)) || (e = search_deep(&s, true)))
             return e;
         if (s.when_filter == NULL || s.retrieved->count > 0) {
             *ret_retrieved = s.retrieved;
@@ -469,7 +511,7 @@ enum sl_err sl_retrieve(const struct sl_snapshot *snapshot, const struct sl_ques
     s.retrieved->widened = s.when_filter != NULL;
     s.retrieved->search_text = question->text;
     s.retrieved->vector = NULL;
-    if ((e = search_once(&s, false)))
+    if ((e = search_deep(&s, false)))
         return e;
     *ret_retrieved = s.retrieved;
     return SL_OK;

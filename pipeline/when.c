@@ -50,8 +50,10 @@ void sl_when_read(struct sl_view question, sl_day today, struct sl_when *ret)
                                            "current events", NULL};
     static const char *const newest_korean[] = {"최근", "최신", "현행", "현재", "요즘", NULL};
     static const char *const versions[] = {"versions", "history", "amended", "amendments", "amendment",
-                                           "changed", "revisions", NULL};
-    static const char *const versions_korean[] = {"개정", "연혁", "변천", "바뀌었", "바뀐", "달라졌", NULL};
+                                           "changed", "changes", "revisions", "difference",
+                                           "differences", "compare", "compared", NULL};
+    static const char *const versions_korean[] = {"개정", "연혁", "변천", "바뀌었", "바뀐", "달라졌", "차이", "비교",
+                                                  NULL};
 
     *ret = (struct sl_when){0};
     ret->date_read = sl_date_read(question, today, &ret->date);

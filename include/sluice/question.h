@@ -31,6 +31,7 @@ struct sl_question {
     bool return_hits;
     bool stream;
     bool widened;                  /* set by who asks again: search without the date it names */
+    bool duplicates;               /* keep copies of better results */
     struct sl_view session;
     uint32_t deadline_ms;          /* 0 = none; counted from the record's timestamp */
     const struct sl_min_position *min_positions;

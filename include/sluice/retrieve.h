@@ -20,6 +20,7 @@ struct sl_retrieve_options {
     double weight_lexical;   /* where the encoder knows the question's language; >= 0 */
     double weight_vector;
     double coverage_min;     /* below it the question goes to the lexical leg alone; default 0.5 */
+    bool keep_duplicates;    /* copies of a better result stay among the results */
     double half_life_days;   /* 0 = off: a document loses half its weight in that time */
 };
 
@@ -32,6 +33,7 @@ struct sl_result {
     uint32_t lexical_rank;
     float vector_score;  /* cosine */
     uint32_t vector_rank;
+    uint32_t duplicates; /* copies of it that were found too, and left out */
 };
 
 struct sl_retrieved {
@@ -56,7 +58,9 @@ struct sl_clock;
 /*
  * Find the best chunks for a question.
  *
- * Post:    at most k results (question->k, else options->k), sorted, equal scores by (doc, chunk).
+ * Post:    at most k results (question->k, else options->k), sorted, equal scores by (doc, chunk). None is a
+ *          copy of a better one, unless question or options want them: then copies that are not exact stay
+ *          when the question asks for versions, all of them with question->duplicates.
  * Owns:    *ret_retrieved lives in `arena`.
  * Thread:  any, one snapshot and arena each.
  * Blocks:  CPU: encoding, search. Page faults.

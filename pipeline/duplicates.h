@@ -1,0 +1,30 @@
+/* duplicates.h -- copies of what was found already. */
+#ifndef SLUICE_DUPLICATES_H
+#define SLUICE_DUPLICATES_H
+
+#include <sluice/retrieve.h>
+
+/* What counts as a copy of a better result. */
+enum sl_copies {
+    SL_COPIES_NONE = 0, /* nothing: all are kept */
+    SL_COPIES_EXACT,    /* the same words in the same order, title included */
+    SL_COPIES_NEAR      /* most of the same pairs of words */
+};
+
+/*
+ * Drop each result that is a copy of a better one, and count it there (`duplicates`). Looks at
+ * results until `wanted` are kept; what comes after is cut off.
+ *
+ * Pre:     results[*count] are sorted, best first.
+ * Post:    *count <= wanted; order is kept; without copies the first `wanted` results are as they
+ * were. Owns:    nothing; works in `arena`. Thread:  the snapshot's. Blocks:  page faults; CPU:
+ * about 10 us a result. Errors:  SL_REJECT too_large; SL_STOP corrupt
+ */
+enum sl_err sl_duplicates_drop(const struct sl_snapshot *snapshot, enum sl_copies copies,
+                               uint32_t wanted, struct sl_arena *arena, struct sl_result *results,
+                               uint32_t *count, struct sl_error *err);
+
+/* For tests: the share of word pairs two texts have in common, 0 to 1. -1: no memory. */
+double sl_duplicates_likeness(struct sl_view a, struct sl_view b, struct sl_arena *arena);
+
+#endif
