@@ -172,11 +172,12 @@ double sl_duplicates_likeness(struct sl_view a, struct sl_view b, struct sl_aren
 static bool is_copy(const struct signature *a, const struct signature *b, enum sl_copies copies)
 {
     double least = a->title == b->title ? LIKENESS_MIN : LIKENESS_OTHER;
+    uint32_t fewer = a->count < b->count ? a->count : b->count;
 
     if (a->whole == b->whole)
         return a->count > 0;
-    return copies == SL_COPIES_NEAR && a->count >= PAIRS_MIN && b->count >= PAIRS_MIN &&
-           likeness(a, b, least) >= least;
+    return copies == SL_COPIES_NEAR && fewer >= PAIRS_MIN &&
+           fewer >= least * (a->count + b->count - fewer) && likeness(a, b, least) >= least;
 }
 
 /* ------------------------------------------------------------------ results */
