@@ -405,6 +405,7 @@ static enum sl_copies copies_dropped(const struct search *s)
 static enum sl_err rank_results(struct search *s)
 {
     struct sl_result *all = SL_NEW_ARRAY(s->arena, struct sl_result, 2 * (size_t)s->depth);
+    enum sl_copies copies = copies_dropped(s);
     uint32_t count;
     enum sl_err e = SL_OK;
 
@@ -420,13 +421,12 @@ static enum sl_err rank_results(struct search *s)
     if (e)
         return e;
     qsort(all, count, sizeof *all, by_score);
-    if (copies_dropped(s) == SL_COPIES_NEAR && (e = sl_versions_collapse(s->snapshot, day_in_force(s), s->k, s->arena,
-                                                       all, &count, s->err)))
+    if (copies != SL_COPIES_NONE && !s->when.versions &&
+        (e = sl_versions_collapse(s->snapshot, day_in_force(s), s->k, s->arena, all, &count, s->err)))
         return e;
     s->retrieved->results = all;
     s->retrieved->count = count;
-    return sl_duplicates_drop(s->snapshot, copies_dropped(s), s->k, s->arena, all,
-                              &s->retrieved->count, s->err);
+    return sl_duplicates_drop(s->snapshot, copies, s->k, s->arena, all, &s->retrieved->count, s->err);
 }
 
 static enum sl_err search_once(struct search *s, bool dated)
