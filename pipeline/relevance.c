@@ -1,17 +1,20 @@
 /*
  * relevance.c -- do the documents say it? The chance of it, from a few figures.
  *
- * Logistic curves, one for each kind of search, fitted to tell answerable questions (SQuAD 1.1 train, over an
- * eighth of its paragraphs, a quarter for the curve without vectors) from questions about other things (half
- * of NQ-oracle); both kinds weigh the same, so 0.5 is where the mean of the two error rates is least.
- * tests/quality/fit_relevance.py fits them, quality_answers measures them on SQuAD 2.0 dev against the other
- * half: AUROC 0.95 by words, 0.98 with vectors. The figures are shares, so that they mean the same in
- * collections of any size and subject.
+ * Logistic curves, one for each kind of search, fitted to tell answerable questions (SQuAD 1.1 train over an
+ * eighth of its paragraphs, SQuAD 2.0 dev) from questions about other things (half of NQ-oracle) and, at a fifth of
+ * their weight, from near misses (SQuAD 2.0's unanswerable ones). tests/quality/fit_relevance.py fits them,
+ * quality_answers measures them on the other half: docs/QUALITY.md. The figures are shares, so that they mean the
+ * same in collections of any size and subject.
  *
- * A threshold on the fused score was rejected: ranks say nothing about a question whose best hit is bad.
- * Known weaknesses: questions that sound like the documents and are not answered there (SQuAD 2.0's
- * unanswerable ones) are mostly answered; a text that answers in none of the question's words is mostly
- * passed over; the cosines' scale is that of all-MiniLM-L6-v2.
+ * Words that are missing count by their weight, so that a name the documents lack counts most; a number, a date
+ * or a name that is asked for and stands nowhere counts on its own. A passage in another script than the question
+ * can share no words with it, so there only the cosines speak: a model of both languages finds it, one of a single
+ * language gives cosines too low.
+ *
+ * A threshold on the fused score was rejected: ranks say nothing about a question whose best hit is bad. How
+ * clearly one span wins was left out: it wins as clearly where it is wrong. Known weaknesses: most near misses are
+ * answered; the cosines' scale is that of all-MiniLM-L6-v2; another language in the same script is not noticed.
  */
 #include <math.h>
 
@@ -26,10 +29,14 @@ double sl_relevance(const struct sl_evidence *e)
 {
     double kind = e->kind_missing ? 1 : 0;
 
+    if (e->sentence_cosine > -1 && e->foreign)
+        return logistic(-7.54 + 3.47 * e->cosine + 11.48 * e->sentence_cosine);
     if (e->sentence_cosine > -1) /* vectors were searched, and sentences compared by meaning */
-        return logistic(-9.74 + 4.96 * e->first_cover + 2.33 * e->cosine + 11.12 * e->sentence_cosine);
+        return logistic(-7.95 + 1.23 * e->first_cover + 2.34 * e->around_cover + 2.47 * e->cosine +
+                        9.73 * e->sentence_cosine - 0.50 * kind);
     if (e->cosine > -1) /* vectors were searched */
-        return logistic(-8.90 + 6.24 * e->first_cover + 11.34 * e->cosine);
+        return logistic(-7.66 + 3.01 * e->first_cover + 2.71 * e->around_cover + 9.66 * e->cosine -
+                        0.83 * kind);
     return logistic(-4.95 + 2.75 * e->first_cover + 3.92 * e->around_cover +
                     2.68 * e->lexical_share - 0.66 * kind);
 }
