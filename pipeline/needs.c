@@ -86,6 +86,19 @@ static bool is_measure(struct sl_view word)
     return false;
 }
 
+/* "Lamp의": a particle behind a Latin word is no part of it, and no text has that very pair. */
+static struct sl_view without_tail(struct sl_view word)
+{
+    size_t latin = 0;
+
+    while (latin < word.size && (unsigned char)word.data[latin] < 0x80)
+        latin++;
+    return latin > 1 && !sl_is_digit(word.data[latin - 1]) && latin < word.size &&
+                   sl_text_hangul(sl_view_range(word, latin, word.size))
+               ? sl_view_range(word, 0, latin)
+               : word;
+}
+
 /* The words of a question that tell, with single spaces; the whole question when none does. */
 static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
                                 struct sl_view *ret_text, struct sl_error *err)
@@ -105,6 +118,7 @@ static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
             continue;
         if (next.size == 0)
             word = without_ending(word);
+        word = without_tail(word);
         memcpy(text + used, word.data, word.size);
         used += word.size;
         text[used++] = ' ';

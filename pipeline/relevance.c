@@ -37,6 +37,6 @@ double sl_relevance(const struct sl_evidence *e)
     if (e->cosine > -1) /* vectors were searched */
         return logistic(-7.66 + 3.01 * e->first_cover + 2.71 * e->around_cover + 9.66 * e->cosine -
                         0.83 * kind);
-    return logistic(-4.95 + 2.75 * e->first_cover + 3.92 * e->around_cover +
+    return logistic(-4.81 + 2.75 * e->first_cover + 3.92 * e->around_cover +
                     2.68 * e->lexical_share - 0.66 * kind);
 }

@@ -2,14 +2,15 @@
  * quality_answers.c -- how well answers and silences are chosen, on question sets in BEIR's form.
  *
  *     quality_answers --corpus F --positive F [--negative F --half 0|1] [--model DIR] [--every N]
- *                     [--questions N] [--auroc-min X] [--figures]
+ *                     [--questions N] [--near] [--auroc-min X] [--span-f1-min X] [--figures] [--spans]
  *
  * Indexes the corpus (every N-th document), asks the positive questions (those whose passage is indexed, evenly
  * thinned to N) and one half of the negative ones (by line parity), and prints one JSON object: AUROC of the
  * relevance, share answered of each, best threshold, and for positives with "answers" EM, F1 and how often the
  * answer holds an accepted one. With --figures a line per question instead, for tests/quality/fit_relevance.py.
  * With --near the negatives are the positives' file's questions marked as not answerable. With --spans, a group of
- * lines per positive question for tests/quality/fit_spans.py. Exit 77 without the data, 1 below --auroc-min.
+ * lines per positive question for tests/quality/fit_spans.py. Exit 77 without the
+ * data, 1 below --auroc-min or --span-f1-min.
  */
 #include <cjson/cJSON.h>
 #include <ftw.h>
@@ -25,7 +26,7 @@
 struct options {
     const char *corpus, *positive, *negative, *model;
     unsigned long half, every, questions;
-    double auroc_min;
+    double auroc_min, span_f1_min;
     bool figures, spans, near;
 };
 
@@ -329,6 +330,8 @@ static int report(struct run *run)
             fprintf(stderr, "asked %d: %u questions, span F1 %.4f\n", i, run->asked[i],
                     run->asked_f1[i] / run->asked[i]);
     puts("}");
+    if (run->with_answers > 0 && run->span_f1 / run->with_answers < run->options.span_f1_min)
+        return 1;
     return auroc < run->options.auroc_min ? 1 : 0;
 }
 
@@ -363,6 +366,8 @@ static struct options read_options(int argc, char **argv)
             options.questions = strtoul(value, NULL, 10);
         else if (strcmp(name, "--auroc-min") == 0)
             options.auroc_min = strtod(value, NULL);
+        else if (strcmp(name, "--span-f1-min") == 0)
+            options.span_f1_min = strtod(value, NULL);
         else
             exit(64);
     }

@@ -10,13 +10,16 @@ set(QUALITY_MODEL ${CMAKE_SOURCE_DIR}/build/models/all-MiniLM-L6-v2)
 add_test(NAME quality/abstain_lexical COMMAND quality_answers
   --corpus ${QUALITY_DATA}/squad20-dev/corpus.jsonl --positive ${QUALITY_DATA}/squad20-dev/queries.jsonl
   --negative ${QUALITY_DATA}/nq-oracle/queries.jsonl --half 1 --auroc-min 0.93)
-add_test(NAME quality/abstain_hybrid COMMAND quality_answers
+add_test(NAME quality/abstain_hybrid COMMAND quality_answers --every 4 --questions 200
   --corpus ${QUALITY_DATA}/squad20-dev/corpus.jsonl --positive ${QUALITY_DATA}/squad20-dev/queries.jsonl
   --negative ${QUALITY_DATA}/nq-oracle/queries.jsonl --half 1 --model ${QUALITY_MODEL} --auroc-min 0.95)
-add_test(NAME quality/answers_xquad COMMAND quality_answers
+add_test(NAME quality/abstain_near COMMAND quality_answers --near
+  --corpus ${QUALITY_DATA}/squad20-dev/corpus.jsonl --positive ${QUALITY_DATA}/squad20-dev/queries.jsonl
+  --auroc-min 0.60 --span-f1-min 0.35)
+add_test(NAME quality/answers_xquad COMMAND quality_answers --questions 150 --span-f1-min 0.30
   --corpus ${QUALITY_DATA}/xquad-en/corpus.jsonl --positive ${QUALITY_DATA}/xquad-en/queries.jsonl
   --model ${QUALITY_MODEL})
-set_tests_properties(quality/abstain_lexical quality/abstain_hybrid quality/answers_xquad
+set_tests_properties(quality/abstain_lexical quality/abstain_hybrid quality/abstain_near quality/answers_xquad
   PROPERTIES LABELS quality SKIP_RETURN_CODE 77 TIMEOUT 900 PROCESSORS 2)
 
 # Dates read from questions, against ranges that are known: in a second.
