@@ -44,11 +44,11 @@ struct embed_arguments {
     uint32_t threads, batch;
 };
 
-static double seconds_now(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec now;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
@@ -101,12 +101,16 @@ static void *encode_batches(void *argument)
     }
 }
 
-/* Encode the first `count` lines with that many threads; seconds taken. */
-static double run(struct job *job, uint32_t threads, uint32_t count)
+struct taken {
+    double seconds, cpu_seconds;
+};
+
+/* Encode the first `count` lines with that many threads. */
+static struct taken run(struct job *job, uint32_t threads, uint32_t count)
 {
     pthread_t ids[THREADS_MAX];
     uint32_t started = 0;
-    double start = seconds_now();
+    const double start = seconds_of(CLOCK_MONOTONIC), cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 
     job->count = count;
     atomic_store(&job->next, 0);
@@ -115,7 +119,8 @@ static double run(struct job *job, uint32_t threads, uint32_t count)
     (void)encode_batches(job);
     for (uint32_t i = 0; i < started; i++)
         (void)pthread_join(ids[i], NULL);
-    return seconds_now() - start;
+    return (struct taken){seconds_of(CLOCK_MONOTONIC) - start,
+                          seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu};
 }
 
 static int write_vectors(const char *path, const struct job *job)
@@ -136,7 +141,8 @@ static int write_vectors(const char *path, const struct job *job)
     return SL_EXIT_OK;
 }
 
-static void report(const struct job *job, const struct embed_arguments *arguments, double seconds)
+static void report(const struct job *job, const struct embed_arguments *arguments,
+                   struct taken taken)
 {
     struct sl_buffer line = {0};
     uint64_t tokens = 0;
@@ -149,10 +155,11 @@ static void report(const struct job *job, const struct embed_arguments *argument
     sl_json_string(&line, sl_view_of(job->embedder->name));
     sl_buffer_format(&line,
                      ", \"threads\": %u, \"batch\": %u, \"texts\": %u, \"tokens\": %llu, "
-                     "\"seconds\": %.3f, \"texts_per_s\": %.1f, \"tokens_per_s\": %.0f}",
+                     "\"seconds\": %.4f, \"cpu_seconds\": %.4f, \"texts_per_s\": %.1f, "
+                     "\"tokens_per_s\": %.0f}",
                      arguments->threads, arguments->batch, job->lines->count,
-                     (unsigned long long)tokens, seconds, job->lines->count / seconds,
-                     (double)tokens / seconds);
+                     (unsigned long long)tokens, taken.seconds, taken.cpu_seconds,
+                     job->lines->count / taken.seconds, (double)tokens / taken.seconds);
     if (!line.failed)
         puts(line.data);
     sl_buffer_fini(&line);
@@ -164,7 +171,7 @@ static int run_job(const struct embed_arguments *arguments, const struct lines *
     struct job job = {.embedder = embedder, .lines = lines, .batch = arguments->batch};
     uint32_t warm = arguments->batch * arguments->threads;
     int code = SL_EXIT_OK;
-    double seconds;
+    struct taken taken;
 
     job.vectors = calloc((size_t)lines->count * embedder->dim, sizeof(float));
     if (job.vectors == NULL) {
@@ -172,12 +179,12 @@ static int run_job(const struct embed_arguments *arguments, const struct lines *
         return SL_EXIT_OS;
     }
     (void)run(&job, arguments->threads, warm < lines->count ? warm : lines->count);
-    seconds = run(&job, arguments->threads, lines->count);
+    taken = run(&job, arguments->threads, lines->count);
     if (atomic_load(&job.failed)) {
         fprintf(stderr, "sluice-bench: %s\n", job.err.message);
         code = SL_EXIT_SOFTWARE;
     } else {
-        report(&job, arguments, seconds);
+        report(&job, arguments, taken);
         if (arguments->out != NULL)
             code = write_vectors(arguments->out, &job);
     }

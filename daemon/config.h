@@ -70,7 +70,7 @@ struct sl_config {
     struct {
         enum sl_embed_backend backend;
         char *model;     /* directory; of a server: the model's name */
-        char *precision; /* auto, f32 */
+        char *precision; /* auto, f32, bf16, int8 */
         uint32_t batch;
         uint32_t dimensions; /* 0 = the model's own; from here on for a server */
         char *url;

@@ -49,6 +49,16 @@ static void on_retry(void *context, const char *reason)
     sl_metric_add_labels(SL_METRIC_RETRIES, "embed", reason, 1);
 }
 
+static enum sl_err open_here(struct sl_engine *engine, struct sl_error *err)
+{
+    enum sl_err r = sl_config_embedder(engine->config, &engine->embedder, err);
+
+    if (r == SL_OK && engine->embedder != NULL)
+        sl_log(SL_LOG_INFO, "model_ready", "%s: %u dimensions, %s", engine->embedder->name,
+               engine->embedder->dim, engine->embedder->arithmetic);
+    return r;
+}
+
 enum sl_err embed_open(struct sl_engine *engine, struct sl_error *err)
 {
     struct sl_embed_watch watch = {.context = engine,
@@ -59,7 +69,7 @@ enum sl_err embed_open(struct sl_engine *engine, struct sl_error *err)
                                    .retried = on_retry};
 
     if (engine->config->embed.backend != SL_EMBED_BACKEND_HTTP)
-        return sl_config_embedder(engine->config, &engine->embedder, err);
+        return open_here(engine, err);
     sl_metric_set_label(SL_METRIC_BREAKER_STATE, "embed", SL_BREAKER_CLOSED);
     return sl_config_embed_server(engine->config, &watch, &engine->ending, &engine->embedder, err);
 }

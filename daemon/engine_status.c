@@ -193,6 +193,7 @@ void sl_engine_status_json(struct sl_engine *engine, struct sl_buffer *out)
     add_number(out, "records_per_s", uptime_s > 0 ? (double)engine->records_total / uptime_s : 0);
     add_number(out, "answers_per_s", uptime_s > 0 ? (double)engine->answers_total / uptime_s : 0);
     add_text(out, "model", engine->embedder ? engine->embedder->name : "none");
+    add_text(out, "arithmetic", engine->embedder ? engine->embedder->arithmetic : "");
     add_number(out, "uptime_s", uptime_s);
     sl_buffer_view(out, SL_VIEW("}"));
 }

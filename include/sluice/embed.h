@@ -38,13 +38,16 @@ struct sl_embedder {
     uint32_t dim;
     uint32_t token_limit;  /* tokens a window may have, special ones and prefix taken off */
     char name[96];         /* for answers: the model directory's last component */
+    char arithmetic[48];   /* for people: "bf16 by avx512_bf16"; empty where it is computed elsewhere */
     char fingerprint[65];  /* lower-case hex SHA-256 over weights, tokenizer, pooling, precision */
 };
 
 struct sl_bert_options {
     const char *directory;   /* Hugging Face layout: config.json, tokenizer.json or vocab.txt,
                                 model.safetensors */
-    const char *precision;   /* "auto" or "f32"; NULL = auto */
+    const char *precision;   /* "auto", "f32", "bf16" or "int8"; NULL = auto, the fastest that is near
+                                enough: bf16 where the processor has instructions for it, else int8
+                                where it has those, else f32. Any can be asked for anywhere. */
     uint32_t batch_max;      /* texts in one pass; 0 = 32 */
     const char *query_prefix;   /* put before questions; NULL: what the directory says */
     const char *passage_prefix; /* put before passages; NULL: what the directory says */

@@ -298,6 +298,8 @@ enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedd
         return r;
     }
     sl_hex(bytes, sizeof bytes, bert->base.fingerprint);
+    (void)snprintf(bert->base.arithmetic, sizeof bert->base.arithmetic, "%s by %s",
+                   sl_precision_name(precision), sl_encoder_instructions(bert->encoder));
     bert->base.dim = bert->config.hidden;
     *ret_embedder = &bert->base;
     return SL_OK;

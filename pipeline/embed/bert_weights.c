@@ -17,9 +17,11 @@
 struct loader {
     struct sl_safetensors *file;
     const struct sl_model_config *config;
+    enum sl_precision precision;
     char prefix[48]; /* before each tensor's name */
     char name[160];  /* the tensor being read */
     float *scratch;  /* room for the largest weight matrix */
+    float *bias;     /* and for the longest bias */
     struct sl_error *err;
 };
 
@@ -83,16 +85,23 @@ static enum sl_err read_norm(struct loader *loader, const char *part, struct sl_
     return r;
 }
 
+/* Pack what lies in scratch and bias. */
+static enum sl_err pack(struct loader *loader, uint32_t out, uint32_t in,
+                        struct sl_weights *weights)
+{
+    return sl_weights_init(weights, loader->precision, loader->scratch, loader->bias, out, in)
+               ? SL_OK
+               : no_memory(loader);
+}
+
 static enum sl_err read_linear(struct loader *loader, const char *part, uint32_t out, uint32_t in,
-                               struct sl_weights *weights, float **ret_bias)
+                               struct sl_weights *weights)
 {
     enum sl_err r = read_into(loader, part, "weight", out, in, loader->scratch);
 
-    if (r == SL_OK && !sl_weights_init(weights, loader->scratch, out, in))
-        r = no_memory(loader);
     if (r == SL_OK)
-        r = read_new(loader, part, "bias", out, 0, ret_bias);
-    return r;
+        r = read_into(loader, part, "bias", out, 0, loader->bias);
+    return r == SL_OK ? pack(loader, out, in, weights) : r;
 }
 
 static enum sl_err read_qkv(struct loader *loader, uint32_t number, struct sl_bert_layer *layer)
@@ -102,19 +111,14 @@ static enum sl_err read_qkv(struct loader *loader, uint32_t number, struct sl_be
     enum sl_err r = SL_OK;
     char part[96];
 
-    layer->qkv_bias = malloc(3 * (size_t)hidden * sizeof(float));
-    if (layer->qkv_bias == NULL)
-        return no_memory(loader);
     for (uint32_t i = 0; i < 3 && r == SL_OK; i++) {
         (void)snprintf(part, sizeof part, "encoder.layer.%u.attention.self.%s", number, roles[i]);
         r = read_into(loader, part, "weight", hidden, hidden,
                       loader->scratch + (size_t)i * hidden * hidden);
         if (r == SL_OK)
-            r = read_into(loader, part, "bias", hidden, 0, layer->qkv_bias + (size_t)i * hidden);
+            r = read_into(loader, part, "bias", hidden, 0, loader->bias + (size_t)i * hidden);
     }
-    if (r == SL_OK && !sl_weights_init(&layer->qkv, loader->scratch, 3 * hidden, hidden))
-        r = no_memory(loader);
-    return r;
+    return r == SL_OK ? pack(loader, 3 * hidden, hidden, &layer->qkv) : r;
 }
 
 static enum sl_err read_layer(struct loader *loader, uint32_t number, struct sl_bert_layer *layer)
@@ -125,7 +129,7 @@ static enum sl_err read_layer(struct loader *loader, uint32_t number, struct sl_
 
     if (r == SL_OK) {
         (void)snprintf(part, sizeof part, "encoder.layer.%u.attention.output.dense", number);
-        r = read_linear(loader, part, hidden, hidden, &layer->attention, &layer->attention_bias);
+        r = read_linear(loader, part, hidden, hidden, &layer->attention);
     }
     if (r == SL_OK) {
         (void)snprintf(part, sizeof part, "encoder.layer.%u.attention.output.LayerNorm", number);
@@ -133,11 +137,11 @@ static enum sl_err read_layer(struct loader *loader, uint32_t number, struct sl_
     }
     if (r == SL_OK) {
         (void)snprintf(part, sizeof part, "encoder.layer.%u.intermediate.dense", number);
-        r = read_linear(loader, part, intermediate, hidden, &layer->up, &layer->up_bias);
+        r = read_linear(loader, part, intermediate, hidden, &layer->up);
     }
     if (r == SL_OK) {
         (void)snprintf(part, sizeof part, "encoder.layer.%u.output.dense", number);
-        r = read_linear(loader, part, hidden, intermediate, &layer->down, &layer->down_bias);
+        r = read_linear(loader, part, hidden, intermediate, &layer->down);
     }
     if (r == SL_OK) {
         (void)snprintf(part, sizeof part, "encoder.layer.%u.output.LayerNorm", number);
@@ -185,8 +189,9 @@ static enum sl_err load(struct loader *loader, struct sl_bert_weights *weights)
     enum sl_err r;
 
     loader->scratch = malloc((size_t)widest * config->hidden * sizeof(float));
+    loader->bias = malloc((size_t)widest * sizeof(float));
     weights->layers = calloc(config->layer_count, sizeof *weights->layers);
-    if (loader->scratch == NULL || weights->layers == NULL)
+    if (loader->scratch == NULL || loader->bias == NULL || weights->layers == NULL)
         return no_memory(loader);
     weights->layer_count = config->layer_count;
     find_prefix(loader);
@@ -197,12 +202,14 @@ static enum sl_err load(struct loader *loader, struct sl_bert_weights *weights)
 }
 
 enum sl_err sl_bert_weights_load(struct sl_safetensors *file, const struct sl_model_config *config,
-                                 struct sl_bert_weights *weights, struct sl_error *err)
+                                 enum sl_precision precision, struct sl_bert_weights *weights,
+                                 struct sl_error *err)
 {
-    struct loader loader = {.file = file, .config = config, .err = err};
+    struct loader loader = {.file = file, .config = config, .precision = precision, .err = err};
     enum sl_err r = load(&loader, weights);
 
     free(loader.scratch);
+    free(loader.bias);
     return r;
 }
 
@@ -218,10 +225,6 @@ static void layer_fini(struct sl_bert_layer *layer)
     sl_weights_fini(&layer->attention);
     sl_weights_fini(&layer->up);
     sl_weights_fini(&layer->down);
-    free(layer->qkv_bias);
-    free(layer->attention_bias);
-    free(layer->up_bias);
-    free(layer->down_bias);
     norm_fini(&layer->attention_norm);
     norm_fini(&layer->output_norm);
 }

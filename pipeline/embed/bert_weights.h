@@ -4,7 +4,7 @@
 #ifndef SLUICE_EMBED_BERT_WEIGHTS_H
 #define SLUICE_EMBED_BERT_WEIGHTS_H
 
-#include "embed/gemm.h"
+#include "embed/linear.h"
 #include "embed/model_config.h"
 #include "embed/safetensors.h"
 
@@ -17,14 +17,10 @@ struct sl_layer_norm {
 
 struct sl_bert_layer {
     struct sl_weights qkv; /* query, key and value side by side: out = 3 * hidden */
-    float *qkv_bias;
     struct sl_weights attention;
-    float *attention_bias;
     struct sl_layer_norm attention_norm;
     struct sl_weights up;
-    float *up_bias;
     struct sl_weights down;
-    float *down_bias;
     struct sl_layer_norm output_norm;
 };
 
@@ -38,7 +34,8 @@ struct sl_bert_weights {
 };
 
 /*
- * Read every tensor the configuration asks for. Their names may carry the prefix of a larger model
+ * Read every tensor the configuration asks for, and pack the layers in the precision. Tensors'
+ * names may carry the prefix of a larger model
  * ("bert.", "roberta."); other tensors of the file are not looked at.
  *
  * Owns:    caller releases *weights with sl_bert_weights_fini(), also after a failure. The file
@@ -48,7 +45,8 @@ struct sl_bert_weights {
  * Errors:  SL_STOP  exit 78 bad_model, naming file and tensor; out of memory
  */
 enum sl_err sl_bert_weights_load(struct sl_safetensors *file, const struct sl_model_config *config,
-                                 struct sl_bert_weights *weights, struct sl_error *err);
+                                 enum sl_precision precision, struct sl_bert_weights *weights,
+                                 struct sl_error *err);
 
 /* Free. {0} is fine. */
 void sl_bert_weights_fini(struct sl_bert_weights *weights);

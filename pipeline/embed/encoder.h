@@ -32,11 +32,10 @@
 #include <sluice/error.h>
 
 #include "embed/model_config.h"
+#include "embed/precision.h"
 #include "embed/safetensors.h"
 
 struct sl_encoder;
-
-enum sl_precision { SL_PRECISION_F32 = 0 };
 
 struct sl_encoder_pass {
     uint32_t rows_max; /* at least the configuration's sequence_max */
@@ -48,19 +47,6 @@ struct sl_encoder_pass {
     uint32_t count;   /* in: sequences */
     float *rows;      /* out: see sl_encoder_run() */
 };
-
-/*
- * The precision that `word` asks for: "auto" (or NULL: the fastest this processor has) or "f32".
- *
- * Thread:  any.
- * Blocks:  no.
- * Errors:  SL_STOP  exit 78 bad_config: another word, or one this processor cannot do
- */
-enum sl_err sl_precision_choose(const char *word, enum sl_precision *ret_precision,
-                                struct sl_error *err);
-
-/* The word for it, as it stands in the configuration. */
-const char *sl_precision_name(enum sl_precision precision);
 
 /*
  * Read the encoder's tensors out of `file` and arrange them for this processor. Names may carry
@@ -81,6 +67,9 @@ enum sl_err sl_encoder_open(struct sl_safetensors *file, const struct sl_model_c
 
 /* Free it. Pre: no pass is out. NULL is fine. Always returns NULL. */
 struct sl_encoder *sl_encoder_close(struct sl_encoder *encoder);
+
+/* The instruction set its products use, for the log. Static text. */
+const char *sl_encoder_instructions(const struct sl_encoder *encoder);
 
 /*
  * Borrow a pass, its types all 0. NULL when out of memory.

@@ -60,7 +60,7 @@ class Unit(sluice_test.Case):
         with open(self.units(), encoding="utf-8") as f:
             lines = f.read().splitlines()
         for line in ("Type=notify", "WatchdogSec=30s", "StateDirectory=sluiced/%i", "RuntimeDirectory=sluiced/%i",
-                     "User=sluice", "MemoryDenyWriteExecute=no",
+                     "User=sluice", "MemoryDenyWriteExecute=yes",
                      "RestartPreventExitStatus=64 65 66 73 77 78", "TimeoutStopSec=90s"):
             self.assertIn(line, lines)
 

@@ -1,7 +1,6 @@
 /*
  * test_bert.c -- the encoder on small random weights written here, against the same arithmetic done
- * plainly in double; its model files, good and bad; its kernels on every instruction set of this
- * machine.
+ * plainly in double, in every precision; its model files, good and bad.
  */
 #include "../support/test.h"
 
@@ -12,7 +11,8 @@
 
 #include <sluice/embed.h>
 
-#include "embed/kernels.h"
+#include "embed/encoder.h"
+#include "embed/safetensors.h"
 
 /* Sizes that are no multiples of a vector register. */
 #define VOCABULARY   13
@@ -49,6 +49,7 @@ struct variant {
     const char *sentence; /* sentence_bert_config.json */
     const char *drop;     /* tensor left out */
     bool nan;             /* one weight is not a number */
+    const char *precision;
     int seed;
 };
 
@@ -191,6 +192,8 @@ static struct sl_embedder *open_variant(const struct variant *variant, uint32_t 
 {
     struct sl_bert_options options = {.directory = write_model(variant), .batch_max = batch_max};
     struct sl_embedder *embedder = NULL;
+
+    options.precision = variant->precision ? variant->precision : "f32";
 
     (void)sl_bert_open(&options, &embedder, err);
     return embedder;
@@ -360,7 +363,7 @@ static struct texts *make_texts(uint32_t limit)
 }
 
 static void check_vectors(const struct variant *variant, uint32_t batch_max, uint32_t limit,
-                          bool first_only)
+                          bool first_only, double cosine_min)
 {
     struct sl_error err = {0};
     struct sl_embedder *embedder = open_variant(variant, batch_max, &err);
@@ -378,7 +381,7 @@ static void check_vectors(const struct variant *variant, uint32_t batch_max, uin
                                 &err) == SL_OK);
     for (int i = 0; i < TEXTS; i++) {
         plain_encode(texts->ids[i], texts->counts[i], first_only, expected);
-        CHECK_THAT(cosine(expected, vectors[i]) >= COSINE_MIN, "text %d of %d tokens: %.8f", i,
+        CHECK_THAT(cosine(expected, vectors[i]) >= cosine_min, "text %d of %d tokens: %.8f", i,
                    texts->counts[i], cosine(expected, vectors[i]));
         if (test_failures > 10)
             break;
@@ -391,11 +394,160 @@ static void check_vectors(const struct variant *variant, uint32_t batch_max, uin
 
 TEST(vectors_equal_plain_arithmetic)
 {
-    check_vectors(&(struct variant){.seed = 1}, 0, POSITIONS - 2, false);
-    check_vectors(&(struct variant){.seed = 2, .pooling = MEAN}, 7, POSITIONS - 2, false);
-    check_vectors(&(struct variant){.seed = 3, .pooling = FIRST}, 1, POSITIONS - 2, true);
+    check_vectors(&(struct variant){.seed = 1}, 0, POSITIONS - 2, false, COSINE_MIN);
+    check_vectors(&(struct variant){.seed = 2, .pooling = MEAN}, 7, POSITIONS - 2, false,
+                  COSINE_MIN);
+    check_vectors(&(struct variant){.seed = 3, .pooling = FIRST}, 1, POSITIONS - 2, true,
+                  COSINE_MIN);
     check_vectors(&(struct variant){.seed = 4, .sentence = "{\"max_seq_length\": 9}"}, 1000, 7,
-                  false);
+                  false, COSINE_MIN);
+}
+
+TEST(lower_precisions_stay_near_plain_arithmetic)
+{
+    check_vectors(&(struct variant){.seed = 1, .precision = "bf16"}, 0, POSITIONS - 2, false,
+                  0.999);
+    check_vectors(&(struct variant){.seed = 2, .precision = "bf16", .pooling = FIRST}, 0,
+                  POSITIONS - 2, true, 0.999);
+    check_vectors(&(struct variant){.seed = 3, .precision = "int8"}, 0, POSITIONS - 2, false, 0.99);
+    check_vectors(&(struct variant){.seed = 4, .precision = "int8", .pooling = FIRST}, 0,
+                  POSITIONS - 2, true, 0.99);
+}
+
+static const char *const precisions[] = {"f32", "bf16", "int8"};
+
+TEST(a_vector_does_not_depend_on_the_texts_beside_it)
+{
+    for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++) {
+        struct variant variant = {.seed = 11, .precision = precisions[p]};
+        struct sl_embedder *embedder = open_variant(&variant, 64, NULL);
+        struct texts *texts = make_texts(POSITIONS - 2);
+        static float together[TEXTS][HIDDEN];
+        float alone[HIDDEN];
+        REQUIRE(embedder != NULL);
+        CHECK(embedder->ops->encode(embedder, SL_EMBED_PASSAGE, texts->views, TEXTS, together[0],
+                                    NULL) == SL_OK);
+        for (uint32_t i = 0; i < TEXTS; i++) {
+            CHECK(embedder->ops->encode(embedder, SL_EMBED_PASSAGE, &texts->views[i], 1, alone,
+                                        NULL) == SL_OK);
+            CHECK_THAT(memcmp(alone, together[i], sizeof alone) == 0, "%s, text %u", precisions[p],
+                       i);
+        }
+        (void)sl_embedder_close(embedder);
+    }
+}
+
+/* The network alone, without a tokenizer. */
+static struct sl_encoder *open_encoder(const struct variant *variant, uint32_t position_first,
+                                       const char *precision)
+{
+    struct sl_model_config config;
+    struct sl_safetensors *file = NULL;
+    struct sl_encoder *encoder = NULL;
+    enum sl_precision chosen;
+    const char *directory = write_model(variant);
+    char path[4200];
+
+    (void)snprintf(path, sizeof path, "%s/model.safetensors", directory);
+    if (sl_model_config_read(directory, &config, NULL) != SL_OK ||
+        sl_safetensors_open(path, &file, NULL) != SL_OK ||
+        sl_precision_choose(precision, &chosen, NULL) != SL_OK)
+        return NULL;
+    config.position_first = position_first;
+    config.sequence_max = POSITIONS - position_first;
+    (void)sl_encoder_open(file, &config, chosen, &encoder, NULL);
+    sl_safetensors_close(file);
+    return encoder;
+}
+
+static const uint32_t pair_ids[] = {2, 5, 6, 3, 7, 8, 3, 2, 5, 3};
+static const uint32_t pair_starts[] = {0, 7, 10};
+
+/* A pair with types and a single text, run as asked; the pass is lent on. */
+static struct sl_encoder_pass *run_pair(struct sl_encoder *encoder, uint8_t second_type,
+                                        enum sl_encoder_rows wanted)
+{
+    struct sl_encoder_pass *pass = sl_encoder_pass_take(encoder);
+
+    if (pass == NULL)
+        abort();
+    memcpy(pass->ids, pair_ids, sizeof pair_ids);
+    memcpy(pass->starts, pair_starts, sizeof pair_starts);
+    pass->count = 2;
+    memset(pass->types + 4, second_type, 3);
+    sl_encoder_run(encoder, pass, wanted);
+    return pass;
+}
+
+TEST(first_rows_are_those_of_all_rows)
+{
+    for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++) {
+        struct variant variant = {.seed = 12};
+        struct sl_encoder *encoder = open_encoder(&variant, 0, precisions[p]);
+        struct sl_encoder_pass *all, *first;
+        REQUIRE(encoder != NULL);
+        all = run_pair(encoder, 1, SL_ENCODER_ROWS_ALL);
+        first = run_pair(encoder, 1, SL_ENCODER_ROWS_FIRST);
+        for (uint32_t s = 0; s < 2; s++)
+            CHECK_THAT(memcmp(first->rows + (size_t)s * HIDDEN,
+                              all->rows + (size_t)pair_starts[s] * HIDDEN,
+                              HIDDEN * sizeof(float)) == 0,
+                       "%s, sequence %u", precisions[p], s);
+        sl_encoder_pass_give(encoder, first);
+        sl_encoder_pass_give(encoder, all);
+        (void)sl_encoder_close(encoder);
+    }
+}
+
+/* The last row's hidden state by plain arithmetic. */
+static void plain_rows(const uint8_t *token_types, int first_position, double (*x)[HIDDEN])
+{
+    const float *tokens = values_of("embeddings.word_embeddings.weight", 0);
+    const float *positions = values_of("embeddings.position_embeddings.weight", 0);
+    const float *types = values_of("embeddings.token_type_embeddings.weight", 0);
+
+    for (int t = 0; t < 7; t++) {
+        for (int i = 0; i < HIDDEN; i++)
+            x[t][i] = (double)tokens[pair_ids[t] * HIDDEN + (uint32_t)i] +
+                      (double)positions[(first_position + t) * HIDDEN + i] +
+                      (double)types[token_types[t] * HIDDEN + i];
+        plain_norm(x[t], values_of("embeddings.LayerNorm.weight", 0),
+                   values_of("embeddings.LayerNorm.bias", 0));
+    }
+    for (int i = 0; i < LAYERS; i++)
+        plain_layer(x, 7, i);
+}
+
+static double worst_row(const struct sl_encoder_pass *pass, double (*x)[HIDDEN])
+{
+    double worst = 0;
+
+    for (int t = 0; t < 7; t++)
+        for (int i = 0; i < HIDDEN; i++)
+            worst = fmax(worst, fabs(x[t][i] - (double)pass->rows[t * HIDDEN + i]));
+    return worst;
+}
+
+TEST(types_and_positions_are_added)
+{
+    static double x[POSITIONS][HIDDEN];
+    struct variant variant = {.seed = 13};
+
+    for (uint32_t position_first = 0; position_first <= 2; position_first += 2) {
+        struct sl_encoder *encoder = open_encoder(&variant, position_first, "f32");
+        struct sl_encoder_pass *pass;
+        REQUIRE(encoder != NULL);
+        plain_rows((const uint8_t[]){0, 0, 0, 0, 1, 1, 1}, (int)position_first, x);
+        pass = run_pair(encoder, 1, SL_ENCODER_ROWS_ALL);
+        CHECK_THAT(worst_row(pass, x) < 1e-4, "%g", worst_row(pass, x));
+        sl_encoder_pass_give(encoder, pass);
+        pass = run_pair(encoder, 0, SL_ENCODER_ROWS_ALL);
+        CHECK(worst_row(pass, x) > 1e-2); /* the types count */
+        plain_rows((const uint8_t[7]){0}, (int)position_first + 1, x);
+        CHECK(worst_row(pass, x) > 1e-2); /* and the positions */
+        sl_encoder_pass_give(encoder, pass);
+        (void)sl_encoder_close(encoder);
+    }
 }
 
 TEST(the_comparison_can_fail)
@@ -422,13 +574,19 @@ TEST(the_comparison_can_fail)
 TEST(older_tensor_names_are_understood)
 {
     struct variant plain = {.seed = 6};
+    struct variant larger = {.seed = 6, .prefix = "roberta."};
     struct variant older = {
         .seed = 6, .prefix = "bert.", .norm_weight = "gamma", .norm_bias = "beta"};
     struct sl_embedder *a = open_variant(&plain, 0, NULL), *b = open_variant(&older, 0, NULL);
+    struct sl_embedder *c = open_variant(&larger, 0, NULL);
     const struct sl_view text = SL_VIEW("the tide in the pier.");
     float x[HIDDEN], y[HIDDEN];
 
-    REQUIRE(a != NULL && b != NULL);
+    REQUIRE(a != NULL && b != NULL && c != NULL);
+    CHECK(c->ops->encode(c, SL_EMBED_PASSAGE, &text, 1, y, NULL) == SL_OK);
+    CHECK(a->ops->encode(a, SL_EMBED_PASSAGE, &text, 1, x, NULL) == SL_OK);
+    CHECK(memcmp(x, y, sizeof x) == 0);
+    (void)sl_embedder_close(c);
     CHECK(a->ops->encode(a, SL_EMBED_PASSAGE, &text, 1, x, NULL) == SL_OK);
     CHECK(b->ops->encode(b, SL_EMBED_PASSAGE, &text, 1, y, NULL) == SL_OK);
     CHECK(memcmp(x, y, sizeof x) == 0);
@@ -483,11 +641,13 @@ TEST(the_fingerprint_tells_models_apart)
         {.seed = 9},
         {.seed = 8, .pooling = FIRST},
         {.seed = 8, .sentence = "{\"max_seq_length\": 9}"},
-        {.seed = 8, .vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\ntide\n"}};
-    char prints[5][65];
+        {.seed = 8, .vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\ntide\n"},
+        {.seed = 8, .precision = "bf16"},
+        {.seed = 8, .precision = "int8"}};
+    char prints[7][65];
     struct sl_embedder *again;
 
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 7; i++) {
         struct sl_embedder *embedder = open_variant(&variants[i], 0, NULL);
         REQUIRE(embedder != NULL);
         memcpy(prints[i], embedder->fingerprint, 65);
@@ -565,89 +725,10 @@ TEST(options_are_checked)
     CHECK_THAT(strstr(err.message, "/nonexistent/model/config.json") != NULL, "%s", err.message);
     options.precision = "int4";
     CHECK(sl_bert_open(&options, &embedder, &err) == SL_STOP && err.exit_code == SL_EXIT_CONFIG);
-    CHECK_THAT(strstr(err.message, "auto and f32") != NULL, "%s", err.message);
+    CHECK_THAT(strstr(err.message, "auto, f32, bf16 and int8") != NULL, "%s", err.message);
     options.precision = "f32";
     options.batch_max = 100000;
     CHECK(sl_bert_open(&options, &embedder, &err) == SL_STOP);
     CHECK_THAT(strstr(err.message, "batch") != NULL, "%s", err.message);
     CHECK(sl_embedder_close(NULL) == NULL && embedder == NULL);
-}
-
-/* ---- kernels ---- */
-
-#define KERNEL_WIDTH 83 /* five vectors and a rest */
-
-TEST(gelu_is_exact_on_every_instruction_set)
-{
-    float row[KERNEL_WIDTH], bias[KERNEL_WIDTH];
-
-    for (const struct sl_kernels *const *set = sl_kernels_all(); *set != NULL; set++)
-        for (int start = -40; start < 40; start++) {
-            for (int i = 0; i < KERNEL_WIDTH; i++) {
-                bias[i] = (float)start * 0.25f;
-                row[i] = (float)i / KERNEL_WIDTH * 0.25f;
-            }
-            (*set)->bias_gelu(row, 1, KERNEL_WIDTH, bias);
-            for (int i = 0; i < KERNEL_WIDTH; i++) {
-                double x = (double)((float)i / KERNEL_WIDTH * 0.25f + bias[i]);
-                double expected = x * 0.5 * erfc(-x / sqrt(2));
-                CHECK_THAT(fabs((double)row[i] - expected) < 1e-6 * fmax(1, fabs(x)),
-                           "%s at %g: %g, not %g", (*set)->name, x, (double)row[i], expected);
-            }
-        }
-}
-
-static void plain_softmax(const float *row, uint32_t width, double factor, double *ret)
-{
-    double most = (double)row[0], sum = 0;
-
-    for (uint32_t i = 1; i < width; i++)
-        most = fmax(most, (double)row[i]);
-    for (uint32_t i = 0; i < width; i++)
-        sum += ret[i] = exp(((double)row[i] - most) * factor);
-    for (uint32_t i = 0; i < width; i++)
-        ret[i] /= sum;
-}
-
-TEST(softmax_is_exact_on_every_instruction_set)
-{
-    for (const struct sl_kernels *const *set = sl_kernels_all(); *set != NULL; set++)
-        for (uint32_t width = 1; width <= KERNEL_WIDTH; width++) {
-            float rows[2 * KERNEL_WIDTH];
-            double expected[KERNEL_WIDTH];
-            for (uint32_t i = 0; i < 2 * KERNEL_WIDTH; i++) /* gentle and steep rows */
-                rows[i] = (float)(i * 37 % 101) * (width % 2 ? 0.1f : 30.0f) - 20;
-            plain_softmax(rows + KERNEL_WIDTH, width, 0.5, expected);
-            (*set)->softmax(rows, 2, width, KERNEL_WIDTH, 0.5f);
-            for (uint32_t i = 0; i < width; i++)
-                CHECK_THAT(fabs((double)rows[KERNEL_WIDTH + i] - expected[i]) < 1e-6,
-                           "%s width %u: %g, not %g", (*set)->name, width,
-                           (double)rows[KERNEL_WIDTH + i], expected[i]);
-        }
-}
-
-TEST(layer_norm_is_exact_on_every_instruction_set)
-{
-    for (const struct sl_kernels *const *set = sl_kernels_all(); *set != NULL; set++) {
-        float row[KERNEL_WIDTH], added[KERNEL_WIDTH], bias[KERNEL_WIDTH], ones[KERNEL_WIDTH];
-        double mean = 0, variance = 0, sums[KERNEL_WIDTH];
-        for (int i = 0; i < KERNEL_WIDTH; i++) {
-            row[i] = (float)test_uniform();
-            added[i] = (float)test_uniform() * 4;
-            bias[i] = (float)test_uniform();
-            ones[i] = (float)i;
-            sums[i] = (double)row[i] + (double)added[i] + (double)bias[i];
-            mean += sums[i] / KERNEL_WIDTH;
-        }
-        for (int i = 0; i < KERNEL_WIDTH; i++)
-            variance += (sums[i] - mean) * (sums[i] - mean) / KERNEL_WIDTH;
-        (*set)->add_norm(row, added, 1, KERNEL_WIDTH, bias, ones, ones, 1e-5f);
-        for (int i = 0; i < KERNEL_WIDTH; i++) {
-            double expected = (sums[i] - mean) / sqrt(variance + 1e-5) * i + i;
-            CHECK_THAT(fabs((double)row[i] - expected) < 1e-4 * fmax(1, fabs(expected)),
-                       "%s: %g, not %g", (*set)->name, (double)row[i], expected);
-        }
-        (*set)->bias(row, 1, KERNEL_WIDTH, bias);
-        CHECK(fabsf(row[0] - bias[0]) < 1e-6f);
-    }
 }

@@ -168,9 +168,9 @@ TEST(values_of_later_versions_are_refused_by_name)
 {
     check_refused("[clean]\npii = mask\n", "'mask' is not in this version; allowed: off");
     check_taken("[index]\nstorage = i8\n");
+    check_taken("[embed]\nprecision = bf16\n");
+    check_taken("[embed]\nprecision = int8\n");
     check_refused("[embed]\nbackend = static\n", "not in this version; allowed: bert, http, none");
-    check_refused("[embed]\nprecision = bf16\n", "allowed: auto, f32");
-    check_refused("[embed]\nprecision = int8\n", "allowed: auto, f32");
     check_refused("[retrieve]\nrerank = bert\n", "allowed: none");
     check_refused("[retrieve]\nrerank = http\n", "allowed: none");
     check_refused("[clean]\npii = mask\n", "allowed: off");
