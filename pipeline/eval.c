@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define RESAMPLES 2000u
+#define EXCHANGES 10000u
 
 static double discounted_gain(const int32_t *grades, uint32_t count, uint32_t k)
 {
@@ -76,22 +77,67 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void sl_eval_ci95(const double *values, uint32_t count, double *ret_low, double *ret_high)
+/* The interval of the mean of second - first; of second when first is NULL. */
+static void bootstrap(const double *first, const double *second, uint32_t count, double *ret_low,
+                      double *ret_high)
 {
     double means[RESAMPLES];
     uint64_t state = 20151216;
 
-    *ret_low = *ret_high = sl_eval_mean(values, count);
-    if (count < 2)
-        return;
     for (uint32_t r = 0; r < RESAMPLES; r++) {
         double sum = 0;
 
-        for (uint32_t i = 0; i < count; i++)
-            sum += values[next_random(&state) % count];
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t drawn = next_random(&state) % count;
+            sum += second[drawn] - (first != NULL ? first[drawn] : 0);
+        }
         means[r] = sum / count;
     }
     qsort(means, RESAMPLES, sizeof(*means), ascending);
     *ret_low = means[RESAMPLES * 25 / 1000];
     *ret_high = means[RESAMPLES * 975 / 1000 - 1];
+}
+
+void sl_eval_ci95(const double *values, uint32_t count, double *ret_low, double *ret_high)
+{
+    *ret_low = *ret_high = sl_eval_mean(values, count);
+    if (count >= 2)
+        bootstrap(NULL, values, count, ret_low, ret_high);
+}
+
+static double exchanged_p(const double *first, const double *second, uint32_t count,
+                          double difference)
+{
+    double least = fabs(difference) * count - 1e-9;
+    uint64_t state = 20151216, bits = 0;
+    uint32_t as_great = 1;
+
+    for (uint32_t r = 0; r < EXCHANGES; r++) {
+        double sum = 0;
+
+        for (uint32_t i = 0; i < count; i++) {
+            bits = i % 64 == 0 ? next_random(&state) : bits >> 1;
+            sum += bits & 1 ? second[i] - first[i] : first[i] - second[i];
+        }
+        as_great += fabs(sum) >= least;
+    }
+    return as_great / (EXCHANGES + 1.0);
+}
+
+void sl_eval_compare(const double *first, const double *second, uint32_t count,
+                     struct sl_paired *ret)
+{
+    *ret = (struct sl_paired){.difference =
+                                  sl_eval_mean(second, count) - sl_eval_mean(first, count)};
+    ret->low = ret->high = ret->difference;
+    ret->p = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        ret->wins += second[i] > first[i];
+        ret->losses += second[i] < first[i];
+        ret->ties += !(second[i] > first[i]) && !(second[i] < first[i]);
+    }
+    if (count < 2)
+        return;
+    bootstrap(first, second, count, &ret->low, &ret->high);
+    ret->p = exchanged_p(first, second, count, ret->difference);
 }

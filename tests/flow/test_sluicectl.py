@@ -17,7 +17,7 @@ import unittest
 import run
 
 SLUICECTL = os.path.abspath(sys.argv.pop(1))
-COMMANDS = "put rm ask import search eval answer status stats verify export config dates chunk".split()
+COMMANDS = "put rm ask import search eval compare answer status stats verify export config dates chunk".split()
 DOCUMENTS = [
     {"_id": "1", "title": "Kiln", "date": "2015-12-16", "text": "The kiln is fired with beech.", "kind": "note"},
     {"_id": "2", "title": "Loom", "text": "The loom has forty-two shafts. It is oiled on Fridays.", "tags": ["wood"]},
@@ -292,6 +292,30 @@ class Index(Case):
         self.ctl("eval", "--queries", queries, "--qrels", self.write("bad.tsv", "h\nq1 d1\n"), exit_code=65)
         self.ctl("eval", "--queries", queries, exit_code=64)
         self.ctl("eval", "--queries", queries, "--qrels", self.write("none.tsv", "h\th\ts\n"), exit_code=65)
+
+    def test_each_question_is_written_sliced_and_compared(self):
+        self.import_all()
+        queries = self.lines("q.jsonl", [{"_id": "a", "text": "kiln", "kind": "near"}, {"_id": "b", "text": "shafts", "kind": "far"},
+                                         {"_id": "c", "text": "charcoal kiln"}])
+        qrels = self.write("r.tsv", "query-id\tcorpus-id\tscore\na\t1\t1\nb\t2\t1\nc\t3\t1\n")
+        found = self.ctl_json("eval", "--queries", queries, "--qrels", qrels, "--per-question", "one.jsonl", "--slice", "kind")
+        self.assertEqual({name: each["queries"] for name, each in found["slices"].items()}, {"near": 1, "far": 1, "none": 1})
+        self.assertEqual(found["slices"]["near"]["hit@1"], 1)
+        with open(os.path.join(self.directory, "one.jsonl"), encoding="utf-8") as file:
+            rows = [json.loads(line) for line in file]
+        self.assertEqual([row["_id"] for row in rows], ["a", "b", "c"])
+        self.assertEqual((rows[0]["found"], rows[0]["relevant"], rows[0]["ndcg@10"]), (["1"], ["1"], 1))
+        self.lines("two.jsonl", [dict(row, **{"ndcg@10": 0.25 if row["_id"] == "b" else row["ndcg@10"]}) for row in rows[:2]])
+        done = self.run_it("compare", "one.jsonl", "two.jsonl", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        compared = json.loads(done.stdout)
+        self.assertEqual((compared["questions"], compared["wins"], compared["losses"], compared["ties"],
+                          compared["only_first"], compared["only_second"]), (2, 0, 1, 1, 1, 0))
+        self.assertAlmostEqual(compared["difference"], -0.375)
+        self.assertEqual([each["_id"] for each in compared["worst"]], ["b"])
+        self.assertIn("1 worse", self.run_it("compare", "one.jsonl", "two.jsonl").stdout)
+        self.assertEqual(self.run_it("compare", "one.jsonl", "q.jsonl").returncode, 65)
+        self.assertEqual(self.run_it("compare", "one.jsonl", "two.jsonl", "--metric", "luck").returncode, 64)
 
     def test_a_question_file_with_a_bad_line_is_named(self):
         self.import_all()

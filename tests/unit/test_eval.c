@@ -59,3 +59,26 @@ TEST(interval_holds_the_mean_and_repeats)
     CHECK(near(low, low_again) && near(high, high_again));
     CHECK_THAT(low > 0.17 && low < 0.22 && high > 0.28 && high < 0.33, "%f %f", low, high);
 }
+
+TEST(two_runs_are_compared_question_by_question)
+{
+    double first[60], second[60], same[60];
+    struct sl_paired paired;
+
+    for (int i = 0; i < 60; i++) {
+        first[i] = i % 3 == 0 ? 1 : 0.2;
+        second[i] = i % 3 == 1 ? 0.6 : first[i]; /* 20 better by 0.4 */
+        same[i] = i % 2 == 0 ? first[i] + 0.1 : first[i] - 0.1;
+    }
+    sl_eval_compare(first, second, 60, &paired);
+    CHECK(near(paired.difference, 20 * 0.4 / 60));
+    CHECK(paired.wins == 20 && paired.losses == 0 && paired.ties == 40);
+    CHECK_THAT(paired.low > 0.07 && paired.high < 0.2 && paired.p < 0.001, "%f %f %f", paired.low,
+               paired.high, paired.p);
+    sl_eval_compare(first, same, 60, &paired);
+    CHECK(fabs(paired.difference) < 1e-12 && paired.p > 0.99 && paired.low < 0 && paired.high > 0);
+    sl_eval_compare(first, first, 60, &paired);
+    CHECK(paired.ties == 60 && near(paired.p, 1) && near(paired.high, 0));
+    sl_eval_compare(first, second, 1, &paired);
+    CHECK(near(paired.p, 1));
+}

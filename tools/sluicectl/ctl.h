@@ -43,6 +43,7 @@ int cmd_ask(struct ctl *ctl, int argc, char **argv);
 int cmd_backup(struct ctl *ctl, int argc, char **argv);
 int cmd_chunk(struct ctl *ctl, int argc, char **argv);
 int cmd_compact(struct ctl *ctl, int argc, char **argv);
+int cmd_compare(struct ctl *ctl, int argc, char **argv);
 int cmd_config(struct ctl *ctl, int argc, char **argv);
 int cmd_dates(struct ctl *ctl, int argc, char **argv);
 int cmd_eval(struct ctl *ctl, int argc, char **argv);

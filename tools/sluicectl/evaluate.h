@@ -1,0 +1,65 @@
+/* evaluate.h -- asking judged questions, all cores at once, and what each came to. */
+#ifndef SLUICECTL_EVALUATE_H
+#define SLUICECTL_EVALUATE_H
+
+#include <stdio.h>
+
+#include "ask.h"
+#include "qrels.h"
+
+enum ctl_metric {
+    CTL_NDCG_10 = 0,
+    CTL_RECALL_10,
+    CTL_RECALL_100,
+    CTL_MRR_10,
+    CTL_HIT_1,
+    CTL_METRIC_COUNT
+};
+
+extern const char *const ctl_metric_names[CTL_METRIC_COUNT];
+
+/* -1 after saying what is allowed when there is no such metric; exit code 64. */
+int ctl_metric_named(const struct ctl *ctl, const char *name);
+
+struct ctl_evaluation {
+    struct ctl *ctl;
+    const struct ctl_opened *opened;
+    struct ctl_queries queries; /* only those with a relevant document */
+    struct ctl_qrels qrels;
+    struct sl_retrieve_options retrieve;
+    uint32_t depth; /* documents looked at */
+    bool exact;
+    bool quiet; /* no progress bar */
+    int64_t asked_ms;
+    FILE *run;          /* rankings in TREC's form go there; NULL: nowhere */
+    FILE *per_question; /* a JSON object a question goes there */
+    double *values[CTL_METRIC_COUNT]; /* [queries.count] each, in their order */
+};
+
+/*
+ * Read questions and judgements; drop the questions that nothing relevant is known for.
+ *
+ * Owns:    free with ctl_evaluation_free(), also after an error.
+ * Thread:  main.
+ * Blocks:  disk.
+ * Errors:  the exit code after saying why: 65 a line is wrong or no question is judged, 66
+ */
+int ctl_evaluation_read(struct ctl_evaluation *evaluation, const char *queries, const char *qrels);
+
+/*
+ * Ask them all, after evaluation->retrieve, and fill `values`.
+ *
+ * Owns:    nothing.
+ * Thread:  main.
+ * Blocks:  CPU, all cores; disk.
+ * Errors:  the exit code after saying why
+ */
+int ctl_evaluation_run(struct ctl_evaluation *evaluation, struct sl_index_stats *ret_stats);
+
+/* Append ", \"ndcg@10\": 0.68, ..., \"ci95\": [..], \"intervals\": {...}" of the questions listed (all: NULL). */
+void ctl_evaluation_write(const struct ctl_evaluation *evaluation, const uint32_t *questions,
+                          uint32_t count, struct sl_buffer *out);
+
+void ctl_evaluation_free(struct ctl_evaluation *evaluation);
+
+#endif
