@@ -17,7 +17,7 @@ import unittest
 import run
 
 SLUICECTL = os.path.abspath(sys.argv.pop(1))
-COMMANDS = "put rm ask import search eval compare answer status stats verify export config dates chunk".split()
+COMMANDS = "put rm ask import search eval compare tune answer status stats verify export config dates chunk".split()
 DOCUMENTS = [
     {"_id": "1", "title": "Kiln", "date": "2015-12-16", "text": "The kiln is fired with beech.", "kind": "note"},
     {"_id": "2", "title": "Loom", "text": "The loom has forty-two shafts. It is oiled on Fridays.", "tags": ["wood"]},
@@ -316,6 +316,24 @@ class Index(Case):
         self.assertIn("1 worse", self.run_it("compare", "one.jsonl", "two.jsonl").stdout)
         self.assertEqual(self.run_it("compare", "one.jsonl", "q.jsonl").returncode, 65)
         self.assertEqual(self.run_it("compare", "one.jsonl", "two.jsonl", "--metric", "luck").returncode, 64)
+
+    def test_tune_takes_what_wins_on_questions_it_did_not_see(self):
+        kiln = [{"_id": f"old{i}", "date": "2001-01-01", "text": f"The kiln number {i} is fired with beech wood."} for i in range(30)]
+        kiln += [{"_id": f"new{i}", "date": "2020-01-01", "text": f"The kiln number {i} is fired with beech wood no more, but gas."}
+                 for i in range(30)]
+        self.import_all(kiln)
+        queries = self.lines("q.jsonl", [{"_id": f"q{i}", "text": f"What is the kiln number {i} fired with?"} for i in range(30)])
+        newest = self.write("new.tsv", "".join(f"q{i}\tnew{i}\t1\n" for i in range(30)))
+        mixed = self.write("mixed.tsv", "".join(f"q{i}\t{'new' if i % 2 else 'old'}{i}\t1\n" for i in range(30)))
+        tuned = self.ctl_json("tune", "--queries", queries, "--qrels", newest, "--write", "won.conf")
+        self.assertTrue(tuned["won"], tuned)
+        self.assertGreater(tuned["ci95"][0], 0)
+        self.assertIn("half_life_days", tuned["settings"])
+        with open(os.path.join(self.directory, "won.conf"), encoding="utf-8") as file:
+            self.assertIn("[retrieve]\nhalf_life_days", file.read())
+        tuned = self.ctl_json("tune", "--queries", queries, "--qrels", mixed, "--write", "lost.conf")
+        self.assertFalse(tuned["won"], tuned)
+        self.assertFalse(os.path.exists(os.path.join(self.directory, "lost.conf")))
 
     def test_a_question_file_with_a_bad_line_is_named(self):
         self.import_all()
