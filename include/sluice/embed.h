@@ -75,4 +75,105 @@ enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedd
  */
 struct sl_embedder *sl_embedder_close(struct sl_embedder *embedder);
 
+/* When to give up. The clock is the caller's. */
+struct sl_time_limit {
+    int64_t (*monotonic_us)(void *context);
+    void *context;
+    int64_t deadline_us;
+};
+
+/* ------------------------------------------------------------------------------------------ ranking */
+
+struct sl_reranker;
+
+struct sl_reranker_ops {
+    /* How well each passage answers the question: scores float[count], finite, greater is better. Safe from several
+     * threads at once. SL_AGAIN: not in time, or not reachable; SL_REJECT: refused or broken; SL_STOP. */
+    enum sl_err (*score)(const struct sl_reranker *reranker, struct sl_view question,
+                         const struct sl_view *passages, uint32_t count,
+                         const struct sl_time_limit *limit, float *scores, struct sl_error *err);
+    void (*close)(struct sl_reranker *reranker);
+};
+
+struct sl_reranker {
+    const struct sl_reranker_ops *ops;
+    char name[96];
+};
+
+/*
+ * Load a cross-encoder: a directory as for sl_bert_open(), of a network with a head for sequence classification of
+ * one label (its score, through a sigmoid unless config.json says otherwise) or two (the second one's share).
+ *
+ * Owns:    caller gets *ret_reranker; close it with sl_reranker_close().
+ * Thread:  any; the reranker may then be shared by threads.
+ * Blocks:  disk, CPU.
+ * Errors:  SL_STOP  exit 78, naming the file and what is wrong with it; out of memory
+ */
+enum sl_err sl_cross_encoder_open(const char *directory, const char *precision,
+                                  struct sl_reranker **ret_reranker, struct sl_error *err);
+
+/*
+ * Free it. NULL is fine. Always returns NULL.
+ *
+ * Owns:    consumes it.
+ * Thread:  the last one to use it.
+ * Blocks:  no.
+ * Errors:  none.
+ */
+struct sl_reranker *sl_reranker_close(struct sl_reranker *reranker);
+
+/* ------------------------------------------------------------------------------------------ reading */
+
+/* The words of a passage that answer; byte_end == 0: the passage does not. */
+struct sl_reading {
+    uint32_t byte_start, byte_end;
+    double score; /* of the best span; what is more likely than not is above 0 for models that know "no answer" */
+};
+
+struct sl_reader;
+
+/*
+ * Load a reader: a directory as for sl_bert_open(), of a network with a head for question answering.
+ *
+ * Owns:    caller gets *ret_reader; close it with sl_reader_close().
+ * Thread:  any; the reader may then be shared by threads.
+ * Blocks:  disk, CPU.
+ * Errors:  SL_STOP  exit 78, naming the file and what is wrong with it; out of memory
+ */
+enum sl_err sl_reader_open(const char *directory, const char *precision, struct sl_reader **ret_reader,
+                           struct sl_error *err);
+
+/*
+ * Read passages for an answer: readings[count]. What is beyond the model's length is not read.
+ *
+ * Owns:    nothing.
+ * Thread:  any, several at once.
+ * Blocks:  CPU, until the limit.
+ * Errors:  SL_AGAIN  late: the time is over; SL_STOP out of memory
+ */
+enum sl_err sl_reader_read(const struct sl_reader *reader, struct sl_view question,
+                           const struct sl_view *passages, uint32_t count,
+                           const struct sl_time_limit *limit, struct sl_reading *readings,
+                           struct sl_error *err);
+
+/*
+ * The directory's last component.
+ *
+ * Owns:    the reader's.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  none.
+ */
+const char *sl_reader_name(const struct sl_reader *reader);
+
+/*
+ * Free it. NULL is fine. Always returns NULL.
+ *
+ * Owns:    consumes it.
+ * Thread:  the last one to use it.
+ * Blocks:  no.
+ * Errors:  none.
+ */
+struct sl_reader *sl_reader_close(struct sl_reader *reader);
+
 #endif /* SLUICE_EMBED_H */

@@ -15,23 +15,16 @@
 #include <sluice/hash.h>
 #include <sluice/limits.h>
 
-#include "embed/encoder.h"
-#include "embed/model_config.h"
-#include "embed/safetensors.h"
-#include "embed/tokenizer.h"
+#include "embed/model_parts.h"
 
 #define BATCH_DEFAULT      32u
 #define BATCH_MAX          1024u
-#define PATH_BYTES_MAX     4096
 #define NORM_MIN           1e-12f
 #define FINGERPRINT_FORMAT 2u
 
 struct bert {
     struct sl_embedder base; /* first: a struct sl_embedder * is a struct bert * */
-    struct sl_model_config config;
-    enum sl_precision precision;
-    struct sl_tokenizer *tokenizer;
-    struct sl_encoder *encoder;
+    struct sl_model_parts parts;
     uint32_t batch_max;
 };
 
@@ -50,11 +43,11 @@ static uint32_t fill(const struct bert *bert, struct sl_encoder_pass *pass, stru
 
     pass->count = 0;
     while (done < count && done < bert->batch_max &&
-           sl_encoder_pass_room(pass) >= bert->config.sequence_max) {
-        pass->ids[row++] = sl_tokenizer_first_id(bert->tokenizer);
-        row += sl_tokenizer_ids_after(bert->tokenizer, prefix, texts[done], pass->ids + row,
-                                      bert->config.sequence_max - 2);
-        pass->ids[row++] = sl_tokenizer_last_id(bert->tokenizer);
+           sl_encoder_pass_room(pass) >= bert->parts.config.sequence_max) {
+        pass->ids[row++] = sl_tokenizer_first_id(bert->parts.tokenizer);
+        row += sl_tokenizer_ids_after(bert->parts.tokenizer, prefix, texts[done], pass->ids + row,
+                                      bert->parts.config.sequence_max - 2);
+        pass->ids[row++] = sl_tokenizer_last_id(bert->parts.tokenizer);
         pass->starts[++pass->count] = row;
         done++;
     }
@@ -83,14 +76,14 @@ static uint32_t run_pass(const struct bert *bert, struct sl_encoder_pass *pass,
                          struct sl_view prefix, const struct sl_view *texts, uint32_t count,
                          float *vectors)
 {
-    const bool mean = bert->config.pooling == SL_POOLING_MEAN;
-    const size_t hidden = bert->config.hidden;
+    const bool mean = bert->parts.config.pooling == SL_POOLING_MEAN;
+    const size_t hidden = bert->parts.config.hidden;
 
     count = fill(bert, pass, prefix, texts, count);
-    sl_encoder_run(bert->encoder, pass, mean ? SL_ENCODER_ROWS_ALL : SL_ENCODER_ROWS_FIRST);
+    sl_encoder_run(bert->parts.encoder, pass, mean ? SL_ENCODER_ROWS_ALL : SL_ENCODER_ROWS_FIRST);
     for (uint32_t t = 0; t < count; t++)
         pool(pass->rows + (mean ? pass->starts[t] : t) * hidden,
-             mean ? pass->starts[t + 1] - pass->starts[t] : 1, bert->config.hidden,
+             mean ? pass->starts[t + 1] - pass->starts[t] : 1, bert->parts.config.hidden,
              vectors + t * hidden);
     return count;
 }
@@ -102,63 +95,49 @@ static enum sl_err encode(const struct sl_embedder *embedder, enum sl_embed_role
                           struct sl_error *err)
 {
     struct bert *bert = bert_of(embedder);
-    struct sl_encoder_pass *pass = sl_encoder_pass_take(bert->encoder);
-    struct sl_view prefix = sl_view_of(role == SL_EMBED_QUESTION ? bert->config.query_prefix
-                                                                 : bert->config.passage_prefix);
+    struct sl_encoder_pass *pass = sl_encoder_pass_take(bert->parts.encoder);
+    struct sl_view prefix = sl_view_of(role == SL_EMBED_QUESTION ? bert->parts.config.query_prefix
+                                                                 : bert->parts.config.passage_prefix);
 
     if (pass == NULL)
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "out of memory for encoding");
     for (uint32_t done = 0; done < count;)
         done += run_pass(bert, pass, prefix, texts + done, count - done,
                          vectors + (size_t)done * embedder->dim);
-    sl_encoder_pass_give(bert->encoder, pass);
+    sl_encoder_pass_give(bert->parts.encoder, pass);
     return SL_OK;
 }
 
 static uint32_t count_tokens(const struct sl_embedder *embedder, struct sl_view text)
 {
-    return sl_tokenizer_ids(bert_of(embedder)->tokenizer, text, NULL, UINT32_MAX);
+    return sl_tokenizer_ids(bert_of(embedder)->parts.tokenizer, text, NULL, UINT32_MAX);
 }
 
 static double coverage(const struct sl_embedder *embedder, struct sl_view text)
 {
-    return sl_tokenizer_coverage(bert_of(embedder)->tokenizer, text);
+    return sl_tokenizer_coverage(bert_of(embedder)->parts.tokenizer, text);
 }
 
 static void close_bert(struct sl_embedder *embedder)
 {
     struct bert *bert = bert_of(embedder);
 
-    bert->encoder = sl_encoder_close(bert->encoder);
-    sl_tokenizer_close(bert->tokenizer);
+    sl_model_parts_close(&bert->parts);
     free(bert);
 }
 
 /* ---- opening ---- */
 
-/* The last component of the directory's path. */
-static void set_name(struct sl_embedder *embedder, const char *directory)
-{
-    size_t end = strlen(directory), start;
-
-    while (end > 1 && directory[end - 1] == '/')
-        end--;
-    for (start = end; start > 0 && directory[start - 1] != '/'; start--)
-        ;
-    (void)snprintf(embedder->name, sizeof embedder->name, "%.*s", (int)(end - start),
-                   directory + start);
-}
-
 /* Everything that changes vectors and is not in the weights or the tokenizer's file. */
 static void digest_settings(const struct bert *bert, struct sl_sha256 *digest)
 {
-    const struct sl_model_config *config = &bert->config;
+    const struct sl_model_config *config = &bert->parts.config;
     char text[256];
     int size =
         snprintf(text, sizeof text,
                  "%u bert %s heads %u epsilon %a sequence %u positions %u pooling %d lower "
                  "%d strip %d chinese %d\n",
-                 FINGERPRINT_FORMAT, sl_precision_name(bert->precision), config->head_count,
+                 FINGERPRINT_FORMAT, sl_precision_name(bert->parts.precision), config->head_count,
                  (double)config->layer_norm_epsilon, config->sequence_max, config->position_first,
                  (int)config->pooling, (int)config->casing.lower_case,
                  (int)config->casing.strip_accents, (int)config->casing.split_chinese);
@@ -168,45 +147,6 @@ static void digest_settings(const struct bert *bert, struct sl_sha256 *digest)
     sl_sha256_add(digest, config->passage_prefix, strlen(config->passage_prefix) + 1);
 }
 
-static enum sl_err load_encoder(struct bert *bert, const char *path, struct sl_sha256 *digest,
-                                struct sl_error *err)
-{
-    struct sl_safetensors *file = NULL;
-    enum sl_err r = sl_safetensors_open(path, &file, err);
-
-    if (r != SL_OK)
-        return r;
-    r = sl_safetensors_digest(file, digest, err);
-    if (r == SL_OK)
-        r = sl_encoder_open(file, &bert->config, bert->precision, &bert->encoder, err);
-    sl_safetensors_close(file);
-    return r;
-}
-
-/* The tokenizer, and whether it goes with the network. */
-static enum sl_err load_tokenizer(struct bert *bert, const char *directory,
-                                  struct sl_sha256 *digest, struct sl_error *err)
-{
-    enum sl_err r =
-        sl_tokenizer_open(directory, &bert->config.casing, digest, &bert->tokenizer, err);
-    uint32_t count;
-
-    if (r != SL_OK)
-        return r;
-    count = sl_tokenizer_vocabulary_count(bert->tokenizer);
-    if (count > bert->config.vocabulary_count)
-        return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
-                       "%.200s: the tokenizer has %u tokens, but vocab_size in config.json allows "
-                       "%u",
-                       directory, count, bert->config.vocabulary_count);
-    if (sl_tokenizer_first_id(bert->tokenizer) == UINT32_MAX)
-        return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
-                       "%.200s/tokenizer.json: \"post_processor\" must put one token before a "
-                       "text and one behind it",
-                       directory);
-    return SL_OK;
-}
-
 /* Prefixes given with the options go over those of the directory; they take from the limit. */
 static enum sl_err set_prefixes(struct bert *bert, const struct sl_bert_options *options,
                                 struct sl_error *err)
@@ -214,15 +154,15 @@ static enum sl_err set_prefixes(struct bert *bert, const struct sl_bert_options 
     const struct {
         const char *given, *name;
         char *prefix;
-    } prefixes[] = {{options->query_prefix, "query_prefix", bert->config.query_prefix},
-                    {options->passage_prefix, "passage_prefix", bert->config.passage_prefix}};
-    const uint32_t room = bert->config.sequence_max - 2;
+    } prefixes[] = {{options->query_prefix, "query_prefix", bert->parts.config.query_prefix},
+                    {options->passage_prefix, "passage_prefix", bert->parts.config.passage_prefix}};
+    const uint32_t room = bert->parts.config.sequence_max - 2;
     uint32_t count = 0;
 
     for (int i = 0; i < 2; i++) {
         if (prefixes[i].given != NULL)
             (void)snprintf(prefixes[i].prefix, SL_PREFIX_BYTES_MAX + 1, "%s", prefixes[i].given);
-        count = sl_tokenizer_ids(bert->tokenizer, sl_view_of(prefixes[i].prefix), NULL, room);
+        count = sl_tokenizer_ids(bert->parts.tokenizer, sl_view_of(prefixes[i].prefix), NULL, room);
         if (count > room / 2)
             return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_config",
                            "[embed] %s: %u tokens or more of the model's %u; allowed is half of "
@@ -233,30 +173,12 @@ static enum sl_err set_prefixes(struct bert *bert, const struct sl_bert_options 
     return SL_OK;
 }
 
-static enum sl_err load(struct bert *bert, const struct sl_bert_options *options,
-                        struct sl_sha256 *digest, struct sl_error *err)
-{
-    char path[PATH_BYTES_MAX];
-    enum sl_err r = sl_model_config_read(options->directory, &bert->config, err);
-
-    if (r == SL_OK)
-        r = load_tokenizer(bert, options->directory, digest, err);
-    if (r == SL_OK)
-        r = set_prefixes(bert, options, err);
-    if (r == SL_OK)
-        r = sl_model_path(options->directory, "model.safetensors", path, sizeof path, err);
-    if (r == SL_OK)
-        r = load_encoder(bert, path, digest, err);
-    return r;
-}
-
-static enum sl_err check_options(const struct sl_bert_options *options,
-                                 enum sl_precision *ret_precision, struct sl_error *err)
+static enum sl_err check_options(const struct sl_bert_options *options, struct sl_error *err)
 {
     if (options->batch_max > BATCH_MAX)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_config",
                        "[embed] batch = %u: at most %u are allowed", options->batch_max, BATCH_MAX);
-    return sl_precision_choose(options->precision, ret_precision, err);
+    return SL_OK;
 }
 
 static struct bert *new_bert(const struct sl_bert_options *options)
@@ -269,7 +191,7 @@ static struct bert *new_bert(const struct sl_bert_options *options)
         return NULL;
     bert->base.ops = &ops;
     bert->batch_max = options->batch_max != 0 ? options->batch_max : BATCH_DEFAULT;
-    set_name(&bert->base, options->directory);
+    sl_model_name(options->directory, bert->base.name, sizeof bert->base.name);
     return bert;
 }
 
@@ -279,17 +201,17 @@ enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedd
     struct bert *bert;
     struct sl_sha256 *digest;
     uint8_t bytes[32];
-    enum sl_precision precision;
-    enum sl_err r = check_options(options, &precision, err);
+    enum sl_err r = check_options(options, err);
 
     if (r != SL_OK)
         return r;
     bert = new_bert(options);
     if (bert == NULL)
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "out of memory for the encoder");
-    bert->precision = precision;
     digest = sl_sha256_begin();
-    r = load(bert, options, digest, err);
+    r = sl_model_parts_open(options->directory, options->precision, digest, &bert->parts, NULL, err);
+    if (r == SL_OK)
+        r = set_prefixes(bert, options, err);
     if (r == SL_OK)
         digest_settings(bert, digest);
     sl_sha256_end(digest, bytes);
@@ -299,8 +221,9 @@ enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedd
     }
     sl_hex(bytes, sizeof bytes, bert->base.fingerprint);
     (void)snprintf(bert->base.arithmetic, sizeof bert->base.arithmetic, "%s by %s",
-                   sl_precision_name(precision), sl_encoder_instructions(bert->encoder));
-    bert->base.dim = bert->config.hidden;
+                   sl_precision_name(bert->parts.precision),
+                   sl_encoder_instructions(bert->parts.encoder));
+    bert->base.dim = bert->parts.config.hidden;
     *ret_embedder = &bert->base;
     return SL_OK;
 }

@@ -6,6 +6,13 @@ target_compile_definitions(test_golden PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 add_test(NAME embed/golden COMMAND test_golden)
 set_tests_properties(embed/golden PROPERTIES LABELS quick SKIP_RETURN_CODE 77 TIMEOUT 300)
 
+# Ranking and reading heads, on small random networks that stand beside their golden data.
+add_executable(test_heads ${CMAKE_CURRENT_LIST_DIR}/test_heads.c)
+target_link_libraries(test_heads PRIVATE sluice_flags sluice_test sluice)
+target_compile_definitions(test_heads PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+add_test(NAME embed/heads COMMAND test_heads)
+set_tests_properties(embed/heads PROPERTIES LABELS quick TIMEOUT 60)
+
 add_test(NAME embed/fetch_model COMMAND ${CMAKE_CURRENT_LIST_DIR}/test_fetch_model.sh)
 set_tests_properties(embed/fetch_model PROPERTIES LABELS quick SKIP_RETURN_CODE 77 TIMEOUT 60)
 
