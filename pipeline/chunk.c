@@ -26,6 +26,8 @@ struct packer {
     struct sl_buffer chunks; /* struct sl_chunk each */
     uint32_t heading_at;     /* headings before it start before the chunk under way */
     uint32_t path[7];        /* heading index + 1 of each level */
+    uint32_t unit_at;        /* units before it were looked at for who speaks */
+    struct sl_view speaker;  /* of the turn under way; data == NULL: none */
     uint32_t excluded_at;
 };
 
@@ -49,8 +51,28 @@ static uint32_t overlap_start(const struct packer *p, uint32_t before, uint32_t 
     return start;
 }
 
-/* "A > B" for the headings above a chunk, without the one that is the document's title. */
-static struct sl_view section_path(struct packer *p, uint32_t byte_start)
+/* Who speaks where the unit begins: the last label since the last heading, without its marks. */
+static struct sl_view speaker_at(struct packer *p, uint32_t unit)
+{
+    for (; p->unit_at <= unit; p->unit_at++) {
+        const struct sl_unit *u = &p->outline.units[p->unit_at];
+        struct sl_view label = sl_view_range(p->document->text, u->byte_start, u->byte_start + u->label);
+
+        if (u->before == SL_BREAK_HEADING)
+            p->speaker = SL_VIEW_NULL;
+        while (label.size > 0 && strchr("*_", label.data[0]) != NULL)
+            label = sl_view_range(label, 1, label.size);
+        while (label.size > 0 && strchr("*_.:", label.data[label.size - 1]) != NULL)
+            label.size--;
+        if (label.size > 0)
+            p->speaker = label;
+    }
+    return p->speaker;
+}
+
+/* "A > B" for the headings above a chunk, without the one that is the document's title, and in a
+ * transcript for who speaks. */
+static struct sl_view section_path(struct packer *p, uint32_t byte_start, struct sl_view speaker)
 {
     const struct sl_outline *outline = &p->outline;
     struct sl_buffer path = {0};
@@ -75,6 +97,11 @@ static struct sl_view section_path(struct packer *p, uint32_t byte_start)
         if (path.size > 0)
             sl_buffer_view(&path, SL_VIEW(" > "));
         sl_buffer_view(&path, heading->text);
+    }
+    if (speaker.size > 0) {
+        if (path.size > 0)
+            sl_buffer_view(&path, SL_VIEW(" > "));
+        sl_buffer_view(&path, speaker);
     }
     if (path.size > 0) {
         section = (struct sl_view){path.data, path.size};
@@ -111,7 +138,7 @@ static void add_chunk(struct packer *p, uint32_t first, uint32_t end)
 
     for (uint32_t i = first; i < end; i++)
         chunk.word_count += units[i].words;
-    chunk.section = section_path(p, chunk.byte_start);
+    chunk.section = section_path(p, chunk.byte_start, speaker_at(p, first));
     find_excluded(p, &chunk);
     sl_buffer_add(&p->chunks, &chunk, sizeof chunk);
 }

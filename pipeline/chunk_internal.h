@@ -22,6 +22,7 @@ struct sl_unit {
     uint32_t words;
     uint8_t before; /* enum sl_break at its start */
     uint8_t level;  /* of the heading it begins with; 0: none */
+    uint8_t label;  /* bytes of the speaker's label it begins with; 0: none, or no transcript */
     bool whole;     /* a whole sentence */
     bool clings;    /* a heading or a speaker's label: must not end a chunk */
 };

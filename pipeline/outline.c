@@ -45,6 +45,7 @@ static void judge_start(struct builder *b, struct sl_unit *unit)
     uint32_t lines = newlines(b, b->previous_end, unit->byte_start);
     bool line_start = lines > 0 || b->previous_end == 0;
     size_t label = sl_speaker_label(sentence, line_start);
+    size_t turn = line_start ? sl_turn_label(sentence) : 0;
 
     unit->before = lines >= 2 ? SL_BREAK_PARAGRAPH : SL_BREAK_SENTENCE;
     while (b->heading_at < outline->heading_count &&
@@ -58,6 +59,39 @@ static void judge_start(struct builder *b, struct sl_unit *unit)
     } else if (label > 0 && line_start) {
         unit->before = SL_BREAK_SPEAKER;
         unit->clings = label == sentence.size;
+    }
+    if (unit->before != SL_BREAK_HEADING && turn <= UINT8_MAX)
+        unit->label = (uint8_t)turn;
+}
+
+static struct sl_view label_of(const struct builder *b, const struct sl_unit *unit)
+{
+    return sl_view_range(b->text, unit->byte_start, unit->byte_start + unit->label);
+}
+
+/* In a transcript speakers take turns: many a label is the same as the last but one. "Note:" and
+ * "Title:" are no speakers. */
+static void judge_labels(struct builder *b)
+{
+    struct sl_unit *units = (struct sl_unit *)(void *)(uintptr_t)b->units.data;
+    uint32_t count = (uint32_t)(b->units.size / sizeof *units), labels = 0, turns = 0;
+    const struct sl_unit *last[2] = {NULL, NULL};
+    bool transcript;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (units[i].label == 0)
+            continue;
+        turns += last[0] != NULL && sl_view_equal(label_of(b, last[0]), label_of(b, &units[i]));
+        last[0] = last[1];
+        last[1] = &units[i];
+        labels++;
+    }
+    transcript = turns >= 2 && turns >= labels / 4;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!transcript)
+            units[i].label = 0;
+        else if (units[i].label > 0)
+            units[i].before = SL_BREAK_SPEAKER;
     }
 }
 
@@ -124,6 +158,7 @@ static void add_sentence(struct builder *b, uint32_t start, uint32_t end, bool w
         unit.words = sl_text_words(part);
         add_unit(b, unit);
         unit.before = SL_BREAK_PART;
+        unit.label = 0;
     }
 }
 
@@ -168,6 +203,7 @@ static enum sl_err make_units(struct builder *b, struct sl_arena *arena, struct 
         return code;
     for (uint32_t i = 0; i < count; i++)
         add_around_excluded(b, sentences[i]);
+    judge_labels(b);
     if (b->units.failed)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "out of memory cutting a document");
     copy =

@@ -316,11 +316,50 @@ static size_t colon_label(struct sl_view sentence)
     return 0;
 }
 
+/* "민원인:" "위원장 김철수:" at the start of a line: at most twelve characters of Hangul. */
+static size_t hangul_label(struct sl_view sentence)
+{
+    uint32_t letters = 0;
+
+    for (size_t at = 0; at < sentence.size && letters <= 12;) {
+        size_t before = at;
+        uint32_t c = sl_utf8_next(sentence, &at);
+
+        if (c == ':' || c == 0xFF1A)
+            return letters > 0 && (at == sentence.size || sentence.data[at] == ' ') ? at : 0;
+        if (c != ' ' && !sl_char_hangul(c))
+            return 0;
+        letters += before < at && c != ' ';
+    }
+    return 0;
+}
+
 size_t sl_speaker_label(struct sl_view sentence, bool line_start)
 {
     size_t size = capital_label(sentence, line_start);
 
     return size > 0 || !line_start ? size : colon_label(sentence);
+}
+
+size_t sl_turn_label(struct sl_view sentence)
+{
+    struct sl_view inner = sentence;
+    size_t marks = 0, size;
+
+    while (marks < 2 && marks < sentence.size && strchr("*_", sentence.data[marks]) != NULL)
+        marks++;
+    inner = sl_view_range(sentence, marks, sentence.size);
+    if (marks > 0) { /* "**Q:** ...": the label ends where the marks do */
+        const char *close = memchr(inner.data, sentence.data[0], inner.size);
+        inner.size = close != NULL ? (size_t)(close - inner.data) : 0;
+    }
+    size = sl_speaker_label(inner, true);
+    if (size == 0)
+        size = hangul_label(inner);
+    if (size == 0 && marks > 0 && inner.size > 1 && inner.size < 48 &&
+        strchr(".:", inner.data[inner.size - 1]) != NULL)
+        size = inner.size;
+    return size == 0 ? 0 : marks + size + (marks > 0 ? marks : 0);
 }
 
 /* ------------------------------------------------------------------ the answer */

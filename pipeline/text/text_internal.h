@@ -88,4 +88,7 @@ bool sl_sentence_joins(struct sl_view text, size_t block_start, size_t start, si
  * none. `line_start`: the sentence starts a line, which says more than capitals do. */
 size_t sl_speaker_label(struct sl_view sentence, bool line_start);
 
+/* The same of a line of a transcript, where more may be a label: "민원인:", "**Q:**". Marks included. */
+size_t sl_turn_label(struct sl_view sentence);
+
 #endif
