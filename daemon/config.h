@@ -104,6 +104,7 @@ struct sl_config {
         char *fusion; /* rrf, minmax */
         double weight_lexical; /* from `weights = LEXICAL, VECTOR` */
         double weight_vector;
+        char *expand;          /* off, section, neighbours */
         char *duplicates;      /* collapse, keep */
         double half_life_days; /* 0 = off */
     } retrieve;

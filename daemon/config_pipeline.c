@@ -38,6 +38,13 @@ static enum sl_mode mode_of(const char *name)
     return strcmp(name, "lexical") == 0 ? SL_MODE_LEXICAL : SL_MODE_HYBRID;
 }
 
+static enum sl_expand expand_of(const char *name)
+{
+    if (strcmp(name, "neighbours") == 0)
+        return SL_EXPAND_NEIGHBOURS;
+    return strcmp(name, "section") == 0 ? SL_EXPAND_SECTION : SL_EXPAND_OFF;
+}
+
 void sl_config_retrieve(const struct sl_config *config, struct sl_retrieve_options *ret_options)
 {
     bool ranks = strcmp(config->retrieve.fusion, "rrf") == 0;
@@ -50,6 +57,7 @@ void sl_config_retrieve(const struct sl_config *config, struct sl_retrieve_optio
         .weight_lexical = config->retrieve.weight_lexical,
         .weight_vector = config->retrieve.weight_vector,
         .coverage_min = COVERAGE_MIN,
+        .expand = expand_of(config->retrieve.expand),
         .keep_duplicates = strcmp(config->retrieve.duplicates, "keep") == 0,
         .half_life_days = config->retrieve.half_life_days,
     };

@@ -40,6 +40,8 @@ static const struct option_choice storage_words[] = {
 static const struct option_choice mode_words[] = {
     {"hybrid", 0, false}, {"vector", 0, false}, {"lexical", 0, false}, {0}};
 static const struct option_choice fusion_words[] = {{"rrf", 0, false}, {"minmax", 0, false}, {0}};
+static const struct option_choice expand_words[] = {
+    {"off", 0, false}, {"section", 0, false}, {"neighbours", 0, false}, {0}};
 static const struct option_choice duplicates_words[] = {
     {"collapse", 0, false}, {"keep", 0, false}, {0}};
 static const struct option_choice rerank_words[] = {
@@ -276,6 +278,11 @@ const struct option option_table[] = {
      .at = AT(retrieve.weight_lexical), .fallback = "1, 1", .reload = true,
      .help = "LEXICAL, VECTOR: what each list counts where the model knows the question's language. Where it "
              "does not, words decide alone."},
+    {.section = "retrieve", .key = "expand", .kind = OPTION_WORD, .at = AT(retrieve.expand),
+     .fallback = "section", .choices = expand_words, .reload = true,
+     .help = "What a chat model reads around a passage: the rest of its section or turn, up to two chunks on each "
+             "side; whatever stands there; or nothing. At most 6,000 bytes a passage, and no more once all have "
+             "16,000."},
     {.section = "retrieve", .key = "duplicates", .kind = OPTION_WORD, .at = AT(retrieve.duplicates),
      .fallback = "collapse", .choices = duplicates_words, .reload = true,
      .help = "collapse shows one of several passages that are the same or nearly the same, the best ranked, and "

@@ -14,16 +14,29 @@
 #define SL_CITATIONS_MAX 3u   /* of an extracted answer */
 #define SL_QUOTE_BYTES_MAX 800u
 
-/* A chunk that was found, with its document. */
+#define SL_PASSAGE_BYTES_MAX  6000u  /* of a passage of several chunks */
+#define SL_EXPANDED_BYTES_MAX 16000u /* of all passages, when some are more than what was found */
+
+/* A chunk of a passage. */
+struct sl_part {
+    uint32_t chunk;
+    uint32_t byte_start, byte_end;
+};
+
+/* A chunk that was found, or several that stand together, with their document. */
 struct sl_passage {
-    const struct sl_result *result;
+    const struct sl_result *result; /* of the best chunk; its legs' scores are the best of all */
     const struct sl_document *document;
     uint32_t byte_start, byte_end;
-    struct sl_view section;
+    struct sl_view section; /* of the best chunk */
+    struct sl_part *parts;  /* [part_count] in order, ranges may overlap; none: the result's chunk alone */
+    uint32_t part_count;
+    uint32_t document_chunks;
 };
 
 /*
- * Read the documents of the best results, each document once; same text twice is left out.
+ * Read the documents of the best results, each document once; same text twice is left out, and chunks of a
+ * document that touch or overlap are one passage, in the place of the best of them.
  *
  * Owns:    all in `arena`; views into the snapshot.
  * Shape:   *ret_passages is struct sl_passage[*ret_count], best first, at most `max`.
@@ -35,6 +48,24 @@ enum sl_err sl_passages_read(const struct sl_snapshot *snapshot,
                              const struct sl_retrieved *retrieved, uint32_t max,
                              struct sl_arena *arena, struct sl_passage **ret_passages,
                              uint32_t *ret_count, struct sl_error *err);
+
+/*
+ * The same passages with what stands around them, for a reader that can use it: the chunks before and after, up
+ * to two on each side, as far as `expand` goes and the bounds above allow; the best passages first.
+ *
+ * Post:    `passages` are untouched; *ret_expanded may be fewer, since some grow together.
+ * Owns:    all in `arena`; views into the snapshot.
+ * Thread:  the snapshot's.
+ * Blocks:  page faults.
+ * Errors:  SL_REJECT too_large; SL_STOP corrupt
+ */
+enum sl_err sl_passages_expand(const struct sl_snapshot *snapshot, enum sl_expand expand,
+                               const struct sl_passage *passages, uint32_t count,
+                               struct sl_arena *arena, struct sl_passage **ret_expanded,
+                               uint32_t *ret_count, struct sl_error *err);
+
+/* The chunk of a passage that holds this range of its document, or most of it. */
+uint32_t sl_passage_chunk(const struct sl_passage *passage, uint32_t byte_start, uint32_t byte_end);
 
 /* The kind of thing a question asks for. */
 enum sl_asked {

@@ -56,7 +56,8 @@ static struct sl_view speaker_at(struct packer *p, uint32_t unit)
 {
     for (; p->unit_at <= unit; p->unit_at++) {
         const struct sl_unit *u = &p->outline.units[p->unit_at];
-        struct sl_view label = sl_view_range(p->document->text, u->byte_start, u->byte_start + u->label);
+        struct sl_view label =
+            sl_view_range(p->document->text, u->byte_start, u->byte_start + u->label);
 
         if (u->before == SL_BREAK_HEADING)
             p->speaker = SL_VIEW_NULL;

@@ -367,7 +367,7 @@ static uint32_t number_of(const struct writing *w, struct sl_extracted *out, uin
     passage = &w->passages[id - 1];
     for (uint32_t i = 0; i < out->citation_count; i++)
         if (out->citations[i].doc == passage->result->doc &&
-            out->citations[i].chunk == passage->result->chunk)
+            out->citations[i].byte_start == claim->byte_start)
             return out->citations[i].n;
     uint32_t n = ++out->citation_count;
     out->citations[n - 1] =

@@ -199,12 +199,16 @@ static enum sl_err generate(struct answering *a, const struct sl_passage *passag
 {
     struct sl_generator *generator = a->responder->generator;
     struct sl_extracted written = {0};
+    struct sl_passage *expanded = NULL;
     struct sl_error why = {0};
     int64_t start = now_us(a);
     bool declined = false;
-    enum sl_err e = sl_llm_answer(generator, a->question->text, passages, count,
-                                  generate_deadline_us(a, start), a->arena, &written, &declined, &why);
+    enum sl_err e = sl_passages_expand(a->snapshot, a->responder->retrieve.expand, passages, count,
+                                       a->arena, &expanded, &count, &why);
 
+    if (!e)
+        e = sl_llm_answer(generator, a->question->text, expanded, count,
+                          generate_deadline_us(a, start), a->arena, &written, &declined, &why);
     a->answer->generate_ms = (double)(now_us(a) - start) / 1000.0;
     if (e == SL_STOP) {
         *a->err = why;

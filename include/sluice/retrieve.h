@@ -12,6 +12,13 @@
 
 enum sl_fusion { SL_FUSION_RRF = 1, SL_FUSION_MINMAX };
 
+/* What a chat model gets to read around a chunk that was found. */
+enum sl_expand {
+    SL_EXPAND_OFF = 0,
+    SL_EXPAND_SECTION,   /* what stands beside it under the same heading, or in the same turn */
+    SL_EXPAND_NEIGHBOURS /* what stands beside it */
+};
+
 struct sl_retrieve_options {
     enum sl_mode mode;       /* default of questions that name none */
     uint32_t k;
@@ -20,6 +27,7 @@ struct sl_retrieve_options {
     double weight_lexical;   /* where the encoder knows the question's language; >= 0 */
     double weight_vector;
     double coverage_min;     /* below it the question goes to the lexical leg alone; default 0.5 */
+    enum sl_expand expand;
     bool keep_duplicates;    /* copies of a better result stay among the results */
     double half_life_days;   /* 0 = off: a document loses half its weight in that time */
 };

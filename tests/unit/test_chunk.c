@@ -438,3 +438,52 @@ TEST(markdown_headings)
     CHECK(sl_view_is(headings[2].text, "Three") && headings[2].level == 2);
     CHECK(sl_view_is(headings[3].text, "Four") && headings[3].level == 2);
 }
+
+/* Turns of two speakers, each longer than a chunk. */
+static struct sl_buffer transcript(const char *first, const char *second)
+{
+    struct sl_buffer text = {0}, part = sentences(14, 10);
+
+    for (int i = 0; i < 8; i++)
+        sl_buffer_format(&text, "%s %s\n\n", i % 2 == 0 ? first : second, part.data);
+    sl_buffer_fini(&part);
+    return text;
+}
+
+TEST(chunks_of_a_transcript_know_who_speaks)
+{
+    static const char *const labels[][4] = {{"QUESTION.", "CHAIR YELLEN.", "QUESTION", "CHAIR YELLEN"},
+                                            {"Q:", "A:", "Q", "A"},
+                                            {"민원인:", "상담원 김철수:", "민원인", "상담원 김철수"},
+                                            {"**Mr. Hahn:**", "**Ms. Lee:**", "Mr. Hahn", "Ms. Lee"}};
+
+    for (size_t l = 0; l < sizeof labels / sizeof *labels; l++) {
+        struct sl_buffer text = transcript(labels[l][0], labels[l][1]);
+        struct result r = cut(view(&text), SL_MEDIA_TEXT, 60, 10);
+        uint32_t inside = 0;
+
+        check_promises(&r, 60);
+        for (uint32_t i = 0; i < r.count; i++) {
+            bool first = sl_view_is(r.chunks[i].section, labels[l][2]);
+            CHECK_THAT(first || sl_view_is(r.chunks[i].section, labels[l][3]), "%s: %.*s",
+                       labels[l][0], SL_VIEW_ARG(r.chunks[i].section));
+            inside += chunk_view(&r, i).data[0] == 'S' ? 1 : 0;
+        }
+        CHECK(inside >= 8); /* chunks that begin in the middle of a turn */
+        sl_buffer_fini(&text);
+    }
+}
+
+TEST(notes_and_titles_are_no_speakers)
+{
+    struct sl_buffer text = {0}, part = sentences(14, 10);
+    static const char *const labels[] = {"Note:", "Title:", "목적:", "Warning:", "시행일:", "Source:"};
+
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+        sl_buffer_format(&text, "%s %s\n\n", labels[i], part.data);
+    struct result r = cut(view(&text), SL_MEDIA_TEXT, 60, 10);
+    for (uint32_t i = 0; i < r.count; i++)
+        CHECK(r.chunks[i].section.data == NULL);
+    sl_buffer_fini(&text);
+    sl_buffer_fini(&part);
+}
