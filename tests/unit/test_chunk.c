@@ -455,7 +455,7 @@ TEST(chunks_of_a_transcript_know_who_speaks)
     static const char *const labels[][4] = {{"QUESTION.", "CHAIR YELLEN.", "QUESTION", "CHAIR YELLEN"},
                                             {"Q:", "A:", "Q", "A"},
                                             {"민원인:", "상담원 김철수:", "민원인", "상담원 김철수"},
-                                            {"**Mr. Hahn:**", "**Ms. Lee:**", "Mr. Hahn", "Ms. Lee"}};
+                                            {"**Ruth Hahn:**", "**Lee:**", "Ruth Hahn", "Lee"}};
 
     for (size_t l = 0; l < sizeof labels / sizeof *labels; l++) {
         struct sl_buffer text = transcript(labels[l][0], labels[l][1]);
