@@ -256,6 +256,8 @@ void sl_endpoint_leave(struct sl_endpoint *endpoint, const struct sl_endpoint_as
     else
         sl_breaker_tell(&endpoint->breaker, now, outcome == SL_ENDPOINT_SERVED, chance(endpoint));
     after = endpoint->breaker.state;
+    if (after == SL_BREAKER_CLOSED && before != after) /* back: what was spent on it is forgiven */
+        sl_retry_budget_init(&endpoint->retries, now);
     if (retry_after_ms > 0 && now + retry_after_ms * 1000 > endpoint->held_until_us)
         endpoint->held_until_us = now + retry_after_ms * 1000;
     sl_spending_add(&endpoint->spending, wall_ms(), (int64_t)tokens - (int64_t)ask->tokens);

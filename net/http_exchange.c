@@ -29,6 +29,7 @@
 #define CONNECT_TIMEOUT_MS 5000L
 #define LIFETIME_S         300L /* of a connection: names are looked up again now and then */
 #define IDLE_S             60L
+#define NAMES_S               1L /* a name is looked up for each new connection; the system caches */
 #define STALL_BYTES_PER_S  64L
 #define RETRY_AFTER_MS_MAX INT64_C(300000)
 
@@ -221,6 +222,7 @@ static void set_guards(CURL *curl, struct sl_http_exchange *exchange)
     (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
     (void)curl_easy_setopt(curl, CURLOPT_MAXLIFETIME_CONN, LIFETIME_S);
     (void)curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, IDLE_S);
+    (void)curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, NAMES_S);
     (void)curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     (void)curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, exchange);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);

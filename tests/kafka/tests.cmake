@@ -52,6 +52,13 @@ sluice_daemon_with(no_turns gated no_shares no_turns WRAP sl_config_embedder sl_
 sluice_daemon_with(no_budget gated no_shares no_budget
   WRAP sl_config_embedder sl_budget_is_high sl_budget_share_is_high sl_budget_admits)
 
+sluice_daemon_with(no_breaker no_breaker WRAP sl_breaker_tell sl_retry_budget_take)
+
+add_library(resolve_shim MODULE ${CMAKE_CURRENT_SOURCE_DIR}/kafka/resolve_shim.c)
+target_link_libraries(resolve_shim PRIVATE ${CMAKE_DL_LIBS})
+target_compile_definitions(resolve_shim PRIVATE _GNU_SOURCE)
+set_target_properties(resolve_shim PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
 add_library(commit_shim MODULE ${CMAKE_CURRENT_SOURCE_DIR}/kafka/commit_shim.c)
 target_link_libraries(commit_shim PRIVATE ${CMAKE_DL_LIBS})
 target_compile_definitions(commit_shim PRIVATE _GNU_SOURCE)
@@ -72,6 +79,8 @@ sluice_kafka_test(service kafka 300)
 sluice_kafka_test(metrics kafka 300)
 sluice_kafka_test(compaction kafka 300)
 sluice_kafka_test(llm kafka 300)
+sluice_kafka_test(embedding kafka 600)
+set_tests_properties(kafka/embedding PROPERTIES LABELS "kafka;prove")
 sluice_kafka_test(crash kafka 600)
 sluice_kafka_test(demo kafka 600)
 sluice_kafka_test(real_broker broker 900)

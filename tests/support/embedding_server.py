@@ -81,6 +81,7 @@ class EmbeddingServer:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
                                                      do_handshake_on_connect=False)
         self.port = self.server.server_port
+        self.closed = False
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
@@ -89,6 +90,7 @@ class EmbeddingServer:
 
     def close(self):
         """Connections are refused from here on. Returns the port."""
+        self.closed = True
         self.released.set()
         self.server.shutdown()
         self.server.server_close()
@@ -99,7 +101,7 @@ class EmbeddingServer:
         request = Request(handler.path, dict(handler.headers), json.loads(data))
         with self.lock:
             self.requests.append(request)
-        act = self.script(request)
+        act = reset if self.closed else self.script(request)
         try:
             (act or honest)(self, handler, request)
         except OSError:

@@ -46,6 +46,7 @@ int cmd_compact(struct ctl *ctl, int argc, char **argv);
 int cmd_compare(struct ctl *ctl, int argc, char **argv);
 int cmd_config(struct ctl *ctl, int argc, char **argv);
 int cmd_dates(struct ctl *ctl, int argc, char **argv);
+int cmd_estimate(struct ctl *ctl, int argc, char **argv);
 int cmd_eval(struct ctl *ctl, int argc, char **argv);
 int cmd_export(struct ctl *ctl, int argc, char **argv);
 int cmd_import(struct ctl *ctl, int argc, char **argv);

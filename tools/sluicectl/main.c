@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"rm", "produce tombstones: delete documents", cmd_rm},
     {"ask", "ask a question over Kafka and print the answer with its sources", cmd_ask},
     {"import", "put files or JSON lines straight into the index, without Kafka", cmd_import},
+    {"estimate", "say what embedding documents would take, before it is done", cmd_estimate},
     {"search", "search the index, also beside a running daemon", cmd_search},
     {"eval", "measure retrieval on questions with known documents", cmd_eval},
     {"compare", "compare two evaluations question by question", cmd_compare},
