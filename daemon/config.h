@@ -117,6 +117,11 @@ struct sl_config {
         uint32_t deadline_ms;
     } answer;
     struct {
+        char *file;           /* "" = none */
+        uint32_t interval_ms;
+        double drop_max;
+    } golden;
+    struct {
         bool boilerplate;
     } clean;
     struct {

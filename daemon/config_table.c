@@ -77,6 +77,7 @@ const struct option_section option_sections[] = {
     {"index", "The index directory. One daemon at a time holds it."},
     {"retrieve", "How passages are found for a question."},
     {"answer", "How an answer is made from the passages."},
+    {"golden", "Questions whose documents are known, asked again and again."},
     {"clean", "What is taken out of documents before they are indexed."},
     {"http", "Metrics, health and the status page."},
     {"log", "What is logged. Texts of documents, questions and answers never are."},
@@ -313,6 +314,18 @@ const struct option option_table[] = {
     {.section = "answer", .key = "deadline_ms", .kind = OPTION_MS, .at = AT(answer.deadline_ms),
      .fallback = "30000", FROM_TO(100, SL_DEADLINE_MS_MAX), .unit = "ms", .reload = true,
      .help = "Time for an answer unless the question says how much. A suffix s or m may be used."},
+
+    {.section = "golden", .key = "file", .kind = OPTION_TEXT, .at = AT(golden.file), .fallback = "",
+     .may_be_empty = true, .most = 4095,
+     .help = "Questions with the keys of their documents, JSON lines as `sluicectl golden` drafts them; asked on a "
+             "schedule, at low priority, to see whether answers are still found. Empty: none."},
+    {.section = "golden", .key = "interval", .kind = OPTION_MS, .at = AT(golden.interval_ms),
+     .fallback = "1h", FROM_TO(1000, 86400000), .unit = "ms",
+     .help = "Time between two rounds of them. A suffix s, m or h may be used."},
+    {.section = "golden", .key = "drop_max", .kind = OPTION_AMOUNT, .at = AT(golden.drop_max),
+     .fallback = "0.05", FROM_TO(0, 1),
+     .help = "When recall or reciprocal rank is lower than the best round by more, the daemon warns. off: by "
+             "anything."},
 
     {.section = "clean", .key = "pii", .kind = OPTION_WORD, .at = NO_FIELD, .fallback = "off",
      .choices = pii_words, .help = "What happens to e-mail addresses, telephone and card numbers."},

@@ -180,6 +180,8 @@ static enum sl_err start_threads(struct sl_engine *engine, struct sl_error *err)
         r = start_crew(engine, &engine->topics_thread, "topics", 1, feed_topics_run, err);
     if (r == SL_OK)
         r = start_crew(engine, &engine->mender_thread, "mender", 1, mender_run, err);
+    if (r == SL_OK && engine->config->golden.file[0] != '\0')
+        r = start_crew(engine, &engine->goldens_thread, "goldens", 1, goldens_run, err);
     return r;
 }
 
@@ -381,6 +383,7 @@ int sl_engine_stop(struct sl_engine *engine, uint32_t drain_ms)
     if (!engine)
         return exit_code;
     engine->stopping = true;
+    join_crew(&engine->goldens_thread);
     join_crew(&engine->mender_thread);
     join_crew(&engine->topics_thread);
     join_crew(&engine->feed_thread);

@@ -19,6 +19,7 @@
 #include "daemon/clock.h"
 #include "daemon/compaction.h"
 #include "daemon/engine.h"
+#include "daemon/goldens.h"
 #include "daemon/lanes.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
@@ -182,6 +183,7 @@ struct sl_engine {
     _Atomic uint32_t row_jobs;   /* reply rows waiting for the indexer */
     struct sl_index_stats stats; /* of the last commit; the mutex's */
     struct compaction compaction;
+    struct goldens_state goldens; /* the mutex's */
     int64_t started_us;
 
     struct feed *feed;
@@ -193,7 +195,7 @@ struct sl_engine {
     struct publisher *publisher;
     struct transactor *transactor; /* NULL: delivery = at_least_once */
 
-    struct crew mender_thread, feed_thread, topics_thread, asker_thread, indexer_thread, publisher_thread;
+    struct crew mender_thread, goldens_thread, feed_thread, topics_thread, asker_thread, indexer_thread, publisher_thread;
     struct crew transactor_thread, tender_thread;
     struct crew workers, encoders, answerers;
     _Atomic int64_t snapshot_since_us[ENGINE_WORKERS_MAX]; /* of each answerer; 0: none open */

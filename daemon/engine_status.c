@@ -169,6 +169,8 @@ static void add_index(struct sl_engine *engine, struct sl_buffer *out)
     add_number(out, "outbox", (double)stats.outbox);
     sl_json_name(out, "compaction");
     compaction_json(engine, out);
+    sl_json_name(out, "golden");
+    goldens_json(engine, out);
 }
 
 void sl_engine_status_json(struct sl_engine *engine, struct sl_buffer *out)

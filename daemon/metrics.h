@@ -130,6 +130,16 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
       "Records whose checksum was wrong: of a document, taken out; of the index, and the end.")    \
     X(DISK_FREE_BYTES, GAUGE, "sluice_disk_free_bytes", "", "", 0,                                 \
       "Free space on the index's file system.")                                                    \
+    X(GOLDEN_QUESTIONS, GAUGE, "sluice_golden_questions", "", "", 0,                               \
+      "Golden questions asked in the last round.")                                                 \
+    X(GOLDEN_RECALL, GAUGE, "sluice_golden_recall", "", "", 0,                                     \
+      "Share of their documents among the first ten, in the last round.")                          \
+    X(GOLDEN_RECIPROCAL_RANK, GAUGE, "sluice_golden_reciprocal_rank", "", "", 0,                   \
+      "Mean of 1 / rank of the first of them, in the last round.")                                 \
+    X(GOLDEN_CHANGED, GAUGE, "sluice_golden_changed_ratio", "", "", 0,                             \
+      "Share of golden questions whose first document is another than in the round before.")       \
+    X(GOLDEN_RUNS, COUNTER, "sluice_golden_runs_total", "", "", 0,                                 \
+      "Rounds of golden questions asked to the end.")                                              \
     X(ANSWERS, COUNTER, "sluice_answers_total", "status", "", 0,                                   \
       "Answers delivered: answered, not_found or error.")                                          \
     X(ANSWER_LATENCY, HISTOGRAM, "sluice_answer_latency_seconds", "", "", 1,                       \
