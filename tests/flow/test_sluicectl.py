@@ -17,7 +17,7 @@ import unittest
 import run
 
 SLUICECTL = os.path.abspath(sys.argv.pop(1))
-COMMANDS = "put rm ask import search eval compare tune answer status stats verify export config dates chunk".split()
+COMMANDS = "put rm ask import search eval compare tune golden answer status stats verify export config dates chunk".split()
 DOCUMENTS = [
     {"_id": "1", "title": "Kiln", "date": "2015-12-16", "text": "The kiln is fired with beech.", "kind": "note"},
     {"_id": "2", "title": "Loom", "text": "The loom has forty-two shafts. It is oiled on Fridays.", "tags": ["wood"]},
@@ -334,6 +334,19 @@ class Index(Case):
         tuned = self.ctl_json("tune", "--queries", queries, "--qrels", mixed, "--write", "lost.conf")
         self.assertFalse(tuned["won"], tuned)
         self.assertFalse(os.path.exists(os.path.join(self.directory, "lost.conf")))
+
+    def test_golden_questions_are_drafted_and_checked(self):
+        self.import_all([{"_id": f"d{i}", "text": f"Chapter {i}. The {word} of the harbour master was mended with {word} resin in spring."}
+                         for i, word in enumerate("anchor barrel cable davit engine funnel gangway hawser".split())])
+        drafted = self.ctl("golden", "--count", "5").stdout
+        self.assertEqual(drafted, self.ctl("golden", "--count", "5").stdout)
+        rows = [json.loads(line) for line in drafted.splitlines()]
+        self.assertEqual(len({row["relevant"][0] for row in rows}), 5)
+        self.assertTrue(all(row["status"] == "draft" and row["source"] for row in rows))
+        self.ctl("golden", "--check", self.write("none.jsonl", drafted), exit_code=65)
+        accepted = self.lines("golden.jsonl", [dict(row, status="accepted") for row in rows])
+        found = self.ctl_json("golden", "--check", accepted)
+        self.assertEqual((found["questions"], found["recall"], found["reciprocal_rank"]), (5, 1, 1))
 
     def test_a_question_file_with_a_bad_line_is_named(self):
         self.import_all()

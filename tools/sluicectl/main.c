@@ -27,6 +27,7 @@ static const struct command commands[] = {
     {"eval", "measure retrieval on questions with known documents", cmd_eval},
     {"compare", "compare two evaluations question by question", cmd_compare},
     {"tune", "find the settings that are best for one's own questions", cmd_tune},
+    {"golden", "draft golden questions, or ask those accepted", cmd_golden},
     {"answer", "answer questions from the index, without Kafka", cmd_answer},
     {"status", "ask the running daemon how it is", cmd_status},
     {"stats", "figures of the index", cmd_stats},
