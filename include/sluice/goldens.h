@@ -67,7 +67,15 @@ struct sl_goldens_result {
     double changed;            /* share of questions whose first document is another than in the run before */
 };
 
-/* Sum up; `before` (NULL: no run before) has as many results. */
+/*
+ * Sum up a run.
+ *
+ * Shape:   results and `before` (NULL: no run before) are [count].
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  none.
+ */
 struct sl_goldens_result sl_goldens_sum(const struct sl_golden_result *results,
                                         const struct sl_golden_result *before, uint32_t count);
 
