@@ -13,9 +13,10 @@
 
 enum {
     SECTION_BYTES_MAX = 300,
-    PREFIX_BYTES_MAX = 400,
+    PREFIX_BYTES_MAX = 560,
     TITLE_BYTES_MAX = 240,
-    PATH_BYTES_MAX = 120
+    PATH_BYTES_MAX = 120,
+    HEADER_BYTES_MAX = 160
 };
 
 struct packer {
@@ -140,6 +141,8 @@ static void add_chunk(struct packer *p, uint32_t first, uint32_t end)
     for (uint32_t i = first; i < end; i++)
         chunk.word_count += units[i].words;
     chunk.section = section_path(p, chunk.byte_start, speaker_at(p, first));
+    if (units[first].table > 0)
+        chunk.table_header = p->outline.tables[units[first].table - 1].header;
     find_excluded(p, &chunk);
     sl_buffer_add(&p->chunks, &chunk, sizeof chunk);
 }
@@ -216,6 +219,7 @@ struct sl_view sl_chunk_prefix(const struct sl_document *document, const struct 
     size = add_line(lines, size, document->title, TITLE_BYTES_MAX);
     size = add_line(lines, size, chunk->section, PATH_BYTES_MAX);
     size = add_line(lines, size, document->date, 32);
+    size = add_line(lines, size, chunk->table_header, HEADER_BYTES_MAX);
     return sl_arena_copy(arena, (struct sl_view){lines, size});
 }
 

@@ -23,15 +23,34 @@ struct sl_unit {
     uint8_t before; /* enum sl_break at its start */
     uint8_t level;  /* of the heading it begins with; 0: none */
     uint8_t label;  /* bytes of the speaker's label it begins with; 0: none, or no transcript */
-    bool whole;     /* a whole sentence */
-    bool clings;    /* a heading or a speaker's label: must not end a chunk */
+    bool whole;     /* a whole sentence, or row */
+    bool clings;    /* a heading, a speaker's label, a header row: must not end a chunk */
+    uint32_t table; /* index + 1 of the table whose body the unit is a row of; 0: none */
 };
+
+/* Lines of cells. */
+struct sl_table {
+    uint32_t byte_start, byte_end;
+    struct sl_view header; /* the first row */
+    uint32_t body_start;   /* the first line after header and rule */
+};
+
+/*
+ * All tables of a text, in order.
+ *
+ * Owns:    *ret_tables lives in `arena`.
+ * Errors:  false: the arena is full
+ */
+bool sl_tables_find(struct sl_view text, struct sl_arena *arena, struct sl_table **ret_tables,
+                    uint32_t *ret_count);
 
 struct sl_outline {
     struct sl_unit *units;
     uint32_t unit_count;
     struct sl_heading *headings;
     uint32_t heading_count;
+    struct sl_table *tables;
+    uint32_t table_count;
     struct sl_span *excluded;
     uint32_t excluded_count;
 };

@@ -1,10 +1,10 @@
 /*
  * outline.c -- a text as the units that chunks are packed from.
  *
- * Units are sentences; one that is longer than a chunk may be is cut at words, and a "word" longer
- * than SL_WORD_BYTES_MAX between two characters. Excluded spans part the sentences they stand in
- * and belong to no unit. Each unit knows how good a place its start is to begin a chunk: heading,
- * speaker's turn, paragraph, sentence, or the middle of one.
+ * Units are sentences, and the rows of tables; one that is longer than a chunk may be is cut at
+ * words, and a "word" longer than SL_WORD_BYTES_MAX between two characters. Excluded spans part the
+ * sentences they stand in and belong to no unit. Each unit knows how good a place its start is to
+ * begin a chunk: heading, speaker's turn, paragraph, sentence, or the middle of one.
  */
 #include "chunk_internal.h"
 #include "clean.h"
@@ -19,6 +19,9 @@ struct builder {
     struct sl_buffer units; /* struct sl_unit each */
     uint32_t heading_at;    /* first heading not yet passed */
     uint32_t excluded_at;   /* first excluded span not yet passed */
+    uint32_t table_at;      /* first table not yet passed */
+    uint32_t row_of;        /* table + 1 while its body's rows are added */
+    bool header;            /* while a table's first lines are added */
     uint32_t previous_end;
 };
 
@@ -97,6 +100,10 @@ static void judge_labels(struct builder *b)
 
 static void add_unit(struct builder *b, struct sl_unit unit)
 {
+    unit.table = b->row_of;
+    if (b->header || b->row_of > 0)
+        unit.label = 0;
+    unit.clings = unit.clings || b->header;
     sl_buffer_add(&b->units, &unit, sizeof unit);
     b->previous_end = unit.byte_end;
 }
@@ -186,6 +193,43 @@ static void add_around_excluded(struct builder *b, struct sl_span sentence)
         add_sentence(b, start, sentence.byte_end, whole);
 }
 
+/* Each line of a table. */
+static void add_rows(struct builder *b, const struct sl_table *table)
+{
+    for (uint32_t at = table->byte_start; at < table->byte_end;) {
+        const char *newline = memchr(b->text.data + at, '\n', table->byte_end - at);
+        uint32_t end = newline != NULL ? (uint32_t)(newline - b->text.data) : table->byte_end;
+
+        b->header = at < table->body_start;
+        b->row_of = b->header ? 0 : b->table_at + 1;
+        add_around_excluded(b, (struct sl_span){at, end});
+        at = end + 1;
+    }
+    b->header = false;
+    b->row_of = 0;
+}
+
+/* A sentence, or what tables left of it: those are added row by row when they are reached. */
+static void add_around_tables(struct builder *b, struct sl_span sentence)
+{
+    const struct sl_outline *outline = b->outline;
+
+    if (sentence.byte_start < b->previous_end)
+        sentence.byte_start = b->previous_end;
+    while (b->table_at < outline->table_count &&
+           outline->tables[b->table_at].byte_start < sentence.byte_end) {
+        const struct sl_table *table = &outline->tables[b->table_at];
+
+        if (sentence.byte_start < table->byte_start)
+            add_around_excluded(b, (struct sl_span){sentence.byte_start, table->byte_start});
+        add_rows(b, table);
+        b->table_at++;
+        sentence.byte_start = table->byte_end;
+    }
+    if (sentence.byte_start < sentence.byte_end)
+        add_around_excluded(b, sentence);
+}
+
 static enum sl_err full(struct sl_error *err)
 {
     return sl_fail(err, SL_REJECT, "too_large",
@@ -202,7 +246,7 @@ static enum sl_err make_units(struct builder *b, struct sl_arena *arena, struct 
     if (code != SL_OK)
         return code;
     for (uint32_t i = 0; i < count; i++)
-        add_around_excluded(b, sentences[i]);
+        add_around_tables(b, sentences[i]);
     judge_labels(b);
     if (b->units.failed)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "out of memory cutting a document");
@@ -228,6 +272,8 @@ enum sl_err sl_outline_make(const struct sl_document *document,
         return full(err);
     if (options->boilerplate &&
         !sl_clean_boilerplate(document->text, arena, &outline.excluded, &outline.excluded_count))
+        return full(err);
+    if (!sl_tables_find(document->text, arena, &outline.tables, &outline.table_count))
         return full(err);
     code = make_units(&builder, arena, err);
     sl_buffer_fini(&builder.units);

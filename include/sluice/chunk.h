@@ -6,7 +6,7 @@
  *     chunk    what is cited and searched lexically. A byte range of the stored text.
  *     window   what one vector stands for. A chunk owns 1..n windows, each within the encoder's
  *              token limit less the prefix, cut at sentences. A chunk's score is its best window's.
- *     prefix   title, section path and date. Put before what is indexed and embedded, never cited.
+ *     prefix   title, section path, date, table header. Put before what is indexed and embedded, never cited.
  *
  * WHAT IS ALWAYS TRUE (tests/unit/test_chunk.c proves each line by number)
  *
@@ -37,7 +37,7 @@ struct sl_embedder;
 
 /* Of everything that decides where chunks begin and end and what stands in a prefix. Part of the
  * pipeline fingerprint: raise it with every change of those. */
-#define SL_CHUNKER_VERSION 2u
+#define SL_CHUNKER_VERSION 3u
 
 /* Bytes [byte_start, byte_end) of a text. */
 struct sl_span {
@@ -71,6 +71,7 @@ struct sl_chunk {
     uint32_t length_terms; /* BM25 document length: sum of counts */
     const struct sl_span *excluded; /* boilerplate inside the range: cited, not indexed or embedded */
     uint32_t excluded_count;        /* set by sl_chunk_document(); not stored */
+    struct sl_view table_header; /* of the table whose rows the chunk begins with; as above */
 };
 
 struct sl_chunk_options {
@@ -80,7 +81,7 @@ struct sl_chunk_options {
 };
 
 /*
- * Cut document->text into chunks on sentence, paragraph and heading boundaries. Sets ranges, sections
+ * Cut document->text into chunks on sentence, row, paragraph, turn and heading boundaries. Sets ranges, sections
  * and word counts; leaves windows and terms empty.
  *
  * Pre:     document->text is valid UTF-8 of at most SL_TEXT_BYTES_MAX bytes.
@@ -98,8 +99,9 @@ enum sl_err sl_chunk_document(const struct sl_document *document,
                               struct sl_error *err);
 
 /*
- * What is put before a chunk's text when it is indexed and embedded: title, section and date, one line
- * each, ending with a newline; empty when there is none of them. At most 400 bytes, cut at a code point.
+ * What is put before a chunk's text when it is indexed and embedded: title, section (with the speaker of a
+ * transcript), date and the header row of a table, one line each, ending with a newline; empty when there is
+ * none of them. At most 560 bytes, cut at a code point.
  *
  * Owns:    the result lives in `arena`.
  * Thread:  any.

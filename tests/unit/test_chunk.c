@@ -419,7 +419,7 @@ TEST(prefix)
     document.title = (struct sl_view){wide, 1998};
     chunk.section = (struct sl_view){wide, 1998};
     struct sl_view prefix = sl_chunk_prefix(&document, &chunk, arena);
-    CHECK(prefix.size <= 400 && sl_utf8_bad(prefix) == prefix.size);
+    CHECK(prefix.size <= 560 && sl_utf8_bad(prefix) == prefix.size);
     CHECK(memmem(prefix.data, prefix.size, "2015-12-16\n", 11) != NULL);
 }
 
@@ -486,4 +486,41 @@ TEST(notes_and_titles_are_no_speakers)
         CHECK(r.chunks[i].section.data == NULL);
     sl_buffer_fini(&text);
     sl_buffer_fini(&part);
+}
+
+static void check_rows(const char *header, const char *rule, const char *row, enum sl_media media)
+{
+    struct sl_buffer text = {0};
+    struct result r;
+    uint32_t inside = 0;
+
+    sl_buffer_format(&text, "Debt. At the end of the year it was as follows.\n\n%s\n%s", header, rule);
+    for (int i = 0; i < 60; i++)
+        sl_buffer_format(&text, row, i, i * 10, i * 20);
+    sl_buffer_format(&text, "\nAfter the table. There is more.");
+    r = cut(view(&text), media, 60, 10);
+    check_promises(&r, 60);
+    for (uint32_t i = 0; i < r.count; i++) {
+        struct sl_view chunk = chunk_view(&r, i);
+        CHECK(chunk.data == text.data || chunk.data[-1] == '\n'); /* begins with a row */
+        CHECK(chunk.data + chunk.size == text.data + text.size || chunk.data[chunk.size] == '\n');
+        if (r.chunks[i].table_header.data == NULL)
+            continue;
+        inside++;
+        CHECK(sl_view_is(r.chunks[i].table_header, header));
+        struct sl_view prefix = sl_chunk_prefix(&r.document, &r.chunks[i], arena);
+        CHECK(memmem(prefix.data, prefix.size, header, strcspn(header, "\t")) != NULL);
+    }
+    CHECK_THAT(inside >= 5 && inside + 2 >= r.count, "%u of %u", inside, r.count);
+    CHECK(r.chunks[0].table_header.data == NULL);
+    sl_buffer_fini(&text);
+}
+
+TEST(rows_stay_whole_and_know_their_header)
+{
+    check_rows("| Bond | due. 2015 | due. 2016 |", "|---|---:|---:|\n",
+               "| senior notes no. %d. Series B | %d | %d |\n", SL_MEDIA_MARKDOWN);
+    check_rows("($in millions) | december 31 2017 | december 31 2016", "",
+               "senior notes %d 5.0%% (5.0%%). part | %d | %d\n", SL_MEDIA_TEXT);
+    check_rows("name\t2015\t2016", "", "senior notes %d. due\t%d\t%d\n", SL_MEDIA_TEXT);
 }
