@@ -40,7 +40,7 @@ struct job {
 };
 
 struct embed_arguments {
-    const char *model, *input, *out, *precision;
+    const char *model, *input, *out, *precision, *backend;
     uint32_t threads, batch;
 };
 
@@ -196,7 +196,8 @@ static int usage(void)
 {
     fprintf(stderr,
             "usage: sluice-bench embed --model DIR --input FILE [--threads N (1 to %u)] "
-            "[--batch B (1 to %u)] [--precision auto|f32] [--out V.fvecs]\n",
+            "[--batch B (1 to %u)] [--precision auto|f32|bf16|int8] [--backend bert|static] "
+            "[--out V.fvecs]\n",
             THREADS_MAX, BATCH_MAX);
     return SL_EXIT_USAGE;
 }
@@ -214,13 +215,11 @@ static bool read_count(const char *text, uint32_t most, uint32_t *ret)
 
 static bool read_arguments(int argc, char **argv, struct embed_arguments *arguments)
 {
-    static const struct option options[] = {{"model", required_argument, NULL, 'm'},
-                                            {"input", required_argument, NULL, 'i'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"batch", required_argument, NULL, 'b'},
-                                            {"out", required_argument, NULL, 'o'},
-                                            {"precision", required_argument, NULL, 'p'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"model", required_argument, NULL, 'm'},   {"input", required_argument, NULL, 'i'},
+        {"threads", required_argument, NULL, 't'}, {"batch", required_argument, NULL, 'b'},
+        {"out", required_argument, NULL, 'o'},     {"precision", required_argument, NULL, 'p'},
+        {"backend", required_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
     bool good = true;
     int option;
 
@@ -239,6 +238,10 @@ static bool read_arguments(int argc, char **argv, struct embed_arguments *argume
         case 'p':
             arguments->precision = optarg;
             break;
+        case 'k':
+            arguments->backend = optarg;
+            good = good && (strcmp(optarg, "bert") == 0 || strcmp(optarg, "static") == 0);
+            break;
         case 't':
             good = good && read_count(optarg, THREADS_MAX, &arguments->threads);
             break;
@@ -252,10 +255,26 @@ static bool read_arguments(int argc, char **argv, struct embed_arguments *argume
     return good && optind == argc && arguments->model != NULL && arguments->input != NULL;
 }
 
+static bool is_static(const struct embed_arguments *arguments)
+{
+    return arguments->backend != NULL && strcmp(arguments->backend, "static") == 0;
+}
+
+static enum sl_err open_embedder(const struct embed_arguments *arguments,
+                                 struct sl_embedder **ret_embedder, struct sl_error *err)
+{
+    struct sl_bert_options bert = {.directory = arguments->model,
+                                   .precision = arguments->precision,
+                                   .batch_max = arguments->batch};
+    struct sl_static_options table = {.directory = arguments->model};
+
+    return is_static(arguments) ? sl_static_open(&table, ret_embedder, err)
+                                : sl_bert_open(&bert, ret_embedder, err);
+}
+
 int bench_embed(int argc, char **argv)
 {
     struct embed_arguments arguments = {.threads = 1, .batch = 32};
-    struct sl_bert_options options = {0};
     struct sl_embedder *embedder = NULL;
     struct lines lines = {0};
     struct sl_error err = {0};
@@ -263,11 +282,8 @@ int bench_embed(int argc, char **argv)
 
     if (!read_arguments(argc, argv, &arguments))
         return usage();
-    options.directory = arguments.model;
-    options.precision = arguments.precision;
-    options.batch_max = arguments.batch;
     code = read_lines(arguments.input, &lines);
-    if (code == SL_EXIT_OK && sl_bert_open(&options, &embedder, &err) != SL_OK) {
+    if (code == SL_EXIT_OK && open_embedder(&arguments, &embedder, &err) != SL_OK) {
         fprintf(stderr, "sluice-bench: %s\n", err.message);
         code = err.exit_code;
     }

@@ -26,7 +26,12 @@ struct sl_config_property {
 enum sl_cleanup_policy { SL_CLEANUP_AUTO = 0, SL_CLEANUP_COMPACT, SL_CLEANUP_DELETE };
 enum sl_on_gap { SL_ON_GAP_HALT = 0, SL_ON_GAP_CONTINUE, SL_ON_GAP_RESYNC };
 enum sl_delivery { SL_DELIVERY_AT_LEAST_ONCE = 0, SL_DELIVERY_EXACTLY_ONCE };
-enum sl_embed_backend { SL_EMBED_BACKEND_BERT = 0, SL_EMBED_BACKEND_NONE, SL_EMBED_BACKEND_HTTP };
+enum sl_embed_backend {
+    SL_EMBED_BACKEND_BERT = 0,
+    SL_EMBED_BACKEND_STATIC,
+    SL_EMBED_BACKEND_NONE,
+    SL_EMBED_BACKEND_HTTP
+};
 enum sl_answer_backend { SL_ANSWER_EXTRACT = 0, SL_ANSWER_LLM };
 enum sl_log_format { SL_LOG_AUTO = 0, SL_LOG_JOURNAL, SL_LOG_JSON, SL_LOG_TEXT };
 
@@ -70,6 +75,8 @@ struct sl_config {
     struct {
         enum sl_embed_backend backend;
         char *model;     /* directory; of a server: the model's name */
+        char *query_prefix;   /* "" = the model's own */
+        char *passage_prefix;
         char *precision; /* auto, f32, bf16, int8 */
         uint32_t batch;
         uint32_t dimensions; /* 0 = the model's own; from here on for a server */

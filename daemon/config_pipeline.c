@@ -7,9 +7,11 @@
  */
 #include "daemon/config_pipeline.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#define COVERAGE_MIN 0.5 /* below it a question's language is not the encoder's */
+#define PREFIX_BYTES_MAX 1024u
+#define COVERAGE_MIN     0.5 /* below it a question's language is not the encoder's */
 
 static struct sl_view text_or_null(const char *text)
 {
@@ -63,18 +65,43 @@ void sl_config_retrieve(const struct sl_config *config, struct sl_retrieve_optio
     };
 }
 
+/* A prefix as it is written, quotes around it taken off into `inner`; NULL when there is none. */
+static const char *prefix_of(const char *text, char *inner, size_t size)
+{
+    size_t length = strlen(text);
+
+    if (length == 0)
+        return NULL;
+    if (length < 2 || text[0] != '"' || text[length - 1] != '"')
+        return text;
+    (void)snprintf(inner, size, "%.*s", (int)length - 2, text + 1);
+    return inner;
+}
+
 enum sl_err sl_config_embedder(const struct sl_config *config, struct sl_embedder **ret_embedder,
                                struct sl_error *err)
 {
-    struct sl_bert_options options = {.directory = config->embed.model,
-                                      .precision = config->embed.precision,
-                                      .batch_max = config->embed.batch};
+    char inner[2][PREFIX_BYTES_MAX + 1];
+    const char *query = prefix_of(config->embed.query_prefix, inner[0], sizeof inner[0]);
+    const char *passage = prefix_of(config->embed.passage_prefix, inner[1], sizeof inner[1]);
+    struct sl_bert_options bert = {.directory = config->embed.model,
+                                   .precision = config->embed.precision,
+                                   .batch_max = config->embed.batch,
+                                   .query_prefix = query,
+                                   .passage_prefix = passage};
+    struct sl_static_options table = {
+        .directory = config->embed.model, .query_prefix = query, .passage_prefix = passage};
 
-    if (config->embed.backend == SL_EMBED_BACKEND_NONE) {
+    switch (config->embed.backend) {
+    case SL_EMBED_BACKEND_NONE:
         *ret_embedder = NULL;
         return SL_OK;
-    }
-    if (config->embed.backend == SL_EMBED_BACKEND_HTTP)
+    case SL_EMBED_BACKEND_HTTP:
         return sl_config_embed_server(config, NULL, NULL, ret_embedder, err);
-    return sl_bert_open(&options, ret_embedder, err);
+    case SL_EMBED_BACKEND_STATIC:
+        return sl_static_open(&table, ret_embedder, err);
+    case SL_EMBED_BACKEND_BERT:
+        return sl_bert_open(&bert, ret_embedder, err);
+    }
+    return SL_STOP;
 }

@@ -27,7 +27,7 @@ static const struct option_choice delivery_words[] = {
     {"exactly_once", SL_DELIVERY_EXACTLY_ONCE, false},
     {0}};
 static const struct option_choice embed_words[] = {{"bert", SL_EMBED_BACKEND_BERT, false},
-                                                   {"static", 0, true},
+                                                   {"static", SL_EMBED_BACKEND_STATIC, false},
                                                    {"http", SL_EMBED_BACKEND_HTTP, false},
                                                    {"none", SL_EMBED_BACKEND_NONE, false},
                                                    {0}};
@@ -168,12 +168,21 @@ const struct option option_table[] = {
 
     {.section = "embed", .key = "backend", .kind = OPTION_CHOICE, .at = AT(embed.backend),
      .fallback = "bert", .choices = embed_words,
-     .help = "bert runs an encoder of the BERT family in the daemon; http asks a server; none searches by words "
-             "alone."},
+     .help = "bert runs an encoder of the BERT family in the daemon; static adds up vectors of tokens from a table, "
+             "a thousand times as fast and less exact; http asks a server; none searches by words alone."},
     {.section = "embed", .key = "model", .kind = OPTION_DIRECTORY, .at = AT(embed.model),
      .fallback = "/usr/share/sluice/models/all-MiniLM-L6-v2",
-     .help = "Directory in Hugging Face layout: config.json, vocab.txt, model.safetensors. With backend = http: "
-             "the model's name, as the server calls it. An index belongs to the model it was made with."},
+     .help = "Directory in Hugging Face layout: config.json, tokenizer.json or vocab.txt, model.safetensors "
+             "(docs/FLOW.md). With backend = http: the model's name, as the server calls it. An index belongs to the "
+             "model it was made with."},
+    {.section = "embed", .key = "query_prefix", .kind = OPTION_TEXT, .at = AT(embed.query_prefix),
+     .fallback = "", .may_be_empty = true, .most = 1024,
+     .help = "Put before questions, for backend = bert and static. Empty: what the model's directory says. Quotes "
+             "around it keep its spaces: \"query: \" for e5, \"Represent this sentence for searching relevant "
+             "passages: \" for bge; \"\" is none. Belongs to the model: another makes another index."},
+    {.section = "embed", .key = "passage_prefix", .kind = OPTION_TEXT, .at = AT(embed.passage_prefix),
+     .fallback = "", .may_be_empty = true, .most = 1024,
+     .help = "Put before passages, likewise: \"passage: \" for e5. Its tokens count against the model's limit."},
     {.section = "embed", .key = "precision", .kind = OPTION_WORD, .at = AT(embed.precision),
      .fallback = "auto", .choices = precision_words,
      .help = "What the encoder multiplies. bf16 takes half of f32's time and int8 a third, where the processor has "

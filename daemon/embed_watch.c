@@ -54,8 +54,9 @@ static enum sl_err open_here(struct sl_engine *engine, struct sl_error *err)
     enum sl_err r = sl_config_embedder(engine->config, &engine->embedder, err);
 
     if (r == SL_OK && engine->embedder != NULL)
-        sl_log(SL_LOG_INFO, "model_ready", "%s: %u dimensions, %s", engine->embedder->name,
-               engine->embedder->dim, engine->embedder->arithmetic);
+        sl_log(SL_LOG_INFO, "model_ready", "%s: %s%s%s", engine->embedder->name,
+               engine->embedder->about, engine->embedder->arithmetic[0] != '\0' ? ", " : "",
+               engine->embedder->arithmetic);
     return r;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/config.h"
+#include "daemon/config_pipeline.h"
 #include "daemon/guard.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
@@ -80,29 +81,46 @@ static struct sl_config *config_read(const char *file, struct sl_error *err)
     return config;
 }
 
-/* The file is good without it: the model may come later, or the check be made on another machine. */
-static void check_model(const struct sl_config *config)
+/* The file is good without it: the model may come later, or the check be made on another machine.
+ * One that is there is opened, as the daemon would. */
+static int check_model(const struct sl_config *config)
 {
+    const bool table = config->embed.backend == SL_EMBED_BACKEND_STATIC;
+    struct sl_embedder *embedder = NULL;
+    struct sl_error err = {0};
     char path[4096];
-    int size = snprintf(path, sizeof path, "%s/config.json", config->embed.model);
+    int size = snprintf(path, sizeof path, "%s/%s", config->embed.model, table ? "" : "config.json");
 
-    if (config->embed.backend == SL_EMBED_BACKEND_BERT && size > 0 && (size_t)size < sizeof path &&
-        access(path, R_OK) != 0)
+    if ((config->embed.backend != SL_EMBED_BACKEND_BERT && !table) || size <= 0 ||
+        (size_t)size >= sizeof path)
+        return SL_EXIT_OK;
+    if (access(path, R_OK) != 0) {
         fprintf(stderr, "sluiced: [embed] model: there is no %s to be read on this machine; the daemon "
                         "will not start without it\n", path);
+        return SL_EXIT_OK;
+    }
+    if (sl_config_embedder(config, &embedder, &err) != SL_OK) {
+        fprintf(stderr, "sluiced: [embed] model: %s\n", err.message);
+        return err.exit_code;
+    }
+    printf("model %s: %s%s%s\n", embedder->name, embedder->about,
+           embedder->arithmetic[0] != '\0' ? ", " : "", embedder->arithmetic);
+    embedder = sl_embedder_close(embedder);
+    return SL_EXIT_OK;
 }
 
 static int check(const char *file)
 {
     struct sl_error err = {0};
     struct sl_config *config = config_read(file, &err);
+    int code;
 
     if (config == NULL)
         return SL_EXIT_CONFIG;
     printf("%s: good\n", file);
-    check_model(config);
+    code = check_model(config);
     sl_config_free(config);
-    return SL_EXIT_OK;
+    return code;
 }
 
 static int run(const char *file)

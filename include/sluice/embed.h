@@ -39,6 +39,7 @@ struct sl_embedder {
     uint32_t token_limit;  /* tokens a window may have, special ones and prefix taken off */
     char name[96];         /* for answers: the model directory's last component */
     char arithmetic[48];   /* for people: "bf16 by avx512_bf16"; empty where it is computed elsewhere */
+    char about[256];       /* kind, pooling, limit and prefixes, for people */
     char fingerprint[65];  /* lower-case hex SHA-256 over weights, tokenizer, pooling, precision */
 };
 
@@ -64,6 +65,26 @@ struct sl_bert_options {
  */
 enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedder **ret_embedder,
                          struct sl_error *err);
+
+struct sl_static_options {
+    const char *directory;      /* model.safetensors, tokenizer.json, config.json when there is one;
+                                   or those in 0_StaticEmbedding/ */
+    const char *query_prefix;   /* put before questions; NULL: nothing */
+    const char *passage_prefix; /* put before passages; NULL: nothing */
+};
+
+/*
+ * Load static token vectors: a text's vector is the mean of its tokens' rows. Layouts of model2vec
+ * (tensor "embeddings", with "weights" and "mapping" when there) and of WordLlama and
+ * sentence-transformers ("embedding.weight").
+ *
+ * Owns:    caller gets *ret_embedder; close it with sl_embedder_close().
+ * Thread:  any; the embedder may then be shared by threads.
+ * Blocks:  disk: reads and hashes the vectors.
+ * Errors:  SL_STOP  exit 78, naming the file and what is wrong with it; out of memory
+ */
+enum sl_err sl_static_open(const struct sl_static_options *options,
+                           struct sl_embedder **ret_embedder, struct sl_error *err);
 
 /*
  * Free the embedder. NULL is fine. Always returns NULL.

@@ -7,7 +7,6 @@
 #include <sluice/embed.h>
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +14,11 @@
 #include <sluice/hash.h>
 #include <sluice/limits.h>
 
+#include "embed/embedder_internal.h"
 #include "embed/model_parts.h"
 
 #define BATCH_DEFAULT      32u
 #define BATCH_MAX          1024u
-#define NORM_MIN           1e-12f
 #define FINGERPRINT_FORMAT 2u
 
 struct bert {
@@ -58,18 +57,11 @@ static uint32_t fill(const struct bert *bert, struct sl_encoder_pass *pass, stru
  */
 static void pool(const float *rows, uint32_t count, uint32_t hidden, float *vector)
 {
-    double norm = 0;
-    float factor;
-
     memcpy(vector, rows, hidden * sizeof *vector);
     for (uint32_t r = 1; r < count; r++)
         for (uint32_t i = 0; i < hidden; i++)
             vector[i] += rows[(size_t)r * hidden + i];
-    for (uint32_t i = 0; i < hidden; i++)
-        norm += (double)vector[i] * (double)vector[i];
-    factor = 1.0f / fmaxf((float)sqrt(norm), NORM_MIN);
-    for (uint32_t i = 0; i < hidden; i++)
-        vector[i] *= factor;
+    sl_embedder_scale(vector, hidden);
 }
 
 static uint32_t run_pass(const struct bert *bert, struct sl_encoder_pass *pass,
@@ -96,8 +88,9 @@ static enum sl_err encode(const struct sl_embedder *embedder, enum sl_embed_role
 {
     struct bert *bert = bert_of(embedder);
     struct sl_encoder_pass *pass = sl_encoder_pass_take(bert->parts.encoder);
-    struct sl_view prefix = sl_view_of(role == SL_EMBED_QUESTION ? bert->parts.config.query_prefix
-                                                                 : bert->parts.config.passage_prefix);
+    struct sl_view prefix =
+        sl_view_of(role == SL_EMBED_QUESTION ? bert->parts.config.query_prefix
+                                             : bert->parts.config.passage_prefix);
 
     if (pass == NULL)
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "out of memory for encoding");
@@ -195,6 +188,18 @@ static struct bert *new_bert(const struct sl_bert_options *options)
     return bert;
 }
 
+static void set_about(struct bert *bert)
+{
+    char kind[96];
+
+    (void)snprintf(kind, sizeof kind, "%s, %s",
+                   bert->parts.config.position_first > 0 ? "RoBERTa encoder" : "BERT encoder",
+                   bert->parts.config.pooling == SL_POOLING_MEAN ? "mean of all tokens"
+                                                                 : "first token");
+    sl_embedder_set_about(&bert->base, kind, bert->parts.config.query_prefix,
+                          bert->parts.config.passage_prefix);
+}
+
 enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedder **ret_embedder,
                          struct sl_error *err)
 {
@@ -209,7 +214,8 @@ enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedd
     if (bert == NULL)
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "out of memory for the encoder");
     digest = sl_sha256_begin();
-    r = sl_model_parts_open(options->directory, options->precision, digest, &bert->parts, NULL, err);
+    r = sl_model_parts_open(options->directory, options->precision, digest, &bert->parts, NULL,
+                            err);
     if (r == SL_OK)
         r = set_prefixes(bert, options, err);
     if (r == SL_OK)
@@ -224,6 +230,7 @@ enum sl_err sl_bert_open(const struct sl_bert_options *options, struct sl_embedd
                    sl_precision_name(bert->parts.precision),
                    sl_encoder_instructions(bert->parts.encoder));
     bert->base.dim = bert->parts.config.hidden;
+    set_about(bert);
     *ret_embedder = &bert->base;
     return SL_OK;
 }

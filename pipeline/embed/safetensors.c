@@ -23,7 +23,16 @@
 #define RANK_MAX         8
 #define READ_BYTES       (1u << 20)
 
-enum dtype { DTYPE_OTHER = 0, DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+enum dtype {
+    DTYPE_OTHER = 0,
+    DTYPE_F32,
+    DTYPE_F16,
+    DTYPE_BF16,
+    DTYPE_F64,
+    DTYPE_I8,
+    DTYPE_I64,
+    DTYPE_I32
+};
 
 struct tensor {
     char *name;
@@ -47,8 +56,8 @@ static const struct {
     uint32_t bytes;
     enum dtype dtype;
 } dtypes[] = {{"F32", 4, DTYPE_F32},   {"F16", 2, DTYPE_F16},   {"BF16", 2, DTYPE_BF16},
-              {"F64", 8, DTYPE_OTHER}, {"I64", 8, DTYPE_OTHER}, {"I32", 4, DTYPE_OTHER},
-              {"I16", 2, DTYPE_OTHER}, {"I8", 1, DTYPE_OTHER},  {"U64", 8, DTYPE_OTHER},
+              {"F64", 8, DTYPE_F64},   {"I64", 8, DTYPE_I64},   {"I32", 4, DTYPE_I32},
+              {"I16", 2, DTYPE_OTHER}, {"I8", 1, DTYPE_I8},     {"U64", 8, DTYPE_OTHER},
               {"U32", 4, DTYPE_OTHER}, {"U16", 2, DTYPE_OTHER}, {"U8", 1, DTYPE_OTHER},
               {"BOOL", 1, DTYPE_OTHER}};
 
@@ -309,10 +318,36 @@ static float float_of_half(uint16_t half)
     return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
 }
 
-/* 16-bit values, a block at a time. */
-static enum sl_err read_halves(struct sl_safetensors *file, const struct tensor *tensor,
-                               float *ret_values, struct sl_error *err)
+static float float_of(enum dtype dtype, const uint8_t *bytes)
 {
+    double value;
+
+    switch (dtype) {
+    case DTYPE_F16:
+        return float_of_half((uint16_t)(bytes[0] | bytes[1] << 8));
+    case DTYPE_BF16:
+        return float_of_bits((uint32_t)(bytes[0] | bytes[1] << 8) << 16);
+    case DTYPE_I8:
+        return (float)(int8_t)bytes[0];
+    default:
+        memcpy(&value, bytes, sizeof value);
+        return (float)value;
+    }
+}
+
+static size_t size_of(enum dtype dtype)
+{
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+        if (dtypes[i].dtype == dtype)
+            return dtypes[i].bytes;
+    return 1;
+}
+
+/* Values that are no float32, a block at a time. */
+static enum sl_err read_converted(struct sl_safetensors *file, const struct tensor *tensor,
+                                  float *ret_values, struct sl_error *err)
+{
+    const size_t one = size_of(tensor->dtype);
     uint64_t at = tensor->begin;
 
     while (at < tensor->end) {
@@ -320,10 +355,59 @@ static enum sl_err read_halves(struct sl_safetensors *file, const struct tensor 
         enum sl_err r = read_at(file, at, file->scratch, size, err);
         if (r != SL_OK)
             return r;
-        for (size_t i = 0; i < size; i += 2) {
-            uint16_t bits = (uint16_t)(file->scratch[i] | file->scratch[i + 1] << 8);
-            *ret_values++ = tensor->dtype == DTYPE_F16 ? float_of_half(bits)
-                                                       : float_of_bits((uint32_t)bits << 16);
+        for (size_t i = 0; i < size; i += one)
+            *ret_values++ = float_of(tensor->dtype, file->scratch + i);
+        at += size;
+    }
+    return SL_OK;
+}
+
+bool sl_safetensors_shape(const struct sl_safetensors *file, const char *name, uint32_t *ret_rows,
+                          uint32_t *ret_columns)
+{
+    const struct tensor *tensor = find(file, name);
+
+    if (tensor == NULL || tensor->rank < 1 || tensor->rank > 2 || tensor->shape[0] > UINT32_MAX ||
+        (tensor->rank == 2 && tensor->shape[1] > UINT32_MAX))
+        return false;
+    *ret_rows = (uint32_t)tensor->shape[0];
+    *ret_columns = tensor->rank == 2 ? (uint32_t)tensor->shape[1] : 0;
+    return true;
+}
+
+/* A 64-bit or 32-bit whole number, little endian; negative ones come out huge. */
+static uint64_t index_of(const uint8_t *bytes, size_t size)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < size; i++)
+        value |= (uint64_t)bytes[i] << 8 * i;
+    return value;
+}
+
+enum sl_err sl_safetensors_read_indices(struct sl_safetensors *file, const char *name,
+                                        uint32_t count, uint32_t below, uint32_t *ret_indices,
+                                        struct sl_error *err)
+{
+    const struct tensor *tensor = find(file, name);
+    size_t one;
+
+    if (tensor == NULL || tensor->rank != 1 || tensor->shape[0] != count ||
+        (tensor->dtype != DTYPE_I64 && tensor->dtype != DTYPE_I32))
+        return BAD(file, err, "tensor %.80s: must be a vector of %u I64 or I32 numbers", name,
+                   count);
+    one = size_of(tensor->dtype);
+    for (uint64_t at = tensor->begin; at < tensor->end;) {
+        size_t size = tensor->end - at < READ_BYTES ? (size_t)(tensor->end - at) : READ_BYTES;
+        enum sl_err r = read_at(file, at, file->scratch, size, err);
+        if (r != SL_OK)
+            return r;
+        for (size_t i = 0; i < size; i += one) {
+            uint64_t value = index_of(file->scratch + i, one);
+            if (value >= below)
+                return BAD(file, err, "tensor %.80s: its numbers must be from 0 to %u", name,
+                           below - 1);
+            *ret_indices++ = (uint32_t)value;
         }
         at += size;
     }
@@ -338,15 +422,15 @@ enum sl_err sl_safetensors_read(struct sl_safetensors *file, const char *name, u
 
     if (tensor == NULL)
         return BAD(file, err, "no tensor %.80s", name);
-    if (tensor->dtype == DTYPE_OTHER)
-        return BAD(file, err, "tensor %.80s: allowed types are F32, F16 and BF16", name);
+    if (tensor->dtype == DTYPE_OTHER || tensor->dtype == DTYPE_I64 || tensor->dtype == DTYPE_I32)
+        return BAD(file, err, "tensor %.80s: allowed types are F64, F32, F16, BF16 and I8", name);
     if (tensor->rank != rank || tensor->shape[0] != rows ||
         (rank == 2 && tensor->shape[1] != columns))
         return BAD(file, err, "tensor %.80s: shape [%llu, %llu], but config.json needs [%u, %u]",
                    name, (unsigned long long)tensor->shape[0],
                    (unsigned long long)(tensor->rank > 1 ? tensor->shape[1] : 0), rows, columns);
     if (tensor->dtype != DTYPE_F32)
-        return read_halves(file, tensor, ret_values, err);
+        return read_converted(file, tensor, ret_values, err);
     return read_at(file, tensor->begin, ret_values, (size_t)(tensor->end - tensor->begin), err);
 }
 

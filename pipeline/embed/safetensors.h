@@ -33,9 +33,25 @@ const char *sl_safetensors_path(const struct sl_safetensors *file);
 /* Is there a tensor of that name? */
 bool sl_safetensors_has(const struct sl_safetensors *file, const char *name);
 
+/* Rows and columns of a tensor; columns 0: it is a vector. False: not there, or of another rank. */
+bool sl_safetensors_shape(const struct sl_safetensors *file, const char *name, uint32_t *ret_rows,
+                          uint32_t *ret_columns);
+
 /*
- * Read one tensor as float32 (stored as F32, F16 or BF16), checking its shape. `columns` 0 means a
- * vector of `rows`.
+ * Read a vector of whole numbers (I64 or I32), each below `below`.
+ *
+ * Owns:    writes uint32_t[count].
+ * Thread:  any, not the same file at once.
+ * Blocks:  disk.
+ * Errors:  as sl_safetensors_read(), and SL_STOP for a number out of range
+ */
+enum sl_err sl_safetensors_read_indices(struct sl_safetensors *file, const char *name,
+                                        uint32_t count, uint32_t below, uint32_t *ret_indices,
+                                        struct sl_error *err);
+
+/*
+ * Read one tensor as float32 (stored as F64, F32, F16, BF16 or I8), checking its shape. `columns` 0
+ * means a vector of `rows`.
  *
  * Owns:    writes float[rows * max(columns, 1)].
  * Thread:  any, not the same file at once.

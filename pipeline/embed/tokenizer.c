@@ -112,12 +112,6 @@ void sl_added_fini(struct sl_added *added)
     *added = (struct sl_added){0};
 }
 
-static bool is_word(UChar32 c)
-{
-    return c == '_' || u_hasBinaryProperty(c, UCHAR_ALPHABETIC) ||
-           (U_GET_GC_MASK(c) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0;
-}
-
 static bool stands_alone(struct sl_view text, size_t start, size_t end)
 {
     UChar32 c;
@@ -125,12 +119,12 @@ static bool stands_alone(struct sl_view text, size_t start, size_t end)
     if (start > 0) {
         size_t at = start;
         c = sl_previous_char(text, &at);
-        if (is_word(c))
+        if (sl_is_word_char(c))
             return false;
     }
     if (end < text.size) {
         c = sl_next_char(text, &end);
-        return !is_word(c);
+        return !sl_is_word_char(c);
     }
     return true;
 }
@@ -199,6 +193,8 @@ static struct sl_scratch *scratch_close(struct sl_scratch *scratch)
     free(scratch->raw);
     free(scratch->kept);
     free(scratch->nodes);
+    free(scratch->symbols);
+    free(scratch->heap);
     free(scratch);
     return NULL;
 }
@@ -213,7 +209,10 @@ static struct sl_scratch *scratch_open(void)
     scratch->raw = malloc(SL_RAW_BYTES_MAX);
     scratch->kept = malloc(SL_WORK_BYTES_MAX);
     scratch->nodes = malloc((SL_WORK_BYTES_MAX + 1) * sizeof *scratch->nodes);
-    good = scratch->raw != NULL && scratch->kept != NULL && scratch->nodes != NULL;
+    scratch->symbols = malloc(SL_WORK_BYTES_MAX * sizeof *scratch->symbols);
+    scratch->heap = malloc(3 * (size_t)SL_WORK_BYTES_MAX * sizeof *scratch->heap);
+    good = scratch->raw != NULL && scratch->kept != NULL && scratch->nodes != NULL &&
+           scratch->symbols != NULL && scratch->heap != NULL;
     for (int i = 0; i < 2; i++) {
         scratch->texts[i].bytes = malloc(SL_WORK_BYTES_MAX);
         scratch->texts[i].pieces = malloc(SL_WORK_BYTES_MAX * sizeof(struct sl_piece));
@@ -256,6 +255,8 @@ static void run_model(const struct sl_tokenizer *tokenizer, struct sl_view piece
 {
     if (tokenizer->wordpiece != NULL)
         sl_wordpiece_run(tokenizer->wordpiece, piece, sink);
+    else if (tokenizer->bpe != NULL)
+        sl_bpe_run(tokenizer->bpe, piece, scratch, sink);
     else
         sl_unigram_run(tokenizer->unigram, piece, scratch, sink);
 }
@@ -585,24 +586,53 @@ static enum sl_err read_directory(const char *directory, const struct sl_tokeniz
     return r;
 }
 
+/* An empty one, with one work space. NULL: out of memory. */
+static struct sl_tokenizer *new_tokenizer(void)
+{
+    struct sl_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
+
+    if (tokenizer == NULL)
+        return NULL;
+    (void)pthread_mutex_init(&tokenizer->lock, NULL);
+    (void)pthread_cond_init(&tokenizer->given, NULL);
+    tokenizer->first_id = tokenizer->last_id = tokenizer->unknown_id = SL_NO_TOKEN;
+    tokenizer->idle = scratch_open();
+    if (tokenizer->idle == NULL) {
+        sl_tokenizer_close(tokenizer);
+        return NULL;
+    }
+    return tokenizer;
+}
+
 enum sl_err sl_tokenizer_open(const char *directory, const struct sl_tokenizer_casing *casing,
                               struct sl_sha256 *digest, struct sl_tokenizer **ret_tokenizer,
                               struct sl_error *err)
 {
     static const struct sl_tokenizer_casing as_the_file_says;
-    struct sl_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
+    struct sl_tokenizer *tokenizer = new_tokenizer();
     enum sl_err r;
 
     if (tokenizer == NULL)
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", directory);
-    (void)pthread_mutex_init(&tokenizer->lock, NULL);
-    (void)pthread_cond_init(&tokenizer->given, NULL);
-    tokenizer->first_id = tokenizer->last_id = tokenizer->unknown_id = SL_NO_TOKEN;
-    tokenizer->idle = scratch_open();
-    r = tokenizer->idle == NULL
-            ? sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", directory)
-            : read_directory(directory, casing != NULL ? casing : &as_the_file_says, digest,
-                             tokenizer, err);
+    r = read_directory(directory, casing != NULL ? casing : &as_the_file_says, digest, tokenizer,
+                       err);
+    if (r != SL_OK)
+        sl_tokenizer_close(tokenizer);
+    else
+        *ret_tokenizer = tokenizer;
+    return r;
+}
+
+enum sl_err sl_tokenizer_open_json(const char *name, const char *text, size_t size,
+                                   struct sl_tokenizer **ret_tokenizer, struct sl_error *err)
+{
+    static const struct sl_tokenizer_casing as_the_file_says;
+    struct sl_tokenizer *tokenizer = new_tokenizer();
+    enum sl_err r;
+
+    if (tokenizer == NULL)
+        return sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "%s: out of memory", name);
+    r = sl_tokenizer_json_read(name, text, size, &as_the_file_says, tokenizer, err);
     if (r != SL_OK)
         sl_tokenizer_close(tokenizer);
     else
@@ -625,6 +655,7 @@ void sl_tokenizer_close(struct sl_tokenizer *tokenizer)
     (void)sl_splitter_close(tokenizer->splitter);
     (void)sl_wordpiece_close(tokenizer->wordpiece);
     (void)sl_unigram_close(tokenizer->unigram);
+    (void)sl_bpe_close(tokenizer->bpe);
     (void)pthread_cond_destroy(&tokenizer->given);
     (void)pthread_mutex_destroy(&tokenizer->lock);
     free(tokenizer);

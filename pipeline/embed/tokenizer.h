@@ -1,9 +1,9 @@
 /*
  * tokenizer.h -- text to token ids, the same ids as Hugging Face's tokenizers give.
  *
- * A model directory's tokenizer.json decides when it is there: WordPiece and Unigram models with
- * the normalizers and splitters that encoders are published with. Its truncation and padding are
- * not read. Without it vocab.txt is the vocabulary of a WordPiece model with BERT's normalizer.
+ * A model directory's tokenizer.json decides when it is there: WordPiece, Unigram and BPE models
+ * with the normalizers and splitters that encoders are published with. Its truncation and padding
+ * are not read. Without it vocab.txt is the vocabulary of a WordPiece model with BERT's normalizer.
  */
 #ifndef SLUICE_EMBED_TOKENIZER_H
 #define SLUICE_EMBED_TOKENIZER_H
@@ -77,9 +77,9 @@ uint32_t sl_tokenizer_token_chars_median(const struct sl_tokenizer *tokenizer);
 
 /*
  * Share [0, 1] of the letters of `text` that the vocabulary knows as more than letters. WordPiece:
- * in words it holds whole, or in pieces of one and a half letters or more on average. Unigram: in
+ * in words it holds whole, or in pieces of one and a half letters or more on average. Others: in
  * pieces of two letters or more. Single letters count only in ASCII, and where one is a word or a
- * syllable (ideographs, Hangul) for Unigram. A text without letters gives 1.
+ * syllable (ideographs, Hangul) for the others. A text without letters gives 1.
  *
  * Owns:    nothing.
  * Thread:  any.

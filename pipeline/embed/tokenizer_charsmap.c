@@ -163,7 +163,7 @@ static size_t grapheme_end(struct sl_view text, size_t start)
     if (at < text.size && (unsigned char)bytes[at] < 0x80 && c < 0x300 && bytes[at] != '\n')
         return at;
     kind = u_getIntPropertyValue(c, UCHAR_GRAPHEME_CLUSTER_BREAK);
-    while (at < text.size && at - start < GRAPHEME_BYTES_MAX) {
+    while (at < text.size) {
         int32_t kind_after;
         next = at;
         after = sl_next_char(text, &next);

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <unicode/uchar.h>
 #include <unicode/utf8.h>
 #include <unicode/utypes.h>
 
@@ -54,6 +55,13 @@ static inline UChar32 sl_previous_char(struct sl_view text, size_t *at)
     U8_PREV_OR_FFFD(bytes, 0, i, c);
     *at = (size_t)i;
     return c;
+}
+
+/* A word character, as \w has it in regular expressions. */
+static inline bool sl_is_word_char(UChar32 c)
+{
+    return u_hasBinaryProperty(c, UCHAR_ALPHABETIC) || u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL) ||
+           (U_GET_GC_MASK(c) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0;
 }
 
 /* ---- trie: byte strings to numbers ---- */
@@ -274,7 +282,6 @@ enum sl_err sl_splitter_read(const cJSON *item, const struct sl_json_place *plac
                              struct sl_splitter **ret_splitter, struct sl_error *err);
 struct sl_splitter *sl_splitter_close(struct sl_splitter *splitter);
 bool sl_splitter_is_bert(const struct sl_splitter *splitter);
-bool sl_splitter_is_bytes(const struct sl_splitter *splitter); /* ByteLevel: the model sees bytes */
 
 /* Split the pieces of `text` (one of the two) further; returns the one that holds the result. */
 struct sl_work_text *sl_splitter_run(const struct sl_splitter *splitter, struct sl_work_text *text,
@@ -317,6 +324,15 @@ struct sl_unigram *sl_unigram_close(struct sl_unigram *unigram);
 void sl_unigram_run(const struct sl_unigram *unigram, struct sl_view piece,
                     struct sl_scratch *scratch, struct sl_token_sink *sink);
 
+struct sl_bpe;
+
+enum sl_err sl_bpe_open(const struct sl_vocabulary *vocabulary, uint32_t unknown_id,
+                        const cJSON *model, const struct sl_json_place *place,
+                        struct sl_bpe **ret_bpe, struct sl_error *err);
+struct sl_bpe *sl_bpe_close(struct sl_bpe *bpe);
+void sl_bpe_run(const struct sl_bpe *bpe, struct sl_view piece, struct sl_scratch *scratch,
+                struct sl_token_sink *sink);
+
 /* ---- the tokenizer ---- */
 
 struct sl_tokenizer {
@@ -328,6 +344,7 @@ struct sl_tokenizer {
     struct sl_splitter *splitter;
     struct sl_wordpiece *wordpiece; /* one of these is not NULL */
     struct sl_unigram *unigram;
+    struct sl_bpe *bpe;
     uint32_t id_end;
     uint32_t unknown_id;        /* SL_NO_TOKEN: the model has none */
     uint32_t first_id, last_id; /* SL_NO_TOKEN: the file puts none, or more than one */
@@ -341,6 +358,11 @@ struct sl_tokenizer {
 enum sl_err sl_tokenizer_json_read(const char *path, const char *text, size_t size,
                                    const struct sl_tokenizer_casing *casing,
                                    struct sl_tokenizer *tokenizer, struct sl_error *err);
+
+/* Open from the text of a tokenizer.json; `name` stands in messages. Otherwise as
+ * sl_tokenizer_open(). */
+enum sl_err sl_tokenizer_open_json(const char *name, const char *text, size_t size,
+                                   struct sl_tokenizer **ret_tokenizer, struct sl_error *err);
 
 /* Fill `added` with those of tokens[count] that are given; contents may be freed afterwards. */
 struct sl_added_source {

@@ -208,6 +208,32 @@ static enum sl_err read_unigram(struct reader *reader, const cJSON *model)
                            reader->err);
 }
 
+static bool is_absent(const cJSON *item)
+{
+    return item == NULL || cJSON_IsNull(item) ||
+           (cJSON_IsString(item) && item->valuestring[0] == '\0') ||
+           (cJSON_IsNumber(item) && item->valuedouble == 0);
+}
+
+static enum sl_err read_bpe(struct reader *reader, const cJSON *model)
+{
+    static const char *const unsupported[] = {"dropout", "continuing_subword_prefix",
+                                              "end_of_word_suffix"};
+    const struct sl_json_place place = {reader->path, "model.merges"};
+    const cJSON *unknown = member(model, "unk_token");
+    enum sl_err r = read_named_entries(reader, member(model, "vocab"));
+
+    if (r != SL_OK)
+        return r;
+    for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++)
+        if (!is_absent(member(model, unsupported[i])))
+            return REFUSE(reader, "model", "\"%s\" must be absent or null", unsupported[i]);
+    if (cJSON_IsString(unknown))
+        reader->tokenizer->unknown_id = find_entry(reader, unknown->valuestring);
+    return sl_bpe_open(&reader->vocabulary, reader->tokenizer->unknown_id, model, &place,
+                       &reader->tokenizer->bpe, reader->err);
+}
+
 /* Older files do not name the type: each kind has members of its own. */
 static const char *model_type(const cJSON *model)
 {
@@ -232,8 +258,11 @@ static enum sl_err read_model(struct reader *reader)
         r = read_wordpiece(reader, model);
     else if (strcmp(type, "Unigram") == 0)
         r = read_unigram(reader, model);
+    else if (strcmp(type, "BPE") == 0)
+        r = read_bpe(reader, model);
     else
-        return REFUSE(reader, "model.type", "\"%.40s\"; allowed are WordPiece and Unigram", type);
+        return REFUSE(reader, "model.type", "\"%.40s\"; allowed are WordPiece, Unigram and BPE",
+                      type);
     reader->tokenizer->id_end = reader->vocabulary.id_end;
     return r;
 }

@@ -40,7 +40,8 @@ struct step {
     bool clean;            /* bert */
     bool strips_as_lowers; /* bert: the file does not say whether accents go */
     bool left, right;      /* strip */
-    const UNormalizer2 *form;
+    UNormalizer2 *form;
+    USet *known;            /* form: characters it looks at */
     char *content;          /* prepend, replace: what comes in */
     char *pattern;          /* replace: a plain string */
     struct sl_regex *regex; /* replace: instead of it */
@@ -104,20 +105,28 @@ static enum sl_err read_replace(struct step *step, const cJSON *item,
     return r;
 }
 
+static const UNormalizer2 *form_of(const char *name, UErrorCode *status)
+{
+    if (strcmp(name, "NFC") == 0)
+        return unorm2_getNFCInstance(status);
+    if (strcmp(name, "NFD") == 0)
+        return unorm2_getNFDInstance(status);
+    return strcmp(name, "NFKC") == 0 ? unorm2_getNFKCInstance(status)
+                                     : unorm2_getNFKDInstance(status);
+}
+
 /* The form, with all that is newer than the reference's tables left as it is. */
 static enum sl_err read_form(struct step *step, const char *name, const struct sl_json_place *place,
                              struct sl_error *err)
 {
+    static const UChar known[] = u"[:age=9.0:]";
     UErrorCode status = U_ZERO_ERROR;
 
-    if (strcmp(name, "NFC") == 0)
-        step->form = unorm2_getNFCInstance(&status);
-    else if (strcmp(name, "NFD") == 0)
-        step->form = unorm2_getNFDInstance(&status);
-    else if (strcmp(name, "NFKC") == 0)
-        step->form = unorm2_getNFKCInstance(&status);
-    else
-        step->form = unorm2_getNFKDInstance(&status);
+    step->known = uset_openPattern(known, -1, &status);
+    if (U_SUCCESS(status)) {
+        uset_freeze(step->known);
+        step->form = unorm2_openFiltered(form_of(name, &status), step->known, &status);
+    }
     return U_SUCCESS(status) ? SL_OK
                              : sl_json_refuse(place, err, "%s: %s", name, u_errorName(status));
 }
@@ -232,6 +241,10 @@ enum sl_err sl_normalizer_read(const cJSON *item, const struct sl_json_place *pl
 struct sl_normalizer *sl_normalizer_close(struct sl_normalizer *normalizer)
 {
     for (uint32_t i = 0; normalizer != NULL && i < normalizer->count; i++) {
+        if (normalizer->steps[i].form != NULL)
+            unorm2_close(normalizer->steps[i].form);
+        if (normalizer->steps[i].known != NULL)
+            uset_close(normalizer->steps[i].known);
         free(normalizer->steps[i].content);
         free(normalizer->steps[i].pattern);
         (void)sl_regex_close(normalizer->steps[i].regex);
@@ -324,11 +337,6 @@ static void add_nmt(UChar32 c, struct sl_work_text *out)
     sl_work_add_char(out, c);
 }
 
-static bool is_mark(UChar32 c)
-{
-    return (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
-}
-
 static void run_chars(const struct step *step, struct sl_view text, struct sl_work_text *out,
                       struct sl_stretch *stretch)
 {
@@ -343,7 +351,7 @@ static void run_chars(const struct step *step, struct sl_view text, struct sl_wo
             add_nmt(c, out);
         else if (step->kind == STEP_LOWERCASE)
             add_lowered(out, c);
-        else if (!is_mark(c))
+        else if (!sl_u9_is_any_mark(c))
             sl_work_add_char(out, c);
         if (first && out->size == size)
             stretch->first = false;

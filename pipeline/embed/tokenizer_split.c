@@ -4,6 +4,7 @@
  *
  * A step reads the pieces of one work text and writes pieces into the other, bytes copied: some
  * steps change the text (Metaspace), and a copy costs nothing beside the look-ups that follow.
+ * Known weakness: letters assigned after the Unicode of the ICU in use are no word characters here.
  */
 #include "embed/tokenizer_internal.h"
 
@@ -246,14 +247,6 @@ bool sl_splitter_is_bert(const struct sl_splitter *splitter)
     return splitter != NULL && splitter->count == 1 && splitter->steps[0].kind == SPLIT_BERT;
 }
 
-bool sl_splitter_is_bytes(const struct sl_splitter *splitter)
-{
-    for (uint32_t i = 0; splitter != NULL && i < splitter->count; i++)
-        if (splitter->steps[i].kind == SPLIT_BYTES)
-            return true;
-    return false;
-}
-
 /* ---- running ---- */
 
 /* One step at work: matches come in order, pieces go out. */
@@ -340,13 +333,6 @@ static void finish(struct cut *cut)
         put(cut, cut->waiting, cut->text.size);
 }
 
-/* Word characters as regular expressions see them. */
-static bool is_word(UChar32 c)
-{
-    return u_hasBinaryProperty(c, UCHAR_ALPHABETIC) || u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL) ||
-           (U_GET_GC_MASK(c) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0;
-}
-
 static bool is_number(UChar32 c)
 {
     return (U_GET_GC_MASK(c) & U_GC_N_MASK) != 0;
@@ -361,7 +347,7 @@ static int class_of(const struct step *step, UChar32 c)
     case SPLIT_WHITE_SPACE:
         return u_isUWhiteSpace(c) ? 0 : 2;
     default:
-        return u_isUWhiteSpace(c) ? 0 : is_word(c) ? 2 : 3;
+        return u_isUWhiteSpace(c) ? 0 : sl_is_word_char(c) ? 2 : 3;
     }
 }
 
@@ -468,8 +454,7 @@ static void cut_metaspace(struct cut *cut)
 static void cut_bytes(struct cut *cut, struct sl_work_text *in, struct sl_piece *piece)
 {
     if (cut->step->add_space && cut->text.data[0] != ' ') {
-        /* room behind everything: the pieces of `in` are no longer needed but for this one */
-        uint32_t at = in->size;
+        uint32_t at = in->size; /* room behind everything that is there */
         sl_work_add(in, " ", 1);
         sl_work_add(in, cut->text.data, cut->text.size);
         if (in->overflow) {
@@ -483,6 +468,29 @@ static void cut_bytes(struct cut *cut, struct sl_work_text *in, struct sl_piece 
         cut_regex(cut);
     else
         put(cut, 0, cut->text.size);
+}
+
+/* Every byte becomes a letter of its own: printable ones of Latin-1 themselves, the others in order
+ * from U+0100 on. */
+static UChar32 letter_of(unsigned char byte)
+{
+    if ((byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte != 0xAD))
+        return byte;
+    if (byte <= ' ')
+        return 0x100 + byte;
+    return byte == 0xAD ? 0x143 : 0x121 + (byte - 0x7F);
+}
+
+/* The pieces of `in` once more, bytes as letters. */
+static void spell_bytes(const struct sl_work_text *in, struct sl_work_text *out)
+{
+    for (uint32_t i = 0; i < in->piece_count && !out->overflow; i++) {
+        uint32_t start = out->size;
+        for (uint32_t b = 0; b < in->pieces[i].size; b++)
+            sl_work_add_char(out, letter_of((unsigned char)in->bytes[in->pieces[i].start + b]));
+        out->pieces[out->piece_count++] =
+            (struct sl_piece){start, out->size - start, in->pieces[i].first};
+    }
 }
 
 static void run_step(const struct step *step, struct sl_work_text *in, struct sl_work_text *out)
@@ -519,16 +527,27 @@ static void run_step(const struct step *step, struct sl_work_text *in, struct sl
     }
 }
 
+static struct sl_work_text *other(struct sl_scratch *scratch, const struct sl_work_text *text)
+{
+    struct sl_work_text *out = text == &scratch->texts[0] ? &scratch->texts[1] : &scratch->texts[0];
+
+    out->size = out->piece_count = 0;
+    out->overflow = false;
+    return out;
+}
+
 struct sl_work_text *sl_splitter_run(const struct sl_splitter *splitter, struct sl_work_text *text,
                                      struct sl_scratch *scratch)
 {
     for (uint32_t i = 0; splitter != NULL && i < splitter->count && !text->overflow; i++) {
-        struct sl_work_text *out =
-            text == &scratch->texts[0] ? &scratch->texts[1] : &scratch->texts[0];
-        out->size = out->piece_count = 0;
-        out->overflow = false;
+        struct sl_work_text *out = other(scratch, text);
         run_step(&splitter->steps[i], text, out);
         text = out;
+        if (splitter->steps[i].kind == SPLIT_BYTES && !text->overflow) {
+            out = other(scratch, text);
+            spell_bytes(text, out);
+            text = out;
+        }
     }
     return text;
 }

@@ -53,6 +53,16 @@ bool sl_u8_is_mark(UChar32 c)
     return (category_mask(c) & U_GC_MN_MASK) != 0;
 }
 
+bool sl_u9_is_any_mark(UChar32 c)
+{
+    UVersionInfo age;
+
+    if (c == 0x1CF2 || c == 0x1CF3) /* VEDIC SIGN ARDHAVISARGA and its ROTATED form: letters now */
+        return true;
+    u_charAge(c, age);
+    return age[0] <= 9 && c != 0x111C9 && (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
+}
+
 bool sl_u8_is_punctuation(UChar32 c)
 {
     if (c < 0x80)

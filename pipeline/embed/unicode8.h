@@ -21,6 +21,9 @@ bool sl_u8_is_mark(UChar32 c);        /* non-spacing mark: what "strip accents" 
 bool sl_u8_is_punctuation(UChar32 c); /* punctuation, and every ASCII symbol */
 bool sl_u8_is_chinese(UChar32 c);     /* the ideograph blocks that BERT puts spaces around */
 
+/* The normalizers StripAccents and NF* come from other tables, of Unicode 9.0. */
+bool sl_u9_is_any_mark(UChar32 c); /* a mark of any kind: what StripAccents strips */
+
 /* Full canonical decomposition of one code point into ret[SL_DECOMPOSED_MAX]; returns how many. */
 uint32_t sl_u8_decompose(UChar32 c, UChar32 *ret);
 

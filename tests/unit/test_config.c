@@ -17,7 +17,8 @@ static const char *const fixed_options[] = {
     "queries.instance=", "queries.delivery=at_least_once", "queries.tenant=",
     "queries.tenant_header=", "workers.threads=0", "workers.queue_items=1024",
     "workers.queue_bytes=64M", "workers.memory_budget=1G", "chunk.words=220",
-    "chunk.overlap_words=30", "embed.backend=bert", "embed.model=", "embed.precision=auto",
+    "chunk.overlap_words=30", "embed.backend=bert", "embed.model=", "embed.query_prefix=",
+    "embed.passage_prefix=", "embed.precision=auto",
     "embed.batch=32", "embed.dimensions=0", "embed.url=", "embed.api_key_credential=",
     "embed.api=auto", "embed.ca_file=", "embed.token_limit=512", "embed.batch_tokens=8192",
     "embed.batch_wait_ms=10", "embed.in_flight=4", "embed.timeout_ms=30000",
@@ -170,7 +171,8 @@ TEST(values_of_later_versions_are_refused_by_name)
     check_taken("[index]\nstorage = i8\n");
     check_taken("[embed]\nprecision = bf16\n");
     check_taken("[embed]\nprecision = int8\n");
-    check_refused("[embed]\nbackend = static\n", "not in this version; allowed: bert, http, none");
+    check_taken("[embed]\nbackend = static\n");
+    check_taken("[embed]\nquery_prefix = \"query: \"\n");
     check_refused("[retrieve]\nrerank = bert\n", "allowed: none");
     check_refused("[retrieve]\nrerank = http\n", "allowed: none");
     check_refused("[clean]\npii = mask\n", "allowed: off");
