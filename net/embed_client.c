@@ -543,7 +543,9 @@ static enum sl_err open_parts(struct client *client, const struct sl_embed_optio
         .breaker_wait_ms = options->breaker_wait_ms,
         .probe_ms = options->timeout_ms,
         .cancelled = options->cancelled,
-        .watch = {options->watch.context, options->watch.breaker, options->watch.waited},
+        .watch = {.context = options->watch.context,
+                  .breaker = options->watch.breaker,
+                  .waited = options->watch.waited},
     };
     /* two more than documents take: questions do not wait behind them */
     enum sl_err e = sl_http_pool_open(options->in_flight + 2, &client->pool, err);
