@@ -35,4 +35,13 @@ set_tests_properties(embed/models PROPERTIES LABELS quick TIMEOUT 120)
 if(SLUICE_LONG)
   add_test(NAME embed/make_models COMMAND ${CMAKE_CURRENT_LIST_DIR}/run_models.sh $<TARGET_FILE:print_ids>)
   set_tests_properties(embed/make_models PROPERTIES LABELS long SKIP_RETURN_CODE 77 TIMEOUT 3600)
+
+if(SLUICE_LONG)
+  add_executable(server_cosine ${CMAKE_CURRENT_LIST_DIR}/server_cosine.c)
+  target_link_libraries(server_cosine PRIVATE sluice_flags sluice_net)
+  target_compile_definitions(server_cosine PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  add_test(NAME embed/server COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/test_server.py)
+  set_tests_properties(embed/server PROPERTIES LABELS long SKIP_RETURN_CODE 77 TIMEOUT 3600
+    ENVIRONMENT "SLUICE_BUILD=${CMAKE_BINARY_DIR};PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support")
 endif()

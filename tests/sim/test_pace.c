@@ -1,19 +1,19 @@
 /*
- * test_pace.c -- limits, breaker and retries of a server that is asked, under one seed and a simulated clock.
+ * test_pace.c -- limits, breaker and retries of a server that is asked, under one seed and a
+ * simulated clock.
  *
- * The arithmetic is the daemon's own (net/pace.h); around it callers with batches, and a server that works, fails
- * for a while or now and then, asks for patience, and counts what it sees. One seed decides all of it. A run is
- * unsafe for twenty minutes and then left in peace. Checked:
+ * The arithmetic is the daemon's own (net/pace.h); around it callers with batches, and a server
+ * that works, fails for a while or now and then, asks for patience, and counts what it sees. One
+ * seed decides all of it. A run is unsafe for twenty minutes and then left in peace. Checked:
  *
  *     P1  no 60 seconds see more requests or tokens than allowed
- *     P2  retries are at most a fifth of the first attempts, one in ten seconds, and ten a closing of the breaker
- *     P3  while the server is down it is asked at most once in the breaker's time, after what it takes to open
- *     P4  what the server asked for is waited for
- *     P5  a day's tokens are never more than the ceiling
- *     P6  in peace every batch gets through, unless the ceiling is reached
+ *     P2  retries are at most a fifth of the first attempts, one in ten seconds, and ten a closing
+ * of the breaker P3  while the server is down it is asked at most once in the breaker's time, after
+ * what it takes to open P4  what the server asked for is waited for P5  a day's tokens are never
+ * more than the ceiling P6  in peace every batch gets through, unless the ceiling is reached
  *
- * With one mechanism taken out (--break NAME) a run must be caught; ctest runs each of them. (Without the breaker the
- * budget of retries would still hold most back: it goes with it.)
+ * With one mechanism taken out (--break NAME) a run must be caught; ctest runs each of them.
+ * (Without the breaker the budget of retries would still hold most back: it goes with it.)
  *
  *     test_pace [--seeds N] [--from SEED] [--break NAME]
  */
@@ -27,19 +27,27 @@
 
 #include "net/pace.h"
 
-#define SECOND      INT64_C(1000000)
-#define MINUTE      (60 * SECOND)
-#define CALLERS     6u
-#define SEEN_MAX    400000u
-#define UNSAFE_US   (20 * MINUTE)
-#define PEACE_US    (180 * MINUTE)
+#define SECOND    INT64_C(1000000)
+#define MINUTE    (60 * SECOND)
+#define CALLERS   6u
+#define SEEN_MAX  400000u
+#define UNSAFE_US (20 * MINUTE)
+#define PEACE_US  (180 * MINUTE)
 
-enum broken { BROKEN_NOTHING, BROKEN_BUCKET, BROKEN_BREAKER, BROKEN_RETRIES, BROKEN_PATIENCE, BROKEN_CEILING };
-static const char *const broken_names[] = {"nothing", "bucket", "breaker", "retries", "patience", "ceiling"};
+enum broken {
+    BROKEN_NOTHING,
+    BROKEN_BUCKET,
+    BROKEN_BREAKER,
+    BROKEN_RETRIES,
+    BROKEN_PATIENCE,
+    BROKEN_CEILING
+};
+static const char *const broken_names[] = {"nothing", "bucket",   "breaker",
+                                           "retries", "patience", "ceiling"};
 
 struct caller {
-    bool busy;       /* has a batch */
-    bool sent;       /* waits for the response */
+    bool busy; /* has a batch */
+    bool sent; /* waits for the response */
     bool paid;
     bool probes;
     uint32_t tokens, attempt;
@@ -64,7 +72,7 @@ struct sim {
     struct caller callers[CALLERS];
     /* the server's */
     bool down, peace;
-    uint32_t fails_percent; /* while it is up */
+    uint32_t fails_percent;       /* while it is up */
     int64_t changes, asked_until; /* when it changes its mind; what it asked for */
     /* what was seen */
     double per_minute, tokens_per_minute;
@@ -113,7 +121,8 @@ static void check_minute(struct sim *sim)
         requests += 1;
         tokens += sim->seen[i].tokens;
     }
-    expect(sim, sim->per_minute <= 0 || requests <= sim->per_minute, "P1: too many requests a minute");
+    expect(sim, sim->per_minute <= 0 || requests <= sim->per_minute,
+           "P1: too many requests a minute");
     expect(sim, sim->tokens_per_minute <= 0 || tokens <= sim->tokens_per_minute + 1,
            "P1: too many tokens a minute");
 }
@@ -136,8 +145,9 @@ static void see(struct sim *sim, const struct caller *caller)
            "P5: more than the day's ceiling");
     if (sim->down)
         sim->asked_while_down++;
-    expect(sim, !sim->down || sim->asked_while_down <=
-                    SL_BREAKER_SAMPLE + CALLERS + down_s / ((double)sim->wait_us / 1e6) + 1,
+    expect(sim,
+           !sim->down || sim->asked_while_down <= SL_BREAKER_SAMPLE + CALLERS +
+                                                      down_s / ((double)sim->wait_us / 1e6) + 1,
            "P3: a server that is down was asked again and again");
 }
 
@@ -210,7 +220,8 @@ static void receive(struct sim *sim, struct caller *caller)
     }
     caller->paid = false;
     caller->attempt++;
-    caller->not_before = sim->now + sl_retry_wait_us(caller->attempt % 4, 200000, 20 * SECOND, 0, chance(sim));
+    caller->not_before =
+        sim->now + sl_retry_wait_us(caller->attempt % 4, 200000, 20 * SECOND, 0, chance(sim));
     if (draw(sim, 100) < 10) { /* Retry-After */
         sim->held_until = sim->asked_until = sim->now + (int64_t)draw(sim, 20) * SECOND;
     }
@@ -236,7 +247,8 @@ static void step(struct sim *sim)
         else if (!caller->sent)
             send(sim, caller);
     }
-    expect(sim, sim->retried <= sim->firsts / 5.0 + (double)sim->now / 10e6 + 11.0 * (1 + sim->closings),
+    expect(sim,
+           sim->retried <= sim->firsts / 5.0 + (double)sim->now / 10e6 + 11.0 * (1 + sim->closings),
            "P2: too many retries");
 }
 
@@ -303,13 +315,19 @@ int main(int argc, char **argv)
         if (fault != NULL && (faults++ < 3))
             printf("seed %" PRIu64 ": %s\n", seed, fault);
     }
-    printf("%" PRIu64 " runs, %" PRIu64 " faults, broken: %s\n", seeds, faults, broken_names[broken]);
+    printf("%" PRIu64 " runs, %" PRIu64 " faults, broken: %s\n", seeds, faults,
+           broken_names[broken]);
     if (broken == BROKEN_NOTHING)
-        printf("PROVED {\"promise\": \"embedding.pace\", \"says\": \"limits, patience, retries and the day's ceiling "
+        printf("PROVED {\"promise\": \"embedding.pace\", \"says\": \"limits, patience, retries and "
+               "the day's ceiling "
                "hold, and all gets through\", \"runs\": %" PRIu64 ", \"faults\": %" PRIu64
-               ", \"violations\": %" PRIu64 "}\n", seeds, seeds, faults);
+               ", \"violations\": %" PRIu64 "}\n",
+               seeds, seeds, faults);
     else
-        printf("PROVED {\"promise\": \"embedding.pace\", \"control\": true, \"violations\": %" PRIu64 "}\n", faults);
+        printf(
+            "PROVED {\"promise\": \"embedding.pace\", \"control\": true, \"violations\": %" PRIu64
+            "}\n",
+            faults);
     free(seen);
     return (broken == BROKEN_NOTHING) == (faults == 0) ? 0 : 1;
 }
