@@ -37,11 +37,14 @@ enum sl_err sl_config_embed_server(const struct sl_config *config,
                                    const struct sl_embed_watch *watch, const atomic_bool *cancelled,
                                    struct sl_embedder **ret_embedder, struct sl_error *err)
 {
+    char inner[2][SL_CONFIG_PREFIX_BYTES_MAX + 1];
     struct sl_embed_options options = {
         .api = config->embed.api,
         .url = config->embed.url,
         .model = config->embed.model,
         .ca_file = config->embed.ca_file,
+        .query_prefix = sl_config_prefix(config->embed.query_prefix, inner[0], sizeof inner[0]),
+        .passage_prefix = sl_config_prefix(config->embed.passage_prefix, inner[1], sizeof inner[1]),
         .dim = config->embed.dimensions ? config->embed.dimensions : index_dim(config),
         .asks_dim = config->embed.dimensions > 0,
         .token_limit = config->embed.token_limit,

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PREFIX_BYTES_MAX 1024u
 #define COVERAGE_MIN     0.5 /* below it a question's language is not the encoder's */
 
 static struct sl_view text_or_null(const char *text)
@@ -65,8 +64,7 @@ void sl_config_retrieve(const struct sl_config *config, struct sl_retrieve_optio
     };
 }
 
-/* A prefix as it is written, quotes around it taken off into `inner`; NULL when there is none. */
-static const char *prefix_of(const char *text, char *inner, size_t size)
+const char *sl_config_prefix(const char *text, char *inner, size_t size)
 {
     size_t length = strlen(text);
 
@@ -81,9 +79,9 @@ static const char *prefix_of(const char *text, char *inner, size_t size)
 enum sl_err sl_config_embedder(const struct sl_config *config, struct sl_embedder **ret_embedder,
                                struct sl_error *err)
 {
-    char inner[2][PREFIX_BYTES_MAX + 1];
-    const char *query = prefix_of(config->embed.query_prefix, inner[0], sizeof inner[0]);
-    const char *passage = prefix_of(config->embed.passage_prefix, inner[1], sizeof inner[1]);
+    char inner[2][SL_CONFIG_PREFIX_BYTES_MAX + 1];
+    const char *query = sl_config_prefix(config->embed.query_prefix, inner[0], sizeof inner[0]);
+    const char *passage = sl_config_prefix(config->embed.passage_prefix, inner[1], sizeof inner[1]);
     struct sl_bert_options bert = {.directory = config->embed.model,
                                    .precision = config->embed.precision,
                                    .batch_max = config->embed.batch,

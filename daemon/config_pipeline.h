@@ -53,6 +53,10 @@ enum sl_err sl_config_embed_server(const struct sl_config *config, const struct 
 enum sl_err sl_config_embed_renew(const struct sl_config *config, const struct sl_embedder *embedder,
                                   struct sl_error *err);
 
+/* A prefix as it is written, quotes around it taken off into `inner`; NULL when there is none. */
+#define SL_CONFIG_PREFIX_BYTES_MAX 1024u
+const char *sl_config_prefix(const char *text, char *inner, size_t size);
+
 /* The lower of the two ceilings, in tokens; 0: none. */
 uint64_t sl_config_tokens_max_per_day(const struct sl_config *config);
 

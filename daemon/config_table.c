@@ -177,7 +177,7 @@ const struct option option_table[] = {
              "model it was made with."},
     {.section = "embed", .key = "query_prefix", .kind = OPTION_TEXT, .at = AT(embed.query_prefix),
      .fallback = "", .may_be_empty = true, .most = 1024,
-     .help = "Put before questions, for backend = bert and static. Empty: what the model's directory says. Quotes "
+     .help = "Put before questions. Empty: what the model's directory says; with backend = http nothing. Quotes "
              "around it keep its spaces: \"query: \" for e5, \"Represent this sentence for searching relevant "
              "passages: \" for bge; \"\" is none. Belongs to the model: another makes another index."},
     {.section = "embed", .key = "passage_prefix", .kind = OPTION_TEXT, .at = AT(embed.passage_prefix),

@@ -25,6 +25,7 @@
 #include <sluice/hash.h>
 #include <sluice/limits.h>
 
+#include "embed/embedder_internal.h"
 #include "embed_count.h"
 #include "embed_wire.h"
 #include "endpoint.h"
@@ -579,10 +580,14 @@ static void describe(struct client *client)
 {
     uint32_t prefix = sl_embed_count(sl_view_of(client->options.passage_prefix));
     uint32_t limit = client->options.token_limit * LIMIT_SLACK;
+    char kind[32];
 
     client->base.token_limit =
         limit > prefix + SL_EMBED_TOKENS_AROUND + 2 ? limit - prefix - SL_EMBED_TOKENS_AROUND : 2;
     (void)snprintf(client->base.name, sizeof client->base.name, "%s", client->options.model);
+    (void)snprintf(kind, sizeof kind, "%s server", sl_embed_api_name(client->api));
+    sl_embedder_set_about(&client->base, kind, client->options.query_prefix,
+                          client->options.passage_prefix);
     set_fingerprint(client);
 }
 

@@ -35,6 +35,7 @@ set_tests_properties(embed/models PROPERTIES LABELS quick TIMEOUT 120)
 if(SLUICE_LONG)
   add_test(NAME embed/make_models COMMAND ${CMAKE_CURRENT_LIST_DIR}/run_models.sh $<TARGET_FILE:print_ids>)
   set_tests_properties(embed/make_models PROPERTIES LABELS long SKIP_RETURN_CODE 77 TIMEOUT 3600)
+endif()
 
 if(SLUICE_LONG)
   add_executable(server_cosine ${CMAKE_CURRENT_LIST_DIR}/server_cosine.c)
