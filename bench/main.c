@@ -21,6 +21,9 @@ static const struct {
      "        [--plan P.ivecs]     recall, size and speed while documents are replaced"},
     {"ingest", bench_ingest, "...     searches beside ingestion at full speed"},
     {"delete", bench_delete, "...     what taking a document out costs"},
+    {"lexical", bench_lexical,
+     "--input FILE --dir D [--documents 1000000] [--questions 2000] [--words 3] [--k 10] [--commit 1000]\n"
+     "        [--existing]     short texts by their words: building, then speed of questions"},
     {"open", bench_open, "... [--existing]     seconds to open after a close and after a kill"},
     {"kernels", bench_kernels,
      "[--dims 128,384,768,1536] [--mib 512] [--metric ip|l2]     ns a distance, cached and not"},
@@ -32,7 +35,7 @@ static int usage(FILE *to, int code)
     (void)fprintf(to, "usage: sluice-bench BENCHMARK OPTIONS\n");
     for (size_t i = 0; i < sizeof benchmarks / sizeof *benchmarks; i++)
         (void)fprintf(to, "  %s %s\n", benchmarks[i].name, benchmarks[i].usage);
-    (void)fprintf(to, "All but kernels and embed: [--metric ip|l2|cos] [--storage f32|f16|bf16|i8|bit] [--m 16]\n"
+    (void)fprintf(to, "All but lexical, kernels and embed: [--metric ip|l2|cos] [--storage f32|f16|bf16|i8|bit] [--m 16]\n"
                       "    [--ef-construction 200] [--threads 1] [--commit 1000] [--limit N]\n");
     return code;
 }
