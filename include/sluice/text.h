@@ -22,6 +22,7 @@
 #include <sluice/arena.h>
 #include <sluice/chunk.h> /* struct sl_term_count, struct sl_span */
 #include <sluice/error.h>
+#include <sluice/lexicon.h>
 #include <sluice/view.h>
 
 /* Changes whenever the same text could give other terms; part of the pipeline fingerprint. */
@@ -45,6 +46,13 @@ size_t sl_utf8_floor(struct sl_view text, size_t at);
  */
 const char *sl_text_language(struct sl_view text);
 
+/* The same, but NULL when too little tells: a few words without a script of their own language or two of its
+ * commonest words. */
+const char *sl_text_language_told(struct sl_view text);
+
+/* The languages whose words differ by stemmer and are written in Latin letters, "en" first; NULL ends them. */
+const char *const *sl_text_languages_latin(void);
+
 /*
  * Terms of `text` with their counts, sorted by bytes, unique. Invisible characters are skipped.
  *
@@ -59,6 +67,12 @@ const char *sl_text_language(struct sl_view text);
 enum sl_err sl_text_terms(struct sl_view text, const char *language, struct sl_arena *arena,
                           struct sl_term_count **ret_terms, uint32_t *ret_count,
                           uint32_t *ret_length, struct sl_error *err);
+
+/* The same with a user's lists of words (or NULL). Documents and questions must be given the same. */
+enum sl_err sl_text_terms_listed(struct sl_view text, const char *language,
+                                 const struct sl_word_lists *lists, struct sl_arena *arena,
+                                 struct sl_term_count **ret_terms, uint32_t *ret_count,
+                                 uint32_t *ret_length, struct sl_error *err);
 
 /*
  * Sentences of `text`: ICU boundaries with the joins ICU lacks: abbreviations and titles,

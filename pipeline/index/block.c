@@ -229,6 +229,7 @@ static bool unpack_all(struct sl_reader *reader, uint32_t base, const struct wid
 {
     char bytes[(SL_BLOCK_POSTINGS * 72 + 7) / 8 + sizeof(uint64_t)];
     uint32_t first = base + sl_read_varint(reader);
+    uint64_t chunk = first;
     uint32_t at = (count - 1) * widths->gap, codes = at + count * widths->count, most = 0;
     size_t size = (size_t)(reader->end - reader->at);
 
@@ -236,20 +237,19 @@ static bool unpack_all(struct sl_reader *reader, uint32_t base, const struct wid
         return false;
     memcpy(bytes, reader->at, size);
     memset(bytes + size, 0, sizeof(uint64_t));
-    ret_list[0].chunk = first;
-    for (uint32_t i = 1; i < count; i++) {
-        ret_list[i].chunk =
-            ret_list[i - 1].chunk + 1 + unpack(bytes, (i - 1) * widths->gap, widths->gap);
-        if (ret_list[i].chunk <= ret_list[i - 1].chunk)
-            return false;
-    }
     for (uint32_t i = 0; i < count; i++) {
-        ret_list[i].count = 1 + unpack(bytes, at + i * widths->count, widths->count);
+        ret_list[i].chunk = (uint32_t)chunk;
+        chunk += 1 + (uint64_t)unpack(bytes, i * widths->gap, i + 1 < count ? widths->gap : 0);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        ret_list[i].count =
+            widths->count == 0 ? 1 : 1 + unpack(bytes, at + i * widths->count, widths->count);
+    for (uint32_t i = 0; i < count; i++) {
         ret_list[i].length =
             widths->least + unpack(bytes, codes + i * widths->length, widths->length);
-        most = ret_list[i].length > most ? ret_list[i].length : most;
+        most |= ret_list[i].length >= SL_LENGTH_CODES;
     }
-    return most < SL_LENGTH_CODES;
+    return most == 0 && chunk - 1 <= UINT32_MAX;
 }
 
 bool sl_block_read(struct sl_view payload, uint32_t base, struct sl_occurrence *ret_list,

@@ -28,21 +28,22 @@
 #define K1     0.9f
 #define B      0.4f
 #define MARGIN 1.00001f
-#define WINDOW 2048u
+#define WINDOW 4096u
+#define LINE   32u
 #define NONE   UINT32_MAX
 
 struct block {
     struct sl_view payload;
     uint32_t from, last; /* no posting of it lies outside */
     float bound;         /* of one posting, without the term's weight */
-    uint8_t count;
-    bool decoded; /* at any time: for the statistics */
+    uint8_t count;    struct sl_occurrence *kept; /* decoded, of one that spans windows: they come in no order */
 };
 
 struct list {
     struct sl_view term;
     char room[SL_TERM_KEY_BYTES];
     float weight;
+    float once[SL_LENGTH_CODES]; /* what a posting of one occurrence gives at most, by its length */
     uint64_t frequency;
     struct block *blocks;
     uint32_t block_count;
@@ -54,7 +55,8 @@ struct list {
     uint32_t block; /* that is decoded; NONE */
     uint32_t count;
     uint32_t at;
-    struct sl_occurrence postings[SL_BLOCK_POSTINGS];
+    const struct sl_occurrence *postings; /* decoded: kept, or in `decoded` */
+    struct sl_occurrence decoded[SL_BLOCK_POSTINGS];
 };
 
 struct window {
@@ -176,26 +178,35 @@ static enum sl_err read_lists(struct search *search, const struct sl_term_count 
         list->term = sl_term_key(terms[i].term, list->room);
         rc = read_blocks(search, list, &walk);
         list->weight = idf_of(state->chunks, list->frequency) * times;
+        for (uint32_t c = 0; c < SL_LENGTH_CODES; c++)
+            list->once[c] = list->weight / (1 + search->norms[c]);
         search->list_count += list->block_count > 0 ? 1 : 0;
     }
     sl_term_walk_close(&walk);
     return rc;
 }
 
+/* Make a block the one whose postings are at hand. false: senseless. */
 static bool decode(struct search *search, struct list *list, uint32_t number)
 {
     struct block *block = &list->blocks[number];
+    struct sl_occurrence *room;
 
     if (list->block == number)
         return true;
     list->block = number;
     list->at = 0;
+    list->count = block->count;
+    list->postings = block->kept;
+    if (block->kept != NULL)
+        return true;
+    if (block->last / WINDOW > block->from / WINDOW + 1) /* without memory: decoded again */
+        block->kept = malloc(block->count * sizeof *block->kept);
+    list->postings = room = block->kept != NULL ? block->kept : list->decoded;
     search->stats.visited++;
-    search->stats.skipped -= block->decoded ? 0 : 1;
-    block->decoded = true;
-    return sl_block_read(block->payload, block->from, list->postings, &list->count) &&
-           list->postings[list->count - 1].chunk <= block->last &&
-           list->postings[list->count - 1].chunk / SL_SEGMENT_CHUNKS < search->segment_count;
+    return sl_block_read(block->payload, block->from, room, &list->count) &&
+           room[list->count - 1].chunk <= block->last &&
+           room[list->count - 1].chunk / SL_SEGMENT_CHUNKS < search->segment_count;
 }
 
 /* The list's posting of a chunk, or NULL. Chunks asked for in a window ascend. */
@@ -386,6 +397,16 @@ static enum sl_err score(struct search *search, uint32_t chunk)
     return SL_OK;
 }
 
+/* What a posting gives, if its chunk is as short as its code allows. */
+static inline float most_of(const struct search *search, const struct list *list,
+                            const struct sl_occurrence *posting)
+{
+    float tf = (float)posting->count;
+
+    return posting->count == 1 ? list->once[posting->length]
+                               : list->weight * tf / (tf + search->norms[posting->length]);
+}
+
 /* Add up what a list gives to the chunks of a window, at most. */
 static enum sl_err walk(struct search *search, struct list *list, uint32_t first)
 {
@@ -394,10 +415,8 @@ static enum sl_err walk(struct search *search, struct list *list, uint32_t first
             return senseless(search, first);
         for (uint32_t i = 0; i < list->count; i++) {
             uint32_t at = list->postings[i].chunk - first;
-            float tf = (float)list->postings[i].count;
             if (at < WINDOW)
-                search->sums[at] +=
-                    list->weight * tf / (tf + search->norms[list->postings[i].length]);
+                search->sums[at] += most_of(search, list, &list->postings[i]);
         }
     }
     list->block = NONE; /* find() begins with the first */
@@ -420,12 +439,31 @@ static enum sl_err complete(struct search *search, uint32_t chunk, float sum, ui
         if (rc != SL_OK)
             return rc;
         most -= list->bound;
-        if (posting != NULL) {
-            float tf = (float)posting->count;
-            most += list->weight * tf / (tf + search->norms[posting->length]);
-        }
+        if (posting != NULL)
+            most += most_of(search, list, posting);
     }
     return most * MARGIN < at_least(search) ? SL_OK : score(search, chunk);
+}
+
+/* Without a branch a sum: most lines of a window have none that suffices. */
+static bool any_at_least(const float sums[LINE], float enough)
+{
+    uint32_t any = 0;
+
+    for (uint32_t i = 0; i < LINE; i++)
+        any |= (uint32_t)(sums[i] > 0) & (uint32_t)(sums[i] >= enough);
+    return any != 0;
+}
+
+static enum sl_err complete_line(struct search *search, uint32_t first, uint32_t at,
+                                 uint32_t unwalked, float rest)
+{
+    enum sl_err rc = SL_OK;
+
+    for (uint32_t i = at; rc == SL_OK && i < at + LINE; i++)
+        if (search->sums[i] > 0 && (search->sums[i] + rest) * MARGIN >= at_least(search))
+            rc = complete(search, first + i, search->sums[i], unwalked, rest);
+    return rc;
 }
 
 static enum sl_err search_window(struct search *search, uint32_t number)
@@ -443,9 +481,9 @@ static enum sl_err search_window(struct search *search, uint32_t number)
     memset(search->sums, 0, sizeof search->sums);
     for (uint32_t i = unwalked; rc == SL_OK && i < search->list_count; i++)
         rc = walk(search, search->order[i], first);
-    for (uint32_t i = 0; rc == SL_OK && i < WINDOW; i++)
-        if (search->sums[i] > 0 && (search->sums[i] + rest) * MARGIN >= at_least(search))
-            rc = complete(search, first + i, search->sums[i], unwalked, rest);
+    for (uint32_t i = 0; rc == SL_OK && i < WINDOW; i += LINE)
+        if (any_at_least(search->sums + i, at_least(search) / MARGIN / MARGIN - rest))
+            rc = complete_line(search, first, i, unwalked, rest);
     return rc;
 }
 
@@ -487,8 +525,11 @@ static struct search *search_free(struct search *search, uint32_t term_count)
 {
     if (search == NULL)
         return NULL;
-    for (uint32_t i = 0; search->lists != NULL && i <= term_count; i++)
+    for (uint32_t i = 0; search->lists != NULL && i <= term_count; i++) {
+        for (uint32_t b = 0; b < search->lists[i].block_count; b++)
+            free(search->lists[i].blocks[b].kept);
         free(search->lists[i].blocks);
+    }
     free(search->lists);
     free(search->order);
     free(search->segments);
@@ -504,6 +545,7 @@ enum sl_err sl_snapshot_lexical(const struct sl_snapshot *snapshot,
                                 struct sl_error *err)
 {
     uint32_t segments;
+    uint64_t blocks = 0;
     struct search *search;
     enum sl_err rc = count_segments(snapshot, &segments, err);
 
@@ -523,10 +565,11 @@ enum sl_err sl_snapshot_lexical(const struct sl_snapshot *snapshot,
     rc = read_lists(search, terms, term_count);
     for (uint32_t i = 0; i < search->list_count; i++) {
         search->lists[i].block = NONE;
-        search->stats.skipped += search->lists[i].block_count;
+        blocks += search->lists[i].block_count;
     }
     if (rc == SL_OK && search->list_count > 0)
         rc = search_all(search);
+    search->stats.skipped = blocks > search->stats.visited ? blocks - search->stats.visited : 0;
     if (rc == SL_OK)
         *ret_count = search->count;
     if (rc == SL_OK && ret_stats != NULL)

@@ -24,7 +24,7 @@
 #define SHIFT       3u /* a run is eight of the level below */
 #define SOURCES     (1u << SHIFT)
 #define LEVEL_SHIFT 28u
-#define SLICE       16384u /* changes of postings before runs are worked on */
+#define SLICE       65536u /* changes of postings before runs are worked on */
 
 static uint32_t run_id(uint32_t level, uint32_t number)
 {

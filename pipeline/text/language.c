@@ -150,11 +150,9 @@ static bool ends_word(unsigned char c)
     return c < 0x80 && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
-/* The language most of whose stop words stand in the text; two more than English has are needed. */
-static const char *by_stop_words(struct sl_view text)
+/* How many of each language's stop words stand in the text. */
+static void count_stop_words(struct sl_view text, uint32_t hits[SL_LANGUAGES])
 {
-    uint32_t hits[SL_LANGUAGES] = {0}, best = 0;
-
     for (size_t at = 0; at < text.size;) {
         char word[WORD_BYTES_MAX];
         size_t size = 0, start = at;
@@ -169,9 +167,22 @@ static const char *by_stop_words(struct sl_view text)
                 hits[i] += sl_language_stop_word(&languages[i], word, size);
         at += at == start || at < text.size;
     }
+}
+
+/* The language most of whose stop words stand in the text; NULL: it has not two more than any other. */
+static const char *by_stop_words(struct sl_view text, bool sure)
+{
+    uint32_t hits[SL_LANGUAGES] = {0}, best = 0, second = 0;
+
+    count_stop_words(text, hits);
     for (uint32_t i = 1; i < SL_LANGUAGES; i++)
         if (hits[i] > hits[best])
             best = i;
+    for (uint32_t i = 0; i < SL_LANGUAGES; i++)
+        if (i != best && hits[i] > second)
+            second = hits[i];
+    if (sure)
+        return hits[best] >= second + 2 ? languages[best].code : NULL;
     return hits[best] >= hits[0] + 2 ? languages[best].code : "en";
 }
 
@@ -180,5 +191,21 @@ const char *sl_text_language(struct sl_view text)
     struct sl_view head = sl_view_range(text, 0, sl_utf8_floor(text, LOOK_BYTES));
     const char *found = by_script(head);
 
-    return found != NULL ? found : by_stop_words(head);
+    return found != NULL ? found : by_stop_words(head, false);
+}
+
+const char *sl_text_language_told(struct sl_view text)
+{
+    struct sl_view head = sl_view_range(text, 0, sl_utf8_floor(text, LOOK_BYTES));
+    const char *found = by_script(head);
+
+    return found != NULL ? found : by_stop_words(head, true);
+}
+
+const char *const *sl_text_languages_latin(void)
+{
+    static const char *const codes[] = {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "no",
+                                        "da", "fi", "hu", "ro", "tr", "id", "ca", NULL};
+
+    return codes;
 }

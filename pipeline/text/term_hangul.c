@@ -41,15 +41,19 @@ static int32_t length(const char16_t *text)
     return count;
 }
 
-/* Units of the eojeol that stay when its particle goes. */
-static int32_t stem_length(const UChar *units, int32_t count)
+static bool ends_with(const UChar *units, int32_t count, const char16_t *particle)
 {
-    for (size_t i = 0; i < sizeof particles / sizeof particles[0]; i++) {
-        int32_t size = length(particles[i]);
-        if (count > size &&
-            memcmp(units + count - size, particles[i], (size_t)size * sizeof *units) == 0)
-            return count - size;
-    }
+    int32_t size = length(particle);
+
+    return count > size && memcmp(units + count - size, particle, (size_t)size * sizeof *units) == 0;
+}
+
+/* Units of the eojeol that stay when its particle goes; not less than a word of the user's it begins with. */
+static int32_t stem_length(const UChar *units, int32_t count, int32_t word)
+{
+    for (size_t i = 0; word < count && i < sizeof particles / sizeof particles[0]; i++)
+        if (ends_with(units, count, particles[i]) && count - length(particles[i]) >= word)
+            return count - length(particles[i]);
     return count;
 }
 
@@ -84,11 +88,35 @@ static int32_t run_end(const UChar *units, int32_t count, int32_t start)
     return at;
 }
 
+/* Two syllables standing alone are marked, see above. */
+static void add_stem(struct sl_term_sink *sink, const UChar *units, int32_t count, bool mixed)
+{
+    if (!mixed && count == 2) {
+        UChar marked[3] = {units[0], units[1], '_'};
+        sl_terms_add_units(sink, marked, 3);
+    } else {
+        sl_terms_add_units(sink, units, count);
+    }
+}
+
+/* The user's words inside an eojeol, as if they stood alone. */
+static void add_words(struct sl_term_sink *sink, const UChar *units, int32_t count, int32_t stem)
+{
+    for (int32_t at = 0, size; at < count; at += size > 0 ? size : 1) {
+        size = sl_word_at(sink->lists, units + at, count - at);
+        if (size > 0 && (at > 0 || size != stem))
+            add_stem(sink, units + at, size, run_end(units + at, size, 0) < size);
+    }
+}
+
 enum sl_err sl_terms_eojeol(struct sl_term_sink *sink, const UChar *units, int32_t count,
                             struct sl_error *err)
 {
-    int32_t stem = stem_length(units, count);
+    int32_t stem = stem_length(units, count, sl_word_at(sink->lists, units, count));
     bool mixed = run_end(units, count, 0) < count;
+
+    if (sl_word_stopped(sink->lists, units, count) || sl_word_stopped(sink->lists, units, stem))
+        return SL_OK;
 
     for (int32_t at = 0, end; at < count; at = end) {
         end = run_end(units, count, at);
@@ -100,11 +128,8 @@ enum sl_err sl_terms_eojeol(struct sl_term_sink *sink, const UChar *units, int32
             sl_terms_bigrams(sink, units + at, end - at);
         }
     }
-    if (!mixed && stem == 2) {
-        UChar marked[3] = {units[0], units[1], '_'};
-        sl_terms_add_units(sink, marked, 3);
-    } else if (count > 1) {
-        sl_terms_add_units(sink, units, stem);
-    }
+    if (count > 1)
+        add_stem(sink, units, stem, mixed);
+    add_words(sink, units, count, stem);
     return SL_OK;
 }

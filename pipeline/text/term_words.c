@@ -24,7 +24,7 @@ static bool apostrophe(UChar c)
     return c == '\'' || c == 0x2019;
 }
 
-/* A word, folded: possessive off, stop words out, stem. */
+/* A word, folded: possessive off, stop words out, stem; the user's words as they are. */
 static void add_word(struct sl_term_sink *sink, const UChar *units, int32_t count)
 {
     const struct sl_language *language = sl_language_at(sink->language);
@@ -34,7 +34,9 @@ static void add_word(struct sl_term_sink *sink, const UChar *units, int32_t coun
 
     if (count > 2 && apostrophe(units[count - 2]) && units[count - 1] == 's')
         count -= 2;
-    if (count > STEM_UNITS_MAX) {
+    if (sl_word_stopped(sink->lists, units, count))
+        return;
+    if (count > STEM_UNITS_MAX || sl_word_kept(sink->lists, units, count)) {
         sl_terms_add_units(sink, units, count);
         return;
     }

@@ -162,6 +162,12 @@ static enum sl_err fold(struct sl_text_tools *tools, int32_t count, int32_t *ret
     }
 }
 
+enum sl_err sl_terms_fold(struct sl_text_tools *tools, struct sl_view text, int32_t *ret_count,
+                          struct sl_error *err)
+{
+    return fold(tools, to_units(tools, text), ret_count, err);
+}
+
 /* ------------------------------------------------------------------ scripts */
 
 enum script { SCRIPT_OTHER, SCRIPT_EOJEOL, SCRIPT_HAN_KANA };
@@ -329,8 +335,9 @@ static enum sl_err collect(struct sl_term_sink *sink, struct sl_view text, struc
 {
     for (size_t start = 0; start < text.size;) {
         size_t end = block_end(text, start);
-        int32_t count = to_units(sink->tools, sl_view_range(text, start, end));
-        enum sl_err code = fold(sink->tools, count, &count, err);
+        int32_t count = 0;
+        enum sl_err code =
+            sl_terms_fold(sink->tools, sl_view_range(text, start, end), &count, err);
 
         if (code == SL_OK)
             code = add_block(sink, sink->tools->folded, count, err);
@@ -347,7 +354,15 @@ enum sl_err sl_text_terms(struct sl_view text, const char *language, struct sl_a
                           struct sl_term_count **ret_terms, uint32_t *ret_count,
                           uint32_t *ret_length, struct sl_error *err)
 {
-    struct sl_term_sink sink = {0};
+    return sl_text_terms_listed(text, language, NULL, arena, ret_terms, ret_count, ret_length, err);
+}
+
+enum sl_err sl_text_terms_listed(struct sl_view text, const char *language,
+                                 const struct sl_word_lists *lists, struct sl_arena *arena,
+                                 struct sl_term_count **ret_terms, uint32_t *ret_count,
+                                 uint32_t *ret_length, struct sl_error *err)
+{
+    struct sl_term_sink sink = {.lists = lists};
     enum sl_err code = sl_text_tools(&sink.tools, err);
 
     if (code != SL_OK)
