@@ -15,6 +15,7 @@
 #include <sluice/text.h>
 
 #include "duplicates.h"
+#include "question_terms.h"
 #include "retrieve_internal.h"
 
 #include <math.h>
@@ -180,15 +181,22 @@ static enum sl_err decide_mode(struct search *s)
 
 static enum sl_err search_lexical(struct search *s, const struct sl_selection *selection)
 {
-    struct sl_term_count *terms = NULL;
-    uint32_t term_count = 0, length = 0;
-    enum sl_err e = sl_text_terms(s->retrieved->search_text, NULL, s->arena, &terms, &term_count,
-                                  &length, s->err);
+    struct sl_retrieved *found = s->retrieved;
+    enum sl_err e = sl_question_terms(s->snapshot, found->search_text, s->options, s->arena,
+                                      &found->terms, &found->term_count, s->err);
 
-    if (e || term_count == 0)
+    if (e || found->term_count == 0)
         return e;
-    return sl_snapshot_lexical(s->snapshot, terms, term_count, s->depth, selection, s->lexical,
-                               &s->lexical_count, &s->retrieved->lexical_stats, s->err);
+    e = sl_snapshot_lexical(s->snapshot, found->terms, found->term_count, s->depth, selection,
+                            s->lexical, &s->lexical_count, &found->lexical_stats, s->err);
+    if (e || s->options->expansion == SL_EXPANSION_NONE || s->lexical_count == 0)
+        return e;
+    e = sl_question_expand(s->snapshot, s->lexical, s->lexical_count, s->arena, &found->terms,
+                           &found->term_count, s->err);
+    return e ? e
+             : sl_snapshot_lexical(s->snapshot, found->terms, found->term_count, s->depth,
+                                   selection, s->lexical, &s->lexical_count,
+                                   &found->lexical_stats, s->err);
 }
 
 static enum sl_err encode_question(struct search *s)

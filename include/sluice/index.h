@@ -472,6 +472,42 @@ enum sl_err sl_snapshot_idf(const struct sl_snapshot *snapshot, struct sl_view t
                             uint64_t *ret_chunks, struct sl_error *err);
 
 /*
+ * The terms of a chunk, sorted by bytes, with how often they stand in it. One of 64 bytes or more is its first 48
+ * and a digest.
+ *
+ * Owns:    the array lives in `arena`; terms are views, valid until the snapshot closes.
+ * Blocks:  page faults.
+ * Errors:  SL_REJECT  not_found, too_large
+ *          SL_STOP    corrupt
+ */
+enum sl_err sl_snapshot_terms(const struct sl_snapshot *snapshot, sl_doc_id doc, uint32_t chunk,
+                              struct sl_arena *arena, struct sl_term_count **ret_terms,
+                              uint32_t *ret_count, uint32_t *ret_length, struct sl_error *err);
+
+/* What one term of a question adds to the BM25 score of a chunk. */
+struct sl_term_part {
+    struct sl_view term;
+    float boost;          /* how often it counts        */
+    float idf;
+    uint32_t occurrences; /* in the chunk; 0: none      */
+    float part;           /* of the score               */
+};
+
+/*
+ * The parts of a chunk's score, one for each term, in their order; their sum is the score that
+ * sl_snapshot_lexical() gives. *ret_length: of the chunk, in terms; *ret_average: of all.
+ *
+ * Shape:   ret_parts has room for term_count.
+ * Owns:    views into `terms`.
+ * Blocks:  page faults.
+ * Errors:  as sl_snapshot_terms()
+ */
+enum sl_err sl_snapshot_explain(const struct sl_snapshot *snapshot, sl_doc_id doc, uint32_t chunk,
+                                const struct sl_term_count *terms, uint32_t term_count,
+                                struct sl_arena *arena, struct sl_term_part *ret_parts,
+                                uint32_t *ret_length, float *ret_average, struct sl_error *err);
+
+/*
  * Read a document as stored. Text and strings are views into the map.
  *
  * Owns:    arrays live in `arena`; views are valid until the snapshot closes.

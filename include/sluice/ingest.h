@@ -21,6 +21,7 @@ struct sl_ingest_options {
     struct sl_decode_options decode;
     struct sl_chunk_options chunk;
     const struct sl_embedder *embedder; /* NULL: no vectors */
+    const struct sl_word_lists *lists;  /* words kept whole, stop words; NULL: none */
 };
 
 /* One record under way. Everything it points to lives in `arena` and in the message. */

@@ -8,6 +8,7 @@
 #include <sluice/dates.h>
 #include <sluice/embed.h>
 #include <sluice/index.h>
+#include <sluice/lexicon.h>
 #include <sluice/question.h>
 
 enum sl_fusion { SL_FUSION_RRF = 1, SL_FUSION_MINMAX };
@@ -18,6 +19,8 @@ enum sl_expand {
     SL_EXPAND_SECTION,   /* what stands beside it under the same heading, or in the same turn */
     SL_EXPAND_NEIGHBOURS /* what stands beside it */
 };
+/* What the lexical leg searches for beside the question: nothing, or what its best chunks have in common. */
+enum sl_expansion { SL_EXPANSION_NONE = 0, SL_EXPANSION_RM3 };
 
 struct sl_retrieve_options {
     enum sl_mode mode;       /* default of questions that name none */
@@ -30,6 +33,9 @@ struct sl_retrieve_options {
     enum sl_expand expand;
     bool keep_duplicates;    /* copies of a better result stay among the results */
     double half_life_days;   /* 0 = off: a document loses half its weight in that time */
+    enum sl_expansion expansion;
+    const struct sl_word_lists *lists; /* those the documents were read with; NULL: none */
+    const struct sl_synonyms *synonyms; /* NULL: none */
 };
 
 /* One chunk found. Ranks from 1; 0 = that leg did not return it. */
@@ -55,6 +61,8 @@ struct sl_retrieved {
     bool widened;              /* the dated search found too little: searched again without the date */
     bool newest;               /* newer documents were preferred: "latest", 최근 */
     struct sl_view search_text; /* the question without its date phrase */
+    struct sl_term_count *terms; /* [term_count]: what the lexical leg searched for, synonyms included */
+    uint32_t term_count;
     struct sl_view filter_expression; /* all of it, as text: caller's, tenant's and date's */
     uint64_t selected_documents;      /* of the filter; UINT64_MAX: no filter */
     struct sl_search_stats lexical_stats, vector_stats;

@@ -151,6 +151,22 @@ void sl_deltas_fini(struct sl_deltas *deltas);
 bool sl_postings_read(struct sl_view payload, struct sl_posting *ret_postings,
                       uint32_t *ret_count);
 
+/* BM25 as in Lucene, but for its quantised lengths: what a term adds to a chunk's score. */
+#define SL_BM25_K1 0.9f
+#define SL_BM25_B  0.4f
+static inline float sl_bm25_norm(float length, float average)
+{
+    return SL_BM25_K1 * (1 - SL_BM25_B + SL_BM25_B * length / average);
+}
+static inline float sl_bm25_part(float weight, float occurrences, float norm)
+{
+    return weight * occurrences / (occurrences + norm);
+}
+static inline float sl_term_boost(const struct sl_term_count *term)
+{
+    return term->boost > 0 ? term->boost : (float)term->count;
+}
+
 /* hits.c: the k best, sorted; equal scores by (doc, chunk) */
 bool sl_hit_before(const struct sl_hit *a, const struct sl_hit *b);
 /* `unique`: a chunk may come several times, the best counts. */

@@ -25,8 +25,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define K1     0.9f
-#define B      0.4f
 #define MARGIN 1.00001f
 #define WINDOW 4096u
 #define LINE   32u
@@ -103,7 +101,8 @@ static float bound_of(const struct search *search, const struct sl_bound *bounds
     float best = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        float tf = (float)bounds[i].count, value = tf / (tf + search->norms[bounds[i].length]);
+        float value =
+            sl_bm25_part(1, (float)bounds[i].count, search->norms[bounds[i].length]);
         best = value > best ? value : best;
     }
     return best;
@@ -172,14 +171,13 @@ static enum sl_err read_lists(struct search *search, const struct sl_term_count 
 
     for (uint32_t i = 0; rc == SL_OK && i < term_count; i++) {
         struct list *list = &search->lists[search->list_count];
-        float times = terms[i].boost > 0 ? terms[i].boost : (float)terms[i].count;
         if (terms[i].term.size == 0)
             continue;
         list->term = sl_term_key(terms[i].term, list->room);
         rc = read_blocks(search, list, &walk);
-        list->weight = idf_of(state->chunks, list->frequency) * times;
+        list->weight = idf_of(state->chunks, list->frequency) * sl_term_boost(&terms[i]);
         for (uint32_t c = 0; c < SL_LENGTH_CODES; c++)
-            list->once[c] = list->weight / (1 + search->norms[c]);
+            list->once[c] = sl_bm25_part(list->weight, 1, search->norms[c]);
         search->list_count += list->block_count > 0 ? 1 : 0;
     }
     sl_term_walk_close(&walk);
@@ -357,20 +355,12 @@ static enum sl_err segment_of(struct search *search, uint32_t chunk, struct sl_v
     return rc;
 }
 
-static float part_of(const struct search *search, const struct list *list, uint32_t occurrences,
-                     float length)
-{
-    float tf = (float)occurrences;
-
-    return list->weight * tf / (tf + K1 * (1 - B + B * length / search->average));
-}
-
 static enum sl_err score(struct search *search, uint32_t chunk)
 {
     uint32_t local = chunk % SL_SEGMENT_CHUNKS, document;
     struct sl_view segment;
     uint16_t ordinal;
-    float sum = 0, length;
+    float sum = 0, norm;
     enum sl_err rc = segment_of(search, chunk, &segment);
 
     if (rc != SL_OK)
@@ -380,12 +370,13 @@ static enum sl_err score(struct search *search, uint32_t chunk)
         return sl_corrupt(search->err, "segment", chunk, "a chunk with postings is not there");
     if (search->selection != NULL && !sl_selection_has(search->selection, document))
         return SL_OK;
-    length = (float)number_in(segment, offsetof(struct sl_segment, length), local);
+    norm = sl_bm25_norm(
+        (float)number_in(segment, offsetof(struct sl_segment, length), local), search->average);
     for (uint32_t i = 0; rc == SL_OK && i < search->list_count; i++) {
         const struct sl_occurrence *posting;
         rc = find(search, &search->lists[i], chunk, &posting);
         if (rc == SL_OK && posting != NULL)
-            sum += part_of(search, &search->lists[i], posting->count, length);
+            sum += sl_bm25_part(search->lists[i].weight, (float)posting->count, norm);
     }
     if (rc != SL_OK)
         return rc;
@@ -404,7 +395,7 @@ static inline float most_of(const struct search *search, const struct list *list
     float tf = (float)posting->count;
 
     return posting->count == 1 ? list->once[posting->length]
-                               : list->weight * tf / (tf + search->norms[posting->length]);
+                               : sl_bm25_part(list->weight, tf, search->norms[posting->length]);
 }
 
 /* Add up what a list gives to the chunks of a window, at most. */
@@ -517,7 +508,7 @@ static struct search *search_new(const struct sl_snapshot *snapshot, uint32_t te
     search->segments = calloc(segment_count + 1u, sizeof *search->segments);
     search->average = (float)((double)snapshot->state.terms_total / (double)snapshot->state.chunks);
     for (uint32_t i = 0; i < SL_LENGTH_CODES; i++)
-        search->norms[i] = K1 * (1 - B + B * (float)sl_length_floor(i) / search->average);
+        search->norms[i] = sl_bm25_norm((float)sl_length_floor(i), search->average);
     return search;
 }
 
