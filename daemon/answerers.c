@@ -227,6 +227,7 @@ static enum sl_err respond(struct sl_engine *engine, struct asked *asked,
                            const struct sl_snapshot *snapshot, const struct sl_reply_target *target,
                            struct sl_error *err)
 {
+    SL_CLEANUP(sl_synonyms_closep) struct sl_synonyms *synonyms = engine_synonyms(engine);
     struct settings settings;
     struct sl_responder responder = {
         .embedder = engine->embedder, .generator = engine->generator, .clock = &sl_daemon_clock};
@@ -235,6 +236,8 @@ static enum sl_err respond(struct sl_engine *engine, struct asked *asked,
 
     engine_settings(engine, &settings);
     responder.retrieve = settings.retrieve;
+    responder.retrieve.lists = engine->lists;
+    responder.retrieve.synonyms = synonyms;
     responder.answer_tokens_max = settings.answer_tokens_max;
     responder.generate_deadline_ms = settings.generate_deadline_ms;
     sl_metric_move(SL_METRIC_HTTP_INFLIGHT, NULL, engine->generator ? 1 : 0);

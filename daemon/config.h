@@ -114,7 +114,13 @@ struct sl_config {
         char *expand;          /* off, section, neighbours */
         char *duplicates;      /* collapse, keep */
         double half_life_days; /* 0 = off */
+        char *expansion;       /* none, rm3 */
     } retrieve;
+    struct { /* files; "" = none */
+        char *synonyms;
+        char *words;
+        char *stop_words;
+    } text;
     struct {
         enum sl_answer_backend backend;
         char *url;

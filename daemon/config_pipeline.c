@@ -61,6 +61,8 @@ void sl_config_retrieve(const struct sl_config *config, struct sl_retrieve_optio
         .expand = expand_of(config->retrieve.expand),
         .keep_duplicates = strcmp(config->retrieve.duplicates, "keep") == 0,
         .half_life_days = config->retrieve.half_life_days,
+        .expansion = strcmp(config->retrieve.expansion, "rm3") == 0 ? SL_EXPANSION_RM3
+                                                                    : SL_EXPANSION_NONE,
     };
 }
 
@@ -74,6 +76,21 @@ const char *sl_config_prefix(const char *text, char *inner, size_t size)
         return text;
     (void)snprintf(inner, size, "%.*s", (int)length - 2, text + 1);
     return inner;
+}
+
+enum sl_err sl_config_lists(const struct sl_config *config, struct sl_word_lists **ret_lists,
+                            struct sl_error *err)
+{
+    return sl_word_lists_open(config->text.words, config->text.stop_words, ret_lists, err);
+}
+
+enum sl_err sl_config_synonyms(const struct sl_config *config, const struct sl_word_lists *lists,
+                               struct sl_synonyms **ret_synonyms, struct sl_error *err)
+{
+    *ret_synonyms = NULL;
+    if (config->text.synonyms[0] == '\0')
+        return SL_OK;
+    return sl_synonyms_open(config->text.synonyms, lists, ret_synonyms, err);
 }
 
 enum sl_err sl_config_embedder(const struct sl_config *config, struct sl_embedder **ret_embedder,

@@ -28,6 +28,19 @@ void sl_config_ingest(const struct sl_config *config, const struct sl_embedder *
 void sl_config_retrieve(const struct sl_config *config, struct sl_retrieve_options *ret_options);
 
 /*
+ * The user's words ([text]), for the options above; NULL where none are named.
+ *
+ * Owns:    caller closes them: sl_word_lists_close(), sl_synonyms_close().
+ * Thread:  any.
+ * Blocks:  disk.
+ * Errors:  as sl_word_lists_open(), sl_synonyms_open()
+ */
+enum sl_err sl_config_lists(const struct sl_config *config, struct sl_word_lists **ret_lists,
+                            struct sl_error *err);
+enum sl_err sl_config_synonyms(const struct sl_config *config, const struct sl_word_lists *lists,
+                               struct sl_synonyms **ret_synonyms, struct sl_error *err);
+
+/*
  * Open the encoder that [embed] names; NULL in *ret_embedder when the backend is none.
  *
  * Owns:    caller closes *ret_embedder with sl_embedder_close().

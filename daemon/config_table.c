@@ -44,6 +44,7 @@ static const struct option_choice expand_words[] = {
     {"off", 0, false}, {"section", 0, false}, {"neighbours", 0, false}, {0}};
 static const struct option_choice duplicates_words[] = {
     {"collapse", 0, false}, {"keep", 0, false}, {0}};
+static const struct option_choice expansion_words[] = {{"none", 0, false}, {"rm3", 0, false}, {0}};
 static const struct option_choice rerank_words[] = {
     {"none", 0, false}, {"bert", 0, true}, {"http", 0, true}, {0}};
 static const struct option_choice answer_words[] = {
@@ -75,6 +76,8 @@ const struct option_section option_sections[] = {
               "and refuses another (exit 78): to change it, name a new [index] path and let it fill from the topics."},
     {"embed", "The model that turns text into vectors."},
     {"index", "The index directory. One daemon at a time holds it."},
+    {"text", "Words of your own: what the search by words should know of them. Files are UTF-8, one entry a line, "
+             "# begins a comment."},
     {"retrieve", "How passages are found for a question."},
     {"answer", "How an answer is made from the passages."},
     {"golden", "Questions whose documents are known, asked again and again."},
@@ -273,6 +276,19 @@ const struct option option_table[] = {
              "nothing else: half the disk. bit walks on signs: the least memory, and finds less. Fixed when the "
              "index is made."},
 
+    {.section = "text", .key = "synonyms", .kind = OPTION_DIRECTORY, .at = AT(text.synonyms), .fallback = "",
+     .may_be_empty = true, .reload = true,
+     .help = "A file of words that stand for each other (A = B = C) or one for others (A => B, C), of one word or "
+             "several. Applied to questions alone: a reload is enough."},
+    {.section = "text", .key = "words", .kind = OPTION_DIRECTORY, .at = AT(text.words), .fallback = "",
+     .may_be_empty = true,
+     .help = "A file of words kept whole: neither stopped nor stemmed, and found inside Korean compounds. An index "
+             "made with other words is refused, as with [chunk]."},
+    {.section = "text", .key = "stop_words", .kind = OPTION_DIRECTORY, .at = AT(text.stop_words),
+     .fallback = "", .may_be_empty = true,
+     .help = "A file of words that are not searched for, beside those of each language. An index made with others "
+             "is refused, as with [chunk]."},
+
     {.section = "retrieve", .key = "mode", .kind = OPTION_WORD, .at = AT(retrieve.mode),
      .fallback = "hybrid", .choices = mode_words, .reload = true,
      .help = "hybrid searches by meaning and by words; a question may choose otherwise. Without a model it is "
@@ -301,6 +317,10 @@ const struct option option_table[] = {
     {.section = "retrieve", .key = "half_life_days", .kind = OPTION_DAYS,
      .at = AT(retrieve.half_life_days), .fallback = "off", FROM_TO(0, 100000), .unit = "days",
      .reload = true, .help = "A dated document loses half its weight in that time."},
+    {.section = "retrieve", .key = "expansion", .kind = OPTION_WORD, .at = AT(retrieve.expansion),
+     .fallback = "none", .choices = expansion_words, .reload = true,
+     .help = "rm3 searches by words a second time, with what the best passages have in common beside the question. "
+             "It finds more that is worded otherwise, and blurs questions that are precise: measure it on yours."},
     {.section = "retrieve", .key = "rerank", .kind = OPTION_WORD, .at = NO_FIELD, .fallback = "none",
      .choices = rerank_words, .help = "A second look at the best passages."},
 

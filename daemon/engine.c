@@ -71,6 +71,16 @@ void engine_settings(struct sl_engine *engine, struct settings *ret)
     pthread_mutex_unlock(&engine->mutex);
 }
 
+struct sl_synonyms *engine_synonyms(struct sl_engine *engine)
+{
+    struct sl_synonyms *synonyms;
+
+    pthread_mutex_lock(&engine->mutex);
+    synonyms = sl_synonyms_take(engine->synonyms);
+    pthread_mutex_unlock(&engine->mutex);
+    return synonyms;
+}
+
 /* ------------------------------------------------------------------------------ settings */
 
 static void free_list(struct sl_config_list *list)
@@ -110,11 +120,29 @@ static void take_settings(struct sl_engine *engine, const struct sl_config *conf
                     config->workers.queue_bytes, config->workers.memory_budget);
 }
 
+static enum sl_err take_synonyms(struct sl_engine *engine, const struct sl_config *config,
+                                 struct sl_error *err)
+{
+    struct sl_synonyms *fresh, *old;
+    enum sl_err r = sl_config_synonyms(config, engine->lists, &fresh, err);
+
+    if (r != SL_OK)
+        return r;
+    pthread_mutex_lock(&engine->mutex);
+    old = engine->synonyms;
+    engine->synonyms = fresh;
+    pthread_mutex_unlock(&engine->mutex);
+    (void)sl_synonyms_close(old);
+    return SL_OK;
+}
+
 void sl_engine_reload(struct sl_engine *engine, const struct sl_config *config)
 {
     struct sl_error err = {0};
 
     take_settings(engine, config);
+    if (take_synonyms(engine, config, &err) != SL_OK)
+        sl_log_error(SL_LOG_ERROR, "synonyms_kept", &err);
     if (sl_kafka_login_renew(engine->config, &err) != SL_OK)
         sl_log_error(SL_LOG_ERROR, "credential_kept", &err);
     embed_reload(engine, config);
@@ -239,7 +267,12 @@ static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
     if (r != SL_OK)
         return r;
     sl_config_ingest(engine->config, engine->embedder, &engine->ingest);
-    r = setup_index(engine, err);
+    r = sl_config_lists(engine->config, &engine->lists, err);
+    engine->ingest.lists = engine->lists;
+    if (r == SL_OK)
+        r = take_synonyms(engine, engine->config, err);
+    if (r == SL_OK)
+        r = setup_index(engine, err);
     if (r == SL_OK)
         r = setup_generator(engine->config, &engine->ending, &engine->generator, err);
     if (r != SL_OK)
@@ -357,6 +390,8 @@ static void close_parts(struct sl_engine *engine)
     engine->generator = setup_generator_close(engine->generator);
     engine->index = sl_index_close(engine->index);
     engine->embedder = sl_embedder_close(engine->embedder);
+    engine->synonyms = sl_synonyms_close(engine->synonyms);
+    engine->lists = sl_word_lists_close(engine->lists);
 }
 
 static void free_engine(struct sl_engine *engine)

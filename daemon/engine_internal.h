@@ -140,9 +140,11 @@ struct sl_engine {
     struct sl_embedder *embedder;   /* NULL: none */
     struct sl_generator *generator; /* NULL: extract */
     struct sl_ingest_options ingest;
+    struct sl_word_lists *lists; /* NULL: none */
 
     pthread_mutex_t mutex; /* settings, failure, cluster, reply topics */
     struct settings settings;
+    struct sl_synonyms *synonyms; /* NULL: none; a question takes them: engine_synonyms() */
     struct sl_config_list reply_topics; /* a copy of the engine's own */
     atomic_bool failed;
     struct sl_error failure;
@@ -209,6 +211,8 @@ void engine_fail(struct sl_engine *engine, const struct sl_error *err);
 void engine_sleep(struct sl_engine *engine, uint32_t ms);
 
 void engine_settings(struct sl_engine *engine, struct settings *ret);
+/* The synonyms now in use, to be closed by the caller. */
+struct sl_synonyms *engine_synonyms(struct sl_engine *engine);
 
 /* engine_setup.c: from configuration to options. */
 void setup_settings(const struct sl_config *config, struct settings *ret);

@@ -36,7 +36,8 @@ static const char *language_of(const struct sl_document *document, char ret_code
     return ret_code;
 }
 
-static enum sl_err add_terms(struct sl_ingest *ingest, struct sl_error *err)
+static enum sl_err add_terms(struct sl_ingest *ingest, const struct sl_word_lists *lists,
+                             struct sl_error *err)
 {
     const struct sl_document *document = &ingest->document;
     char code_text[4];
@@ -54,8 +55,8 @@ static enum sl_err add_terms(struct sl_ingest *ingest, struct sl_error *err)
                                  ingest->arena);
         if (text.data == NULL)
             return full(err);
-        code = sl_text_terms(text, language, ingest->arena, &terms, &chunk->term_count,
-                             &chunk->length_terms, err);
+        code = sl_text_terms_listed(text, language, lists, ingest->arena, &terms,
+                                    &chunk->term_count, &chunk->length_terms, err);
         if (code != SL_OK)
             return code;
         chunk->terms = terms;
@@ -243,7 +244,7 @@ enum sl_err sl_ingest_read(const struct sl_message *message,
     if (code == SL_OK && ingest->decoded == SL_DECODED_DOCUMENT) {
         if ((code = cut(ingest, options, err)) != SL_OK ||
             (code = ask_index(ingest, index, options->embedder, err)) != SL_OK ||
-            (code = add_terms(ingest, err)) != SL_OK)
+            (code = add_terms(ingest, options->lists, err)) != SL_OK)
             return code;
     }
     if (code == SL_OK)
@@ -342,7 +343,7 @@ enum sl_err sl_ingest_stored(const struct sl_snapshot *from, sl_doc_id doc, bool
     if (code == SL_OK && embedder != NULL && ingest->document.vector == NULL)
         code = list_texts(ingest, to, embedder, err);
     if (code == SL_OK)
-        code = add_terms(ingest, err);
+        code = add_terms(ingest, options->lists, err);
     if (code == SL_OK)
         *ret_ingest = ingest;
     return code;
@@ -357,10 +358,12 @@ void sl_ingest_fingerprint(const struct sl_ingest_options *options, char *ret_te
     const struct sl_embedder *embedder = options->embedder;
 
     (void)snprintf(ret_text, 256,
-                   "analyzer=%u chunker=%u words=%u overlap=%u boilerplate=%s" EMBEDDER "%s:%s",
+                   "analyzer=%u chunker=%u words=%u overlap=%u boilerplate=%s%s%s" EMBEDDER "%s:%s",
                    SL_ANALYZER_VERSION, SL_CHUNKER_VERSION, options->chunk.words,
-                   options->chunk.overlap_words,
-                   options->chunk.boilerplate ? "on" : "off", embedder ? embedder->name : "none",
+                   options->chunk.overlap_words, options->chunk.boilerplate ? "on" : "off",
+                   options->lists ? " lists=" : "",
+                   options->lists ? sl_word_lists_digest(options->lists) : "",
+                   embedder ? embedder->name : "none",
                    embedder ? embedder->fingerprint : "-");
 }
 

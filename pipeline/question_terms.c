@@ -3,8 +3,9 @@
  *
  * The problem with its language: documents are stemmed by theirs, which a page of text tells; a question of
  * three words often tells nothing, and stemmed as English it misses German documents. So where the text does
- * not tell, each language that would give other terms is tried, and the one of whose terms the index holds
- * most is taken; of equals the one whose terms more chunks hold, English first.
+ * not tell, each language that would give other terms is tried, and the one of whose terms the fewest are
+ * unknown to the index is taken; of equals the first, and English before all. (Most known ones: worse, for
+ * English stop words are words to the others, and some are in any index.)
  *
  * Expansion is RM3 (Lavrenko and Croft; parameters as in Anserini): a model of relevance from the ten best
  * chunks, the ten strongest of its terms, mixed half and half with the question. Terms in more than a tenth of
@@ -28,8 +29,7 @@ struct analysed {
     const char *language;
     struct sl_term_count *terms;
     uint32_t count;
-    uint32_t known;   /* of its terms, in the index */
-    uint64_t chunks;  /* that hold them, added up   */
+    uint32_t known; /* of its terms, in the index */
 };
 
 static enum sl_err analyse(const struct sl_snapshot *snapshot, struct sl_view text,
@@ -45,7 +45,6 @@ static enum sl_err analyse(const struct sl_snapshot *snapshot, struct sl_view te
         float idf;
         e = sl_snapshot_idf(snapshot, analysed->terms[i].term, &idf, &chunks, err);
         analysed->known += e == SL_OK && chunks > 0;
-        analysed->chunks += e == SL_OK ? chunks : 0;
     }
     return e;
 }
@@ -60,7 +59,7 @@ static bool same(const struct analysed *a, const struct analysed *b)
     return true;
 }
 
-/* Of the languages in Latin letters, the one whose terms the index holds most of. */
+/* Of the languages in Latin letters, the one of whose terms the index lacks fewest. */
 static enum sl_err find_language(const struct sl_snapshot *snapshot, struct sl_view text,
                                  const struct sl_retrieve_options *options,
                                  struct sl_arena *arena, const char **ret_language,
@@ -78,7 +77,7 @@ static enum sl_err find_language(const struct sl_snapshot *snapshot, struct sl_v
         if (e != SL_OK || same(&other, &english))
             continue;
         e = analyse(snapshot, head, options, arena, &other, err);
-        if (other.known > best.known || (other.known == best.known && other.chunks > best.chunks))
+        if (other.count - other.known < best.count - best.known)
             best = other;
     }
     *ret_language = best.language;
@@ -196,7 +195,7 @@ static enum sl_err choose_terms(const struct sl_snapshot *snapshot, struct weigh
         uint64_t chunks;
         float idf;
         e = sl_snapshot_idf(snapshot, list[i].term, &idf, &chunks, err);
-        if ((double)chunks > SHARE_FREQUENT * (double)stats.chunks)
+        if (chunks > CHUNKS && (double)chunks > SHARE_FREQUENT * (double)stats.chunks)
             continue;
         sum += list[i].weight;
         list[chosen++] = list[i];
@@ -217,8 +216,8 @@ enum sl_err sl_question_expand(const struct sl_snapshot *snapshot, const struct 
                                struct sl_term_count **terms, uint32_t *count,
                                struct sl_error *err)
 {
-    uint32_t added, total;
-    struct weighed *list, *mixed;
+    uint32_t added = 0, total;
+    struct weighed *list = NULL, *mixed;
     double asked = 0;
     enum sl_err e = read_chunks(snapshot, hits, hit_count < CHUNKS ? hit_count : CHUNKS, arena,
                                 &list, &added, err);

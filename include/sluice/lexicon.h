@@ -40,8 +40,18 @@ struct sl_synonyms;
  */
 enum sl_err sl_word_lists_open(const char *words_path, const char *stop_words_path,
                                struct sl_word_lists **ret_lists, struct sl_error *err);
-/* NULL is fine. Always returns NULL. */
+
+/*
+ * What holds of the functions below that say nothing else. NULL is fine where something is closed, and NULL is
+ * what closing returns.
+ *
+ * Owns:    closing consumes what it is given.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  none.
+ */
 struct sl_word_lists *sl_word_lists_close(struct sl_word_lists *lists);
+
 /* 16 hex digits that differ when the lists do, for the pipeline's fingerprint; "-" for NULL. */
 const char *sl_word_lists_digest(const struct sl_word_lists *lists);
 
@@ -56,8 +66,11 @@ const char *sl_word_lists_digest(const struct sl_word_lists *lists);
 enum sl_err sl_synonyms_open(const char *path, const struct sl_word_lists *lists,
                              struct sl_synonyms **ret_synonyms, struct sl_error *err);
 struct sl_synonyms *sl_synonyms_take(struct sl_synonyms *synonyms);
-/* NULL is fine. Always returns NULL. */
 struct sl_synonyms *sl_synonyms_close(struct sl_synonyms *synonyms);
+static inline void sl_synonyms_closep(struct sl_synonyms **synonyms)
+{
+    *synonyms = sl_synonyms_close(*synonyms);
+}
 
 /*
  * The terms of a question and those its synonyms add, with their boosts, sorted by bytes, unique.

@@ -252,6 +252,7 @@ int cmd_answer(struct ctl *ctl, int argc, char **argv)
                          answering.responder.retrieve.mode != SL_MODE_LEXICAL, &opened);
     if (exit_code == SL_EXIT_OK) {
         answering.responder.embedder = opened.embedder;
+        ctl_retrieve_words(&opened, &answering.responder.retrieve);
         answering.responder.clock = &ctl_clock;
         if (ctl->config->queries.tenant_header[0] != '\0')
             answering.question_options.tenant_header = ctl->config->queries.tenant_header;

@@ -26,6 +26,9 @@ struct found {
     struct sl_document document;
     struct sl_chunk chunk;
     struct ctl_snippet snippet;
+    struct sl_term_part *parts; /* [terms searched for]; NULL: not found by words, or not asked for */
+    uint32_t length;
+    float average;
 };
 
 static const char *path_name(enum sl_search_path path)
@@ -70,7 +73,33 @@ static void name_leg(struct sl_buffer *out, const char *score_name, float score,
     name_number(out, rank_name, rank > 0 ? (double)rank : (double)NAN);
 }
 
-static void found_json(struct sl_buffer *out, const struct found *found)
+/* What the words of the question add to the lexical score. */
+static void parts_json(struct sl_buffer *out, const struct found *found, uint32_t term_count)
+{
+    bool first = true;
+
+    name_number(out, "length_terms", found->length);
+    name_number(out, "average_terms", (double)found->average);
+    sl_json_name(out, "lexical_parts");
+    sl_buffer_format(out, "[");
+    for (uint32_t i = 0; i < term_count; i++) {
+        const struct sl_term_part *part = &found->parts[i];
+
+        if (part->occurrences == 0)
+            continue;
+        sl_buffer_format(out, first ? "{" : ", {");
+        first = false;
+        name_text(out, "term", part->term);
+        name_number(out, "counts", (double)part->boost);
+        name_number(out, "idf", (double)part->idf);
+        name_number(out, "occurrences", part->occurrences);
+        name_number(out, "part", (double)part->part);
+        sl_buffer_format(out, "}");
+    }
+    sl_buffer_format(out, "]");
+}
+
+static void found_json(struct sl_buffer *out, const struct found *found, uint32_t term_count)
 {
     const struct sl_document *document = &found->document;
 
@@ -100,6 +129,8 @@ static void found_json(struct sl_buffer *out, const struct found *found)
              found->result->lexical_rank);
     name_leg(out, "vector_score", found->result->vector_score, "vector_rank",
              found->result->vector_rank);
+    if (found->parts != NULL)
+        parts_json(out, found, term_count);
     sl_buffer_format(out, "}");
 }
 
@@ -174,8 +205,10 @@ static void explain_text(struct search *search)
     if (retrieved->selected_documents != UINT64_MAX)
         sl_buffer_format(out, "selected  %llu documents\n",
                          (unsigned long long)retrieved->selected_documents);
-    sl_buffer_format(out, "lexical   %llu postings scored\n",
-                     (unsigned long long)retrieved->lexical_stats.distances);
+    sl_buffer_format(out, "lexical   %llu chunks scored, %llu blocks of postings read, %llu passed over\n",
+                     (unsigned long long)retrieved->lexical_stats.distances,
+                     (unsigned long long)retrieved->lexical_stats.visited,
+                     (unsigned long long)retrieved->lexical_stats.skipped);
     sl_buffer_format(out, "vector    %s, %llu vectors compared\n",
                      path_name(retrieved->vector_stats.path),
                      (unsigned long long)retrieved->vector_stats.distances);
@@ -189,6 +222,22 @@ static void leg_text(struct sl_buffer *out, const char *name, uint32_t rank, flo
         sl_buffer_format(out, "  %s -", name);
     else
         sl_buffer_format(out, "  %s #%u %.4f", name, rank, (double)score);
+}
+
+static void parts_text(struct sl_buffer *out, const struct found *found, uint32_t term_count)
+{
+    sl_buffer_format(out, "     %u terms, the average is %.1f\n", found->length,
+                     (double)found->average);
+    for (uint32_t i = 0; i < term_count; i++) {
+        const struct sl_term_part *part = &found->parts[i];
+
+        if (part->occurrences == 0)
+            continue;
+        sl_buffer_format(out, "     %8.4f  idf %.3f x %g, %u times: ", (double)part->part,
+                         (double)part->idf, (double)part->boost, part->occurrences);
+        ctl_show(out, part->term, false);
+        sl_buffer_format(out, "\n");
+    }
 }
 
 static void found_text(struct search *search, const struct found *found)
@@ -225,7 +274,21 @@ static void found_text(struct search *search, const struct found *found)
         leg_text(out, "lexical", found->result->lexical_rank, found->result->lexical_score);
         leg_text(out, "vector", found->result->vector_rank, found->result->vector_score);
         sl_buffer_format(out, "\n");
+        if (found->parts != NULL)
+            parts_text(out, found, search->retrieved->term_count);
     }
+}
+
+static enum sl_err explain_read(struct search *search, struct found *found, struct sl_error *err)
+{
+    const struct sl_retrieved *retrieved = search->retrieved;
+
+    found->parts = SL_NEW_ARRAY(search->arena, struct sl_term_part, retrieved->term_count);
+    if (found->parts == NULL)
+        return sl_fail(err, SL_REJECT, "too_large", "no memory to explain");
+    return sl_snapshot_explain(search->snapshot, found->result->doc, found->result->chunk,
+                               retrieved->terms, retrieved->term_count, search->arena,
+                               found->parts, &found->length, &found->average, err);
 }
 
 static enum sl_err found_read(struct search *search, uint32_t i, struct found *found,
@@ -244,6 +307,8 @@ static enum sl_err found_read(struct search *search, uint32_t i, struct found *f
     if (code == SL_OK)
         code = ctl_snippet(search->retrieved->search_text, &found->document, &found->chunk,
                            search->arena, &found->snippet, err);
+    if (code == SL_OK && search->explain && result->lexical_rank > 0)
+        code = explain_read(search, found, err);
     return code;
 }
 
@@ -270,7 +335,7 @@ static enum sl_err results_print(struct search *search, struct sl_error *err)
         }
         if (i > 0)
             sl_buffer_format(&search->out, ", ");
-        found_json(&search->out, &found);
+        found_json(&search->out, &found, search->retrieved->term_count);
     }
     if (json)
         sl_buffer_format(&search->out, "]}\n");
@@ -298,8 +363,7 @@ static enum sl_err search_run(struct search *search, const struct ctl_opened *op
 
 /* Open what is needed, search, print. */
 static int search_main(struct ctl *ctl, const struct sl_question *question,
-                       const struct sl_retrieve_options *options, bool explain,
-                       struct sl_arena *arena)
+                       struct sl_retrieve_options *options, bool explain, struct sl_arena *arena)
 {
     struct search search = {.ctl = ctl, .question = question, .arena = arena, .explain = explain};
     struct ctl_opened opened;
@@ -308,6 +372,7 @@ static int search_main(struct ctl *ctl, const struct sl_question *question,
 
     if (exit_code != SL_EXIT_OK)
         return exit_code;
+    ctl_retrieve_words(&opened, options);
     if (search_run(&search, &opened, options, &err) != SL_OK) {
         sl_buffer_fini(&search.out);
         exit_code =

@@ -186,6 +186,8 @@ struct ctl_opened {
     struct sl_embedder *embedder; /* NULL: none configured or wanted */
     struct sl_index *index;
     struct sl_ingest_options ingest;
+    struct sl_word_lists *lists;  /* NULL: none configured */
+    struct sl_synonyms *synonyms; /* NULL: none configured, or not to search */
     char fingerprint[256];
 };
 
@@ -212,6 +214,9 @@ int ctl_embedder(struct ctl *ctl, struct sl_embedder **ret_embedder);
  */
 void ctl_retrieve_options(const struct sl_config *config, enum sl_mode mode, uint32_t k,
                           uint32_t ef, struct sl_retrieve_options *ret_options);
+
+/* The user's words that were read when the index was opened. */
+void ctl_retrieve_words(const struct ctl_opened *opened, struct sl_retrieve_options *options);
 
 /* "hybrid", "vector", "lexical" or NULL (SL_MODE_DEFAULT). Exit code 64 after saying what is
  * allowed. */

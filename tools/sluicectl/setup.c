@@ -159,6 +159,20 @@ static int look_at(struct ctl *ctl, struct sl_index_options *options)
     return SL_EXIT_OK;
 }
 
+/* What is searched or written needs them; what is only looked at does not. */
+static enum sl_err read_words(const struct ctl *ctl, enum ctl_access access,
+                              struct ctl_opened *opened, struct sl_error *err)
+{
+    enum sl_err code = SL_OK;
+
+    if (access == CTL_ACCESS_SEARCH || access == CTL_ACCESS_WRITE)
+        code = sl_config_lists(ctl->config, &opened->lists, err);
+    opened->ingest.lists = opened->lists;
+    if (code == SL_OK && access == CTL_ACCESS_SEARCH)
+        code = sl_config_synonyms(ctl->config, opened->lists, &opened->synonyms, err);
+    return code;
+}
+
 int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
              struct ctl_opened *ret_opened)
 {
@@ -177,6 +191,10 @@ int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
             return exit_code;
     }
     sl_config_ingest(config, ret_opened->embedder, &ret_opened->ingest);
+    if (read_words(ctl, access, ret_opened, &err) != SL_OK) {
+        ctl_close(ret_opened);
+        return ctl_fail_error(ctl, &err, SL_EXIT_CONFIG);
+    }
     sl_ingest_fingerprint(&ret_opened->ingest, ret_opened->fingerprint);
     if (access == CTL_ACCESS_WRITE || (access == CTL_ACCESS_SEARCH && embedder_wanted))
         options.fingerprint = ret_opened->fingerprint;
@@ -202,6 +220,8 @@ void ctl_close(struct ctl_opened *opened)
 {
     opened->index = sl_index_close(opened->index);
     opened->embedder = sl_embedder_close(opened->embedder);
+    opened->synonyms = sl_synonyms_close(opened->synonyms);
+    opened->lists = sl_word_lists_close(opened->lists);
 }
 
 bool ctl_begin_reading(struct ctl *ctl, int argc, char **argv, const struct ctl_usage *usage,
@@ -223,6 +243,12 @@ void ctl_retrieve_options(const struct sl_config *config, enum sl_mode mode, uin
         ret_options->k = k;
     if (ef != 0)
         ret_options->ef = ef;
+}
+
+void ctl_retrieve_words(const struct ctl_opened *opened, struct sl_retrieve_options *options)
+{
+    options->lists = opened->lists;
+    options->synonyms = opened->synonyms;
 }
 
 static const char *const mode_names[] = {"", "hybrid", "vector", "lexical"};
