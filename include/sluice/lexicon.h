@@ -15,6 +15,9 @@
  * An entry matches by its terms, so inflected forms and particles match too; of several words all must be in the
  * question, in any order. What is added counts less than what was asked: SL_SYNONYM_WEIGHT, shared among the
  * terms of an entry that has more of them than the one it stands for.
+ *
+ * Where a function says nothing else: Owns: nothing, and closing consumes what it is given (NULL is fine; NULL is
+ * returned). Thread: any. Blocks: no. Errors: none.
  */
 #ifndef SLUICE_LEXICON_H
 #define SLUICE_LEXICON_H
@@ -41,15 +44,7 @@ struct sl_synonyms;
 enum sl_err sl_word_lists_open(const char *words_path, const char *stop_words_path,
                                struct sl_word_lists **ret_lists, struct sl_error *err);
 
-/*
- * What holds of the functions below that say nothing else. NULL is fine where something is closed, and NULL is
- * what closing returns.
- *
- * Owns:    closing consumes what it is given.
- * Thread:  any.
- * Blocks:  no.
- * Errors:  none.
- */
+/* No text is analysed with them any more. */
 struct sl_word_lists *sl_word_lists_close(struct sl_word_lists *lists);
 
 /* 16 hex digits that differ when the lists do, for the pipeline's fingerprint; "-" for NULL. */

@@ -70,7 +70,7 @@ size_t sl_text_without_particle(struct sl_view eojeol)
         ends[count] = at;
         units[count++] = (UChar)c;
     }
-    return count > 0 ? ends[stem_length(units, count) - 1] : 0;
+    return count > 0 ? ends[stem_length(units, count, 0) - 1] : 0;
 }
 
 static bool hangul(UChar unit)
