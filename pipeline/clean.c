@@ -142,18 +142,18 @@ static int compare_spans(const void *left, const void *right)
     return a->byte_start < b->byte_start ? -1 : a->byte_start > b->byte_start;
 }
 
-bool sl_clean_boilerplate(struct sl_view text, struct sl_arena *arena, struct sl_span **ret_spans,
-                          uint32_t *ret_count)
+/* Spans of whole lines, in no order. */
+static bool find_lines(struct sl_view text, struct sl_arena *arena, struct sl_span **ret_spans,
+                       uint32_t *ret_count)
 {
     uint32_t line_count = collect(text, NULL), count = 0;
     struct short_line *lines;
     struct sl_span *spans;
 
-    if (line_count < PAGES_MIN || line_count == LINES_MAX) {
-        *ret_spans = NULL;
-        *ret_count = 0;
+    *ret_spans = NULL;
+    *ret_count = 0;
+    if (line_count < PAGES_MIN || line_count == LINES_MAX)
         return true;
-    }
     lines = SL_NEW_ARRAY(arena, struct short_line, line_count);
     spans = SL_NEW_ARRAY(arena, struct sl_span, line_count);
     if (lines == NULL || spans == NULL)
@@ -167,8 +167,44 @@ bool sl_clean_boilerplate(struct sl_view text, struct sl_arena *arena, struct sl
             for (uint32_t i = first; i < next; i++)
                 spans[count++] = (struct sl_span){lines[i].start, lines[i].end};
     }
-    qsort(spans, count, sizeof *spans, compare_spans);
     *ret_spans = spans;
     *ret_count = count;
+    return true;
+}
+
+/* Sort the spans, and make one of those that overlap. Returns how many are left. */
+static uint32_t unite(struct sl_span *spans, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    qsort(spans, count, sizeof *spans, compare_spans);
+    for (uint32_t i = 0; i < count; i++)
+        if (kept > 0 && spans[i].byte_start <= spans[kept - 1].byte_end) {
+            if (spans[i].byte_end > spans[kept - 1].byte_end)
+                spans[kept - 1].byte_end = spans[i].byte_end;
+        } else {
+            spans[kept++] = spans[i];
+        }
+    return kept;
+}
+
+bool sl_clean_boilerplate(struct sl_view text, struct sl_arena *arena, struct sl_span **ret_spans,
+                          uint32_t *ret_count)
+{
+    struct sl_span *lines, *heads, *spans;
+    uint32_t line_count, head_count;
+
+    if (!find_lines(text, arena, &lines, &line_count) ||
+        !sl_clean_running(text, arena, &heads, &head_count))
+        return false;
+    spans = SL_NEW_ARRAY(arena, struct sl_span, (size_t)line_count + head_count);
+    if (spans == NULL)
+        return false;
+    if (line_count > 0)
+        memcpy(spans, lines, line_count * sizeof *spans);
+    if (head_count > 0)
+        memcpy(spans + line_count, heads, head_count * sizeof *spans);
+    *ret_spans = spans;
+    *ret_count = unite(spans, line_count + head_count);
     return true;
 }

@@ -8,7 +8,8 @@
 #include <sluice/view.h>
 
 /*
- * Spans of running headers, footers and page numbers, in order, whole lines each.
+ * Spans of running headers, footers and page numbers, in order: whole lines, and what was joined into
+ * sentences.
  *
  * Owns:    the result lives in `arena`.
  * Thread:  any.
@@ -17,5 +18,9 @@
  */
 bool sl_clean_boilerplate(struct sl_view text, struct sl_arena *arena, struct sl_span **ret_spans,
                           uint32_t *ret_count);
+
+/* Of these the ones inside sentences, in no order; they may overlap. As above. */
+bool sl_clean_running(struct sl_view text, struct sl_arena *arena, struct sl_span **ret_spans,
+                      uint32_t *ret_count);
 
 #endif

@@ -22,6 +22,7 @@ struct builder {
     uint32_t table_at;      /* first table not yet passed */
     uint32_t row_of;        /* table + 1 while its body's rows are added */
     bool header;            /* while a table's first lines are added */
+    bool goes_on;           /* while the rest of a sentence is added */
     uint32_t previous_end;
 };
 
@@ -51,6 +52,10 @@ static void judge_start(struct builder *b, struct sl_unit *unit)
     size_t turn = line_start ? sl_turn_label(sentence) : 0;
 
     unit->before = lines >= 2 ? SL_BREAK_PARAGRAPH : SL_BREAK_SENTENCE;
+    if (b->goes_on && lines == 0) {
+        unit->before = SL_BREAK_PART;
+        return;
+    }
     while (b->heading_at < outline->heading_count &&
            outline->headings[b->heading_at].byte_end <= unit->byte_start)
         b->heading_at++;
@@ -188,9 +193,11 @@ static void add_around_excluded(struct builder *b, struct sl_span sentence)
         if (gap.byte_start > start)
             add_sentence(b, start, gap.byte_start, false);
         start = gap.byte_end;
+        b->goes_on = b->previous_end > sentence.byte_start;
     }
     if (start < sentence.byte_end)
         add_sentence(b, start, sentence.byte_end, whole);
+    b->goes_on = false;
 }
 
 /* Each line of a table. */

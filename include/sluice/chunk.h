@@ -37,7 +37,7 @@ struct sl_embedder;
 
 /* Of everything that decides where chunks begin and end and what stands in a prefix. Part of the
  * pipeline fingerprint: raise it with every change of those. */
-#define SL_CHUNKER_VERSION 3u
+#define SL_CHUNKER_VERSION 4u
 
 /* Bytes [byte_start, byte_end) of a text. */
 struct sl_span {

@@ -96,3 +96,52 @@ TEST(prose_stays)
     sl_buffer_view(&text, SL_VIEW("x"));
     CHECK(excluded(NULL) == 0);
 }
+
+/* Pages whose head was joined into the sentence that crosses them. */
+static void joined_pages(int count, const char *head_format, int body_words)
+{
+    for (int page = 1, word = 0; page <= count; page++) {
+        for (int i = 0; i < body_words; i++, word++)
+            sl_buffer_format(&text, "%s%d%s", i % 17 == 8 ? "Word" : "word", word * 7919 % 10007,
+                             i % 17 == 7 ? ". " : " ");
+        sl_buffer_format(&text, head_format, page);
+        sl_buffer_format(&text, page % 5 == 0 ? "" : " "); /* one is not quite the same */
+    }
+}
+
+static uint32_t joined(bool (*find)(struct sl_view, struct sl_arena *, struct sl_span **, uint32_t *))
+{
+    struct sl_arena *arena = sl_arena_open(64u << 20);
+    struct sl_span *spans;
+    uint32_t count;
+
+    CHECK(find((struct sl_view){text.data, text.size}, arena, &spans, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        struct sl_view span =
+            sl_view_range((struct sl_view){text.data, text.size}, spans[i].byte_start, spans[i].byte_end);
+        CHECK_THAT(memmem(span.data, span.size, "word", 4) == NULL &&
+                       memmem(span.data, span.size, "Word", 4) == NULL,
+                   "%.*s", SL_VIEW_ARG(span));
+    }
+    sl_arena_close(arena);
+    sl_buffer_fini(&text);
+    return count;
+}
+
+TEST(heads_joined_into_sentences)
+{
+    joined_pages(20, "December 16, 2015 Chair Yellen's Press Conference FINAL Page %d of 26", 300);
+    CHECK(joined(sl_clean_boilerplate) >= 15);
+    joined_pages(5, "Chair Yellen's Press Conference FINAL", 300); /* too few */
+    CHECK(joined(sl_clean_boilerplate) == 0);
+    joined_pages(20, "Chair Yellen's Press Conference FINAL", 30); /* too close to each other */
+    CHECK(joined(sl_clean_boilerplate) == 0);
+}
+
+TEST(names_that_come_again_and_again_stay)
+{
+    test_seed(5);
+    for (int i = 0; i < 40; i++)
+        joined_pages(1, "Federal Open Market Committee", 100 + (int)(test_random() % 400));
+    CHECK(joined(sl_clean_boilerplate) == 0);
+}
