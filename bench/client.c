@@ -198,6 +198,7 @@ struct bench_usage bench_usage(void)
 {
     return (struct bench_usage){.rss_bytes = proc_number("/proc/self/status", "VmRSS:") * 1024,
                                 .anon_bytes = proc_number("/proc/self/status", "RssAnon:") * 1024,
+                                .peak_bytes = proc_number("/proc/self/status", "VmHWM:") * 1024,
                                 .written_bytes = proc_number("/proc/self/io", "wchar:")};
 }
 

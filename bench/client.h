@@ -46,6 +46,7 @@ double bench_cpu_seconds(void); /* of all threads of this process             */
 struct bench_usage {
     uint64_t rss_bytes;  /* resident: its own memory and pages of files */
     uint64_t anon_bytes; /* its own memory alone                        */
+    uint64_t peak_bytes; /* the most that was ever resident           */
     uint64_t written_bytes;
 };
 struct bench_usage bench_usage(void);

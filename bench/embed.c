@@ -6,6 +6,7 @@
  * `tokens` counts what was encoded: cut at the model's limit, special tokens included.
  */
 #include "bench.h"
+#include "client.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <sluice/embed.h>
 #include <sluice/json.h>
@@ -43,14 +43,6 @@ struct embed_arguments {
     const char *model, *input, *out, *precision, *backend;
     uint32_t threads, batch;
 };
-
-static double seconds_of(clockid_t clock)
-{
-    struct timespec now;
-
-    (void)clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 static int read_lines(const char *path, struct lines *lines)
 {
@@ -110,7 +102,7 @@ static struct taken run(struct job *job, uint32_t threads, uint32_t count)
 {
     pthread_t ids[THREADS_MAX];
     uint32_t started = 0;
-    const double start = seconds_of(CLOCK_MONOTONIC), cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    const double start = bench_seconds(), cpu = bench_cpu_seconds();
 
     job->count = count;
     atomic_store(&job->next, 0);
@@ -119,8 +111,7 @@ static struct taken run(struct job *job, uint32_t threads, uint32_t count)
     (void)encode_batches(job);
     for (uint32_t i = 0; i < started; i++)
         (void)pthread_join(ids[i], NULL);
-    return (struct taken){seconds_of(CLOCK_MONOTONIC) - start,
-                          seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu};
+    return (struct taken){bench_seconds() - start, bench_cpu_seconds() - cpu};
 }
 
 static int write_vectors(const char *path, const struct job *job)
@@ -156,10 +147,11 @@ static void report(const struct job *job, const struct embed_arguments *argument
     sl_buffer_format(&line,
                      ", \"threads\": %u, \"batch\": %u, \"texts\": %u, \"tokens\": %llu, "
                      "\"seconds\": %.4f, \"cpu_seconds\": %.4f, \"texts_per_s\": %.1f, "
-                     "\"tokens_per_s\": %.0f}",
+                     "\"tokens_per_s\": %.0f, \"peak_bytes\": %llu}",
                      arguments->threads, arguments->batch, job->lines->count,
                      (unsigned long long)tokens, taken.seconds, taken.cpu_seconds,
-                     job->lines->count / taken.seconds, (double)tokens / taken.seconds);
+                     job->lines->count / taken.seconds, (double)tokens / taken.seconds,
+                     (unsigned long long)bench_usage().peak_bytes);
     if (!line.failed)
         puts(line.data);
     sl_buffer_fini(&line);

@@ -65,26 +65,41 @@ INLINE void store_part(float *to, const floats *v, uint32_t count)
     memcpy(to, v, count * sizeof *to);
 }
 
-INLINE float sum_lanes(const floats *v)
-{
-    float sums[LANES];
+/* The lanes, moved round by 8, 4, 2 or 1: sums and largest values of all lanes in four steps. */
+#define ROTATED(v, n)                                                                              \
+    __builtin_shufflevector(v, v, (n) % 16, (1 + (n)) % 16, (2 + (n)) % 16, (3 + (n)) % 16,        \
+                            (4 + (n)) % 16, (5 + (n)) % 16, (6 + (n)) % 16, (7 + (n)) % 16,        \
+                            (8 + (n)) % 16, (9 + (n)) % 16, (10 + (n)) % 16, (11 + (n)) % 16,      \
+                            (12 + (n)) % 16, (13 + (n)) % 16, (14 + (n)) % 16, (15 + (n)) % 16)
 
-    store(sums, v);
-    for (uint32_t half = LANES / 2; half > 0; half /= 2)
-        for (uint32_t i = 0; i < half; i++)
-            sums[i] += sums[i + half];
-    return sums[0];
+INLINE float sum_lanes(const floats *sums)
+{
+    floats v = *sums;
+
+    v += ROTATED(v, 8);
+    v += ROTATED(v, 4);
+    v += ROTATED(v, 2);
+    v += ROTATED(v, 1);
+    return v[0];
 }
 
-INLINE float max_lanes(const floats *v)
+INLINE floats larger(const floats *a, const floats *b)
 {
-    float most[LANES];
+    return CHOOSE(*a > *b, *a, *b);
+}
 
-    store(most, v);
-    for (uint32_t half = LANES / 2; half > 0; half /= 2)
-        for (uint32_t i = 0; i < half; i++)
-            most[i] = most[i + half] > most[i] ? most[i + half] : most[i];
-    return most[0];
+INLINE float max_lanes(const floats *most)
+{
+    floats v = *most, other;
+
+    other = ROTATED(v, 8);
+    v = larger(&v, &other);
+    other = ROTATED(v, 4);
+    v = larger(&v, &other);
+    other = ROTATED(v, 2);
+    v = larger(&v, &other);
+    other = ROTATED(v, 1);
+    return larger(&v, &other)[0];
 }
 
 INLINE const float *row_at(const float *values, size_t stride, uint32_t r)
@@ -244,18 +259,22 @@ INLINE void add_norm_body(float *rows, const float *added, size_t added_stride, 
 
 /* ---- softmax ---- */
 
+/* Scores i to i + 15 of a row of `width`: those behind it count as nothing. */
+INLINE floats load_scores(const float *row, uint32_t i, uint32_t width)
+{
+    const ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const floats v = load(row + i), nothing = (floats){0} - INFINITY;
+
+    return width - i >= LANES ? v : CHOOSE(lane < (int32_t)(width - i), v, nothing);
+}
+
 INLINE float row_max(const float *row, uint32_t width)
 {
     floats most = (floats){0} - INFINITY;
-    uint32_t i = 0;
 
-    for (; i + LANES <= width; i += LANES) {
-        floats v = load(row + i);
-        most = CHOOSE(v > most, v, most);
-    }
-    if (i < width) {
-        floats v = load_part(row + i, width - i, -INFINITY);
-        most = CHOOSE(v > most, v, most);
+    for (uint32_t i = 0; i < width; i += LANES) {
+        const floats v = load_scores(row, i, width);
+        most = larger(&most, &v);
     }
     return max_lanes(&most);
 }
@@ -266,23 +285,18 @@ INLINE float exps_row(float *row, uint32_t width, float factor, bool halved)
     const float factor_2 = factor * 1.44269504088896341f, top = row_max(row, width) * factor_2;
     uint16_t *half_row = (uint16_t *)(void *)row;
     floats sums = {0};
-    uint32_t i = 0;
 
-    for (; i < width; i += LANES) {
-        const uint32_t count = width - i < LANES ? width - i : LANES;
-        floats v = (count == LANES ? load(row + i) : load_part(row + i, count, -INFINITY));
-        v = v * factor_2 - top;
+    for (uint32_t i = 0; i < width; i += LANES) {
+        floats v = load_scores(row, i, width) * factor_2 - top;
         v = exp2_negative(&v);
         if (halved) {
             const halves h = bf16_of(&v);
-            memcpy(half_row + i, &h, count * sizeof *half_row);
+            memcpy(half_row + i, &h, sizeof h);
         } else {
-            store_part(row + i, &v, count);
+            store(row + i, &v);
         }
         sums += v;
     }
-    if (halved && width % 2 != 0)
-        half_row[width] = 0;
     return 1.0f / sum_lanes(&sums);
 }
 
@@ -343,7 +357,7 @@ INLINE void row_range(const float *row, uint32_t width, float *ret_least, float 
 
     for (; i + LANES <= width; i += LANES) {
         const floats v = load(row + i);
-        most = CHOOSE(v > most, v, most);
+        most = larger(&most, &v);
         least = CHOOSE(v < least, v, least);
     }
     least = -least;
@@ -355,24 +369,32 @@ INLINE void row_range(const float *row, uint32_t width, float *ret_least, float 
     }
 }
 
+INLINE bytes codes_of(const floats *v, float least, float factor)
+{
+    return __builtin_convertvector(__builtin_convertvector((*v - least) * factor + 0.5f, ints),
+                                   bytes);
+}
+
 INLINE void to_int8_row(const float *row, uint32_t width, uint8_t *codes, float *ret_scale,
                         float *ret_minimum)
 {
-    float least, most, scale, factor;
+    float least, most, factor;
     uint32_t i = 0;
 
     row_range(row, width, &least, &most);
-    scale = (most - least) / 255;
-    factor = scale > 0 ? 1 / scale : 0;
-    for (; i < width; i += LANES) {
-        const uint32_t count = width - i < LANES ? width - i : LANES;
-        const floats v = (count == LANES ? load(row + i) : load_part(row + i, count, least));
-        const ints code = __builtin_convertvector((v - least) * factor + 0.5f, ints);
-        const bytes narrow = __builtin_convertvector(code, bytes);
-        memcpy(codes + i, &narrow, count);
-    }
-    *ret_scale = scale;
+    *ret_scale = (most - least) / 255;
     *ret_minimum = least;
+    factor = *ret_scale > 0 ? 1 / *ret_scale : 0;
+    for (; i + LANES <= width; i += LANES) {
+        const floats v = load(row + i);
+        const bytes narrow = codes_of(&v, least, factor);
+        memcpy(codes + i, &narrow, sizeof narrow);
+    }
+    if (i < width) {
+        const floats v = load_part(row + i, width - i, least);
+        const bytes narrow = codes_of(&v, least, factor);
+        memcpy(codes + i, &narrow, width - i);
+    }
 }
 
 INLINE void to_int8_body(const float *values, size_t stride, uint32_t count, uint32_t width,

@@ -45,8 +45,8 @@ struct sl_kernels {
                      uint32_t width, const float *bias, const float *scale, const float *shift,
                      float epsilon);
     /* scores[count][width] = e^(factor * (scores - the row's largest)); ret_factors[count] is what
-     * makes a row's sum 1. With `_bf16` the results are bf16 from each row's first byte on, with a
-     * 0 behind an odd width. */
+     * makes a row's sum 1. With `_bf16` the results are bf16 from each row's first byte on. Rows
+     * have room up to the next multiple of 16; what is there comes out as nearly 0. */
     void (*exps)(float *scores, size_t stride, uint32_t count, uint32_t width, float factor,
                  float *ret_factors);
     void (*exps_bf16)(float *scores, size_t stride, uint32_t count, uint32_t width, float factor,

@@ -360,7 +360,7 @@ static void plain_softmax(const float *row, uint32_t width, double factor, doubl
 
 static void check_softmax(const struct sl_kernels *set, uint32_t width, bool halved)
 {
-    float rows[2][WIDTH + 5], factors[2];
+    float rows[2][WIDTH + 13], factors[2]; /* room for whole vectors */
     double expected[WIDTH];
 
     for (uint32_t r = 0; r < 2; r++) /* gentle and steep rows */
@@ -375,7 +375,7 @@ static void check_softmax(const struct sl_kernels *set, uint32_t width, bool hal
                    "%s width %u: %g, not %g", set->name, width, found * (double)factors[1],
                    expected[i]);
         if (halved && width % 2 != 0)
-            CHECK(halves[width] == 0);
+            CHECK(bf16_value(halves + width) < 1e-30f);
     }
 }
 
