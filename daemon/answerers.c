@@ -219,6 +219,11 @@ static void observe(const struct sl_answer *answer)
     if (!answer->retrieved)
         return;
     sl_metric_observe(SL_METRIC_INDEX_SEARCH_DURATION, answer->search_ms / 1000.0);
+    if (answer->retrieved->rerank_ms > 0) {
+        bool failed = answer->retrieved->rerank_failure.data != NULL;
+        sl_metric_add_label(SL_METRIC_RERANKS, failed ? "failed" : "ok", 1);
+        sl_metric_observe(SL_METRIC_RERANK_DURATION, answer->retrieved->rerank_ms / 1000.0);
+    }
     sl_metric_observe(SL_METRIC_INDEX_VISITED_NODES,
                       (double)answer->retrieved->vector_stats.distances);
 }
@@ -238,6 +243,8 @@ static enum sl_err respond(struct sl_engine *engine, struct asked *asked,
     responder.retrieve = settings.retrieve;
     responder.retrieve.lists = engine->lists;
     responder.retrieve.synonyms = synonyms;
+    responder.retrieve.reranker = engine->heads.reranker;
+    responder.reader = engine->heads.reader;
     responder.answer_tokens_max = settings.answer_tokens_max;
     responder.generate_deadline_ms = settings.generate_deadline_ms;
     sl_metric_move(SL_METRIC_HTTP_INFLIGHT, NULL, engine->generator ? 1 : 0);

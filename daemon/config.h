@@ -32,6 +32,7 @@ enum sl_embed_backend {
     SL_EMBED_BACKEND_NONE,
     SL_EMBED_BACKEND_HTTP
 };
+enum sl_rerank_backend { SL_RERANK_NONE = 0, SL_RERANK_BERT, SL_RERANK_HTTP };
 enum sl_answer_backend { SL_ANSWER_EXTRACT = 0, SL_ANSWER_LLM };
 enum sl_log_format { SL_LOG_AUTO = 0, SL_LOG_JOURNAL, SL_LOG_JSON, SL_LOG_TEXT };
 
@@ -115,6 +116,15 @@ struct sl_config {
         char *duplicates;      /* collapse, keep */
         double half_life_days; /* 0 = off */
         char *expansion;       /* none, rm3 */
+        enum sl_rerank_backend rerank;
+        char *rerank_model; /* directory; of a server the model's name */
+        char *rerank_url;
+        char *rerank_api;   /* auto, tei, jina, cohere, llamacpp */
+        char *rerank_api_key_credential; /* "" = none */
+        uint32_t rerank_depth;
+        uint32_t rerank_deadline_ms;
+        double rerank_weight;
+        double diversity; /* 0 = off */
     } retrieve;
     struct { /* files; "" = none */
         char *synonyms;
@@ -128,6 +138,7 @@ struct sl_config {
         char *api_key_credential; /* "" = none */
         uint32_t max_tokens;
         uint32_t deadline_ms;
+        char *reader; /* directory; "" = none */
     } answer;
     struct {
         char *file;           /* "" = none */

@@ -132,6 +132,10 @@ static void check_backends(const struct check *check)
               "hybrid, lexical");
     if (c->embed.backend == SL_EMBED_BACKEND_HTTP)
         check_embed_server(check);
+    if (c->retrieve.rerank == SL_RERANK_BERT && c->retrieve.rerank_model[0] == '\0')
+        WRONG("retrieve", "rerank_model", "missing; rerank = bert needs a model's directory");
+    if (c->retrieve.rerank == SL_RERANK_HTTP && c->retrieve.rerank_url[0] == '\0')
+        WRONG("retrieve", "rerank_url", "missing; rerank = http needs the server's address");
     if (c->answer.backend == SL_ANSWER_LLM && c->answer.url[0] == '\0')
         WRONG("answer", "url", "missing; backend = llm needs the server's address");
     if (c->answer.backend == SL_ANSWER_LLM && c->answer.model[0] == '\0')

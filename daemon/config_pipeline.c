@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/rerank_client.h"
+
 #define COVERAGE_MIN     0.5 /* below it a question's language is not the encoder's */
 
 static struct sl_view text_or_null(const char *text)
@@ -63,6 +65,10 @@ void sl_config_retrieve(const struct sl_config *config, struct sl_retrieve_optio
         .half_life_days = config->retrieve.half_life_days,
         .expansion = strcmp(config->retrieve.expansion, "rm3") == 0 ? SL_EXPANSION_RM3
                                                                     : SL_EXPANSION_NONE,
+        .rerank_depth = config->retrieve.rerank_depth,
+        .rerank_deadline_ms = config->retrieve.rerank_deadline_ms,
+        .rerank_weight = config->retrieve.rerank_weight,
+        .diversity = config->retrieve.diversity,
     };
 }
 
@@ -119,4 +125,49 @@ enum sl_err sl_config_embedder(const struct sl_config *config, struct sl_embedde
         return sl_bert_open(&bert, ret_embedder, err);
     }
     return SL_STOP;
+}
+
+static enum sl_err open_rerank_server(const struct sl_config *config, const atomic_bool *cancelled,
+                                      struct sl_reranker **ret_reranker, struct sl_error *err)
+{
+    struct sl_rerank_options options = {.api = config->retrieve.rerank_api,
+                                        .url = config->retrieve.rerank_url,
+                                        .model = config->retrieve.rerank_model,
+                                        .cancelled = cancelled};
+    char *key = NULL;
+    enum sl_err e = SL_OK;
+
+    if (config->retrieve.rerank_api_key_credential[0] != '\0')
+        e = sl_secret_read(config->retrieve.rerank_api_key_credential, &key, err);
+    options.api_key = key;
+    if (!e)
+        e = sl_rerank_client_open(&options, ret_reranker, err);
+    sl_secret_free(key);
+    return e;
+}
+
+enum sl_err sl_config_heads_open(const struct sl_config *config, const atomic_bool *cancelled,
+                                 struct sl_config_heads *ret_heads, struct sl_error *err)
+{
+    struct sl_config_heads heads = {0};
+    enum sl_err e = SL_OK;
+
+    if (config->retrieve.rerank == SL_RERANK_BERT)
+        e = sl_cross_encoder_open(config->retrieve.rerank_model, config->embed.precision,
+                                  &heads.reranker, err);
+    else if (config->retrieve.rerank == SL_RERANK_HTTP)
+        e = open_rerank_server(config, cancelled, &heads.reranker, err);
+    if (!e && config->answer.reader[0] != '\0')
+        e = sl_reader_open(config->answer.reader, config->embed.precision, &heads.reader, err);
+    if (!e)
+        *ret_heads = heads;
+    else
+        sl_config_heads_close(&heads);
+    return e;
+}
+
+void sl_config_heads_close(struct sl_config_heads *heads)
+{
+    heads->reranker = sl_reranker_close(heads->reranker);
+    heads->reader = sl_reader_close(heads->reader);
 }

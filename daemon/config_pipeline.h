@@ -7,6 +7,8 @@
 #ifndef SLUICE_CONFIG_PIPELINE_H
 #define SLUICE_CONFIG_PIPELINE_H
 
+#include <stdatomic.h>
+
 #include <sluice/embed.h>
 #include <sluice/error.h>
 #include <sluice/ingest.h>
@@ -72,5 +74,23 @@ const char *sl_config_prefix(const char *text, char *inner, size_t size);
 
 /* The lower of the two ceilings, in tokens; 0: none. */
 uint64_t sl_config_tokens_max_per_day(const struct sl_config *config);
+
+/* Networks that look at question and passage together; NULL: not configured. */
+struct sl_config_heads {
+    struct sl_reranker *reranker;
+    struct sl_reader *reader;
+};
+
+/*
+ * Open what [retrieve] rerank and [answer] reader name. `cancelled` true gives up requests under way; NULL: never.
+ *
+ * Owns:    caller closes *ret_heads with sl_config_heads_close().
+ * Thread:  any.
+ * Blocks:  disk and CPU.
+ * Errors:  as sl_cross_encoder_open(), sl_rerank_client_open(), sl_reader_open(), sl_secret_read()
+ */
+enum sl_err sl_config_heads_open(const struct sl_config *config, const atomic_bool *cancelled,
+                                 struct sl_config_heads *ret_heads, struct sl_error *err);
+void sl_config_heads_close(struct sl_config_heads *heads);
 
 #endif

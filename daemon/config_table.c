@@ -46,7 +46,10 @@ static const struct option_choice duplicates_words[] = {
     {"collapse", 0, false}, {"keep", 0, false}, {0}};
 static const struct option_choice expansion_words[] = {{"none", 0, false}, {"rm3", 0, false}, {0}};
 static const struct option_choice rerank_words[] = {
-    {"none", 0, false}, {"bert", 0, true}, {"http", 0, true}, {0}};
+    {"none", SL_RERANK_NONE, false}, {"bert", SL_RERANK_BERT, false}, {"http", SL_RERANK_HTTP, false}, {0}};
+static const struct option_choice rerank_api_words[] = {
+    {"auto", 0, false}, {"tei", 0, false},      {"jina", 0, false},
+    {"cohere", 0, false}, {"llamacpp", 0, false}, {0}};
 static const struct option_choice answer_words[] = {
     {"extract", SL_ANSWER_EXTRACT, false}, {"llm", SL_ANSWER_LLM, false}, {0}};
 static const struct option_choice pii_words[] = {
@@ -321,8 +324,39 @@ const struct option option_table[] = {
      .fallback = "none", .choices = expansion_words, .reload = true,
      .help = "rm3 searches by words a second time, with what the best passages have in common beside the question. "
              "It finds more that is worded otherwise, and blurs questions that are precise: measure it on yours."},
-    {.section = "retrieve", .key = "rerank", .kind = OPTION_WORD, .at = NO_FIELD, .fallback = "none",
-     .choices = rerank_words, .help = "A second look at the best passages."},
+    {.section = "retrieve", .key = "rerank", .kind = OPTION_CHOICE, .at = AT(retrieve.rerank),
+     .fallback = "none", .choices = rerank_words,
+     .help = "A second look at the best passages, question and passage together: bert runs a cross-encoder in the "
+             "daemon, http asks a server. When it fails or is late the first order stays, with a warning. Worth it "
+             "only where it wins on your own questions: compare with sluicectl eval."},
+    {.section = "retrieve", .key = "rerank_model", .kind = OPTION_DIRECTORY, .at = AT(retrieve.rerank_model),
+     .fallback = "", .may_be_empty = true,
+     .help = "With rerank = bert: a directory as for [embed] model, of a model for sequence classification with one "
+             "label or two. With http: the model's name, as the server calls it."},
+    {.section = "retrieve", .key = "rerank_url", .kind = OPTION_URL, .at = AT(retrieve.rerank_url),
+     .fallback = "", .may_be_empty = true,
+     .help = "Address of a reranking server: its base, https://api.example.org, or the whole way to /rerank. http:// "
+             "only on this machine."},
+    {.section = "retrieve", .key = "rerank_api", .kind = OPTION_WORD, .at = AT(retrieve.rerank_api),
+     .fallback = "auto", .choices = rerank_api_words,
+     .help = "How it is asked: tei (/rerank), jina and llamacpp (/v1/rerank), cohere (/v2/rerank). auto goes by the "
+             "url: tei unless it names a version."},
+    {.section = "retrieve", .key = "rerank_api_key_credential", .kind = OPTION_CREDENTIAL,
+     .at = AT(retrieve.rerank_api_key_credential), .fallback = "", .may_be_empty = true,
+     .help = "File with the server's key: a name in $CREDENTIALS_DIRECTORY, or an absolute path."},
+    {.section = "retrieve", .key = "rerank_depth", .kind = OPTION_COUNT, .at = AT(retrieve.rerank_depth),
+     .fallback = "20", FROM_TO(2, SL_RERANK_DEPTH_MAX), .unit = "passages", .reload = true,
+     .help = "Passages looked at again."},
+    {.section = "retrieve", .key = "rerank_deadline_ms", .kind = OPTION_MS, .at = AT(retrieve.rerank_deadline_ms),
+     .fallback = "1000", FROM_TO(10, 60000), .unit = "ms", .reload = true,
+     .help = "Time for it at most, and never more than half of what the question has left."},
+    {.section = "retrieve", .key = "rerank_weight", .kind = OPTION_AMOUNT, .at = AT(retrieve.rerank_weight),
+     .fallback = "1", FROM_TO(0, 1), .reload = true,
+     .help = "Its share of the final score; the rest is the first order's."},
+    {.section = "retrieve", .key = "diversity", .kind = OPTION_AMOUNT, .at = AT(retrieve.diversity),
+     .fallback = "off", FROM_TO(0, 1), .reload = true,
+     .help = "How much a passage's being different from those before it counts against its being relevant; 0.2 to 0.4 "
+             "thins out repetition. It finds less where one document is the answer."},
 
     {.section = "answer", .key = "backend", .kind = OPTION_CHOICE, .at = AT(answer.backend),
      .fallback = "extract", .choices = answer_words,
@@ -337,6 +371,10 @@ const struct option option_table[] = {
     {.section = "answer", .key = "api_key_credential", .kind = OPTION_CREDENTIAL,
      .at = AT(answer.api_key_credential), .fallback = "", .may_be_empty = true,
      .help = "File with the server's key: a name in $CREDENTIALS_DIRECTORY, or an absolute path."},
+    {.section = "answer", .key = "reader", .kind = OPTION_DIRECTORY, .at = AT(answer.reader), .fallback = "",
+     .may_be_empty = true,
+     .help = "A directory as for [embed] model, of a model for question answering: it points at the words that answer. "
+             "Without one they are found by their looks."},
     {.section = "answer", .key = "max_tokens", .kind = OPTION_COUNT, .at = AT(answer.max_tokens),
      .fallback = "512", FROM_TO(1, 100000), .unit = "tokens", .reload = true,
      .help = "Length of a written answer at most."},

@@ -275,6 +275,8 @@ static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
         r = setup_index(engine, err);
     if (r == SL_OK)
         r = setup_generator(engine->config, &engine->ending, &engine->generator, err);
+    if (r == SL_OK)
+        r = sl_config_heads_open(engine->config, &engine->ending, &engine->heads, err);
     if (r != SL_OK)
         return r;
     engine->parking = parking_open();
@@ -388,6 +390,7 @@ static void close_parts(struct sl_engine *engine)
     engine->indexer = indexer_close(engine, engine->indexer);
     engine->replies = reply_cache_close(engine->replies);
     engine->generator = setup_generator_close(engine->generator);
+    sl_config_heads_close(&engine->heads);
     engine->index = sl_index_close(engine->index);
     engine->embedder = sl_embedder_close(engine->embedder);
     engine->synonyms = sl_synonyms_close(engine->synonyms);

@@ -14,6 +14,7 @@
 #include <sluice/ingest.h>
 #include <sluice/respond.h>
 
+#include "daemon/config_pipeline.h"
 #include "daemon/book.h"
 #include "daemon/budget.h"
 #include "daemon/clock.h"
@@ -139,6 +140,7 @@ struct sl_engine {
     struct sl_index *index;
     struct sl_embedder *embedder;   /* NULL: none */
     struct sl_generator *generator; /* NULL: extract */
+    struct sl_config_heads heads;
     struct sl_ingest_options ingest;
     struct sl_word_lists *lists; /* NULL: none */
 

@@ -107,6 +107,10 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
       "Live vectors the graph has no path to: must be 0.")                                         \
     X(INDEX_SEARCH_DURATION, HISTOGRAM, "sluice_index_search_duration_seconds", "", "", 1,         \
       "Time of one question's search, both legs.")                                                 \
+    X(RERANKS, COUNTER, "sluice_reranks_total", "status", "", 0,                                   \
+      "Questions whose passages were looked at again: ok, or failed (the first order stayed).")    \
+    X(RERANK_DURATION, HISTOGRAM, "sluice_rerank_duration_seconds", "", "", 1,                     \
+      "Time of one question's second look at its passages.")                                       \
     X(INDEX_VISITED_NODES, HISTOGRAM, "sluice_index_visited_nodes", "", "", 2,                     \
       "Vectors compared for one question.")                                                        \
     X(LMDB_MAP_BYTES, GAUGE, "sluice_lmdb_map_bytes", "", "", 0,                                   \

@@ -165,6 +165,9 @@ struct sl_extracted {
 struct sl_meaning {
     const struct sl_embedder *embedder; /* NULL: words only */
     const float *vector;                /* of the question */
+    const struct sl_reader *reader;     /* NULL: spans by their looks */
+    struct sl_view question;            /* for the reader */
+    struct sl_time_limit limit;         /* for the reader */
 };
 
 /*

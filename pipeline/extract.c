@@ -198,7 +198,8 @@ enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_meaning *me
         return e;
     out.relevance = sl_relevance(&out.evidence);
     for (uint32_t i = 0; i < out.citation_count; i++) { /* the first one's share is 1 */
-        double share = (double)out.citations[i].score / picks[0].sentence->score;
+        double first = picks[0].sentence->score; /* 0: only a reader has seen it */
+        double share = first > 0 ? (double)out.citations[i].score / first : 1;
         out.citations[i].score = (float)(out.relevance * fmin(share, 1));
     }
     *ret_extracted = out;

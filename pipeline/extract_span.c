@@ -1,5 +1,13 @@
-/* extract_span.c -- the span among the best sentences. */
+/*
+ * extract_span.c -- the few words that answer.
+ *
+ * With a reader, a network that was trained for it points at them in the best passages; without one, or when it is
+ * late, the runs of words in the best sentences are compared by their looks (spans.c). How sure a reader is decides
+ * which passage is quoted first, and not whether there is an answer: its scale is not known.
+ */
 #include "extract_internal.h"
+
+#define READ_MAX 5u /* passages a reader reads */
 
 /* The best sentences, in order. */
 static uint32_t choose_close(struct sl_extractor *x)
@@ -38,6 +46,45 @@ static void choose_span(struct sl_extractor *x, const struct sl_sentence *senten
     }
 }
 
+/* The sentence of a passage that a byte of its document stands in. */
+static const struct sl_sentence *sentence_at(const struct sl_extractor *x, uint32_t passage, uint32_t byte)
+{
+    for (uint32_t i = 0; i < x->count; i++)
+        if (x->sentences[i].passage == passage && x->sentences[i].byte_start <= byte &&
+            byte < x->sentences[i].byte_end)
+            return &x->sentences[i];
+    return NULL;
+}
+
+/* Let the reader point. What it cannot do, or not in time, is left to the looks of words. */
+static enum sl_err read_passages(struct sl_extractor *x)
+{
+    struct sl_reading readings[READ_MAX];
+    struct sl_view texts[READ_MAX];
+    uint32_t count = x->passage_count < READ_MAX ? x->passage_count : READ_MAX;
+    enum sl_err e;
+
+    for (uint32_t i = 0; i < count; i++)
+        texts[i] = sl_view_range(x->passages[i].document->text, x->passages[i].byte_start,
+                                 x->passages[i].byte_end);
+    e = sl_reader_read(x->meaning->reader, x->meaning->question, texts, count, &x->meaning->limit, readings,
+                       x->err);
+    for (uint32_t i = 0; e == SL_OK && i < count; i++) {
+        uint32_t start = x->passages[i].byte_start + readings[i].byte_start;
+        const struct sl_sentence *sentence = sentence_at(x, i, start);
+        if (readings[i].byte_end == 0 || sentence == NULL ||
+            (x->span_sentence != NULL && readings[i].score <= x->span_score))
+            continue;
+        x->span = (struct sl_candidate){.byte_start = start,
+                                        .byte_end = x->passages[i].byte_start + readings[i].byte_end};
+        if (x->span.byte_end > sentence->byte_end) /* an answer is of one sentence */
+            x->span.byte_end = sentence->byte_end;
+        x->span_sentence = sentence;
+        x->span_score = readings[i].score;
+    }
+    return e == SL_STOP ? e : SL_OK;
+}
+
 enum sl_err sl_extract_span(struct sl_extractor *x, struct sl_extracted *out)
 {
     enum sl_err e;
@@ -45,6 +92,8 @@ enum sl_err sl_extract_span(struct sl_extractor *x, struct sl_extracted *out)
     out->close = SL_NEW_ARRAY(x->arena, struct sl_span_sentence, SL_CLOSE_MAX);
     if (out->close == NULL)
         return sl_extract_no_memory(x);
+    if (x->meaning->reader != NULL && (e = read_passages(x)))
+        return e;
     out->close_count = x->close_count = choose_close(x);
     for (uint32_t i = 0; i < out->close_count; i++) {
         struct sl_candidate *candidates = NULL;
@@ -52,11 +101,13 @@ enum sl_err sl_extract_span(struct sl_extractor *x, struct sl_extracted *out)
         out->close[i] = (struct sl_span_sentence){x->passages[x->close[i]->passage].document->text,
                                                   x->close[i]->byte_start, x->close[i]->byte_end,
                                                   x->close[i]->score, i == 0};
+        if (x->span.byte_end > 0 && x->span.feature_count == 0)
+            continue; /* the reader's */
         if ((e = sl_spans_of(x->needs, &out->close[i], x->arena, &candidates, &count, x->err)))
             return e;
         choose_span(x, x->close[i], candidates, count);
     }
-    x->kind_missing = x->span_sentence != NULL && x->needs->asked != SL_ASKED_WHAT &&
+    x->kind_missing = x->span.feature_count > 0 && x->needs->asked != SL_ASKED_WHAT &&
                       x->needs->asked != SL_ASKED_LIST && !sl_span_of_kind(&x->span);
     return SL_OK;
 }

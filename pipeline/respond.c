@@ -100,12 +100,14 @@ static uint32_t wanted_k(const struct answering *a)
 static enum sl_err retrieve(struct answering *a, bool widened)
 {
     const struct sl_responder *r = a->responder;
+    struct sl_retrieve_options options = r->retrieve;
     struct sl_question question = *a->question;
     enum sl_err e;
 
     question.widened = widened;
     question.k = wanted_k(a) > SL_PASSAGES_MAX ? wanted_k(a) : SL_PASSAGES_MAX;
-    e = sl_retrieve(a->snapshot, &question, &r->retrieve, r->embedder, r->clock, a->arena,
+    options.answer_until_us = a->deadline_us == INT64_MAX ? 0 : a->deadline_us;
+    e = sl_retrieve(a->snapshot, &question, &options, r->embedder, r->clock, a->arena,
                     &a->answer->retrieved, a->err);
     if (e != SL_AGAIN)
         return e;
@@ -115,7 +117,7 @@ static enum sl_err retrieve(struct answering *a, bool widened)
     question.mode = SL_MODE_LEXICAL;
     if ((e = add_warning(a, SL_VIEW("embedder_unavailable: searched without vectors"))))
         return e;
-    return sl_retrieve(a->snapshot, &question, &r->retrieve, NULL, r->clock, a->arena,
+    return sl_retrieve(a->snapshot, &question, &options, NULL, r->clock, a->arena,
                        &a->answer->retrieved, a->err);
 }
 
@@ -170,12 +172,29 @@ static enum sl_err check_quotes(struct answering *a)
     return SL_OK;
 }
 
+/* A reader may take half of what is left, and no more than a chat model may. */
+static int64_t reading_deadline_us(const struct answering *a, int64_t now)
+{
+    int64_t configured = a->responder->generate_deadline_ms
+                             ? now + (int64_t)a->responder->generate_deadline_ms * 1000
+                             : INT64_MAX;
+    int64_t own = a->deadline_us == INT64_MAX ? INT64_MAX : now + (a->deadline_us - now) / 2;
+
+    return configured < own ? configured : own;
+}
+
 static enum sl_err extract(struct answering *a, const struct sl_needs *needs,
                            const struct sl_passage *passages, uint32_t count,
                            struct sl_extracted *ret)
 {
-    struct sl_meaning meaning = {a->responder->embedder, a->answer->retrieved->vector};
+    const struct sl_clock *clock = a->responder->clock;
     int64_t start = now_us(a);
+    struct sl_meaning meaning = {.embedder = a->responder->embedder,
+                                 .vector = a->answer->retrieved->vector,
+                                 .reader = a->responder->reader,
+                                 .question = a->answer->retrieved->search_text,
+                                 .limit = {clock->monotonic_us, clock->context,
+                                           reading_deadline_us(a, start)}};
     enum sl_err e = sl_extract(needs, &meaning, passages, count, a->arena, ret, a->err);
 
     a->answer->rerank_ms += (double)(now_us(a) - start) / 1000.0; /* of sentences */
@@ -251,6 +270,10 @@ static enum sl_err find(struct answering *a, bool widened, struct sl_passage **r
         return e;
     answer->embed_ms += answer->retrieved->embed_ms;
     answer->search_ms += answer->retrieved->search_ms;
+    answer->rerank_ms += answer->retrieved->rerank_ms;
+    if (answer->retrieved->rerank_failure.data != NULL &&
+        (e = add_warning(a, answer->retrieved->rerank_failure)))
+        return e;
     if ((e = sl_passages_read(a->snapshot, answer->retrieved, SL_PASSAGES_MAX, a->arena,
                               ret_passages, ret_count, a->err)) ||
         (e = sl_needs_read(a->snapshot, answer->retrieved->search_text, a->arena, &needs, a->err)))

@@ -410,10 +410,46 @@ static enum sl_copies copies_dropped(const struct search *s)
     return SL_COPIES_NEAR;
 }
 
+/* How many results are looked at before they are cut to k. */
+static uint32_t refined_count(const struct search *s)
+{
+    uint32_t wanted = s->k;
+
+    if (s->options->reranker != NULL && s->options->rerank_depth > wanted)
+        wanted = s->options->rerank_depth;
+    if (s->options->diversity > 0 && SL_DIVERSIFY_TIMES * s->k > wanted)
+        wanted = SL_DIVERSIFY_TIMES * s->k;
+    return wanted;
+}
+
+/* From all that was found, in order, to what is handed on. */
+static enum sl_err refine(struct search *s, struct sl_result *all, uint32_t count)
+{
+    struct sl_retrieved *retrieved = s->retrieved;
+    enum sl_copies copies = copies_dropped(s);
+    uint32_t wanted = refined_count(s);
+    uint32_t dim = s->embedder != NULL ? s->embedder->dim : 0;
+    enum sl_err e;
+
+    if (copies != SL_COPIES_NONE && !s->when.versions &&
+        (e = sl_versions_collapse(s->snapshot, day_in_force(s), wanted, s->arena, all, &count, s->err)))
+        return e;
+    retrieved->results = all;
+    retrieved->count = count;
+    if ((e = sl_duplicates_drop(s->snapshot, copies, wanted, s->arena, all, &retrieved->count, s->err)) ||
+        (e = sl_rerank(s->snapshot, retrieved->search_text, s->options, s->clock, s->arena, retrieved,
+                       s->err)))
+        return e;
+    if ((e = sl_diversify(s->snapshot, s->options->diversity, dim, s->k, s->arena, all,
+                          &retrieved->count, s->err)))
+        return e;
+    retrieved->count = retrieved->count < s->k ? retrieved->count : s->k;
+    return SL_OK;
+}
+
 static enum sl_err rank_results(struct search *s)
 {
     struct sl_result *all = SL_NEW_ARRAY(s->arena, struct sl_result, 2 * (size_t)s->depth);
-    enum sl_copies copies = copies_dropped(s);
     uint32_t count;
     enum sl_err e = SL_OK;
 
@@ -429,12 +465,7 @@ static enum sl_err rank_results(struct search *s)
     if (e)
         return e;
     qsort(all, count, sizeof *all, by_score);
-    if (copies != SL_COPIES_NONE && !s->when.versions &&
-        (e = sl_versions_collapse(s->snapshot, day_in_force(s), s->k, s->arena, all, &count, s->err)))
-        return e;
-    s->retrieved->results = all;
-    s->retrieved->count = count;
-    return sl_duplicates_drop(s->snapshot, copies, s->k, s->arena, all, &s->retrieved->count, s->err);
+    return refine(s, all, count);
 }
 
 static enum sl_err search_once(struct search *s, bool dated)

@@ -4,6 +4,8 @@
  *     retrieve.c   a question to its best chunks: the legs, fused
  *     when.c       what a question's time makes of filter and weights
  *     versions.c   of versions of one text, the one in force
+ *     rerank.c     the best looked at again
+ *     diversify.c  what says something else first
  */
 #ifndef SLUICE_RETRIEVE_INTERNAL_H
 #define SLUICE_RETRIEVE_INTERNAL_H
@@ -56,5 +58,36 @@ double sl_when_weight(double age_days, double half_life_days);
 enum sl_err sl_versions_collapse(const struct sl_snapshot *snapshot, sl_day at, uint32_t wanted,
                                  struct sl_arena *arena, struct sl_result *results, uint32_t *count,
                                  struct sl_error *err);
+
+/*
+ * Order the first options->rerank_depth results again by options->reranker; without one nothing happens. When it
+ * fails the order stays, and retrieved->rerank_failure says why.
+ *
+ * Post:    sorted; what was not looked at follows, in its order.
+ * Owns:    nothing; works in `arena`.
+ * Thread:  the snapshot's.
+ * Blocks:  the reranker: CPU or network, at most options->rerank_deadline_ms.
+ * Errors:  SL_REJECT too_large; SL_STOP corrupt, the reranker's
+ */
+enum sl_err sl_rerank(const struct sl_snapshot *snapshot, struct sl_view question,
+                      const struct sl_retrieve_options *options, const struct sl_clock *clock,
+                      struct sl_arena *arena, struct sl_retrieved *retrieved, struct sl_error *err);
+
+#define SL_DIVERSIFY_TIMES 4u /* k: results looked at */
+
+/*
+ * Order results so that each says something else than those before it: `diversity` 0 leaves them as they are, 1
+ * looks at nothing but difference. `dim` 0: the index has no vectors.
+ *
+ * Pre:     results[*count] are sorted, best first.
+ * Post:    the same results; scores never rise down the list.
+ * Owns:    nothing; works in `arena`.
+ * Thread:  the snapshot's.
+ * Blocks:  page faults; CPU.
+ * Errors:  SL_REJECT too_large; SL_STOP corrupt
+ */
+enum sl_err sl_diversify(const struct sl_snapshot *snapshot, double diversity, uint32_t dim, uint32_t k,
+                         struct sl_arena *arena, struct sl_result *results, uint32_t *count,
+                         struct sl_error *err);
 
 #endif

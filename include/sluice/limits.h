@@ -40,6 +40,7 @@
 #define SL_QUESTION_BYTES_MAX (256u << 10) /* the record             */
 #define SL_QUERY_BYTES_MAX    8192u        /* the question's text    */
 #define SL_QUESTION_K_MAX     100u
+#define SL_RERANK_DEPTH_MAX   50u /* results looked at a second time */
 #define SL_FILTER_BYTES_MAX   16384u
 #define SL_FILTER_DEPTH_MAX   8u
 #define SL_FILTER_TERMS_MAX   256u

@@ -78,6 +78,7 @@ struct sl_responder {
     const struct sl_embedder *embedder;   /* NULL: lexical only */
     bool encoder_gone;                    /* and that is to be said: the index has vectors all the same */
     struct sl_generator *generator;       /* NULL: extract */
+    const struct sl_reader *reader;       /* NULL: spans are found without a model */
     uint32_t answer_tokens_max;
     uint32_t generate_deadline_ms;
     const struct sl_clock *clock;

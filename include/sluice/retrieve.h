@@ -36,13 +36,21 @@ struct sl_retrieve_options {
     enum sl_expansion expansion;
     const struct sl_word_lists *lists; /* those the documents were read with; NULL: none */
     const struct sl_synonyms *synonyms; /* NULL: none */
+    const struct sl_reranker *reranker; /* NULL: none */
+    uint32_t rerank_depth;       /* results it looks at */
+    uint32_t rerank_deadline_ms; /* > 0 with a reranker */
+    double rerank_weight;    /* [0, 1]: its share of the final score; the rest is the first order's */
+    int64_t answer_until_us; /* of the clock: reranking leaves half of the time before it; 0: no limit */
+    double diversity;        /* [0, 1]; 0 = off: results that say something else come first */
 };
 
 /* One chunk found. Ranks from 1; 0 = that leg did not return it. */
 struct sl_result {
     sl_doc_id doc;
     uint32_t chunk;
-    float score;         /* fused */
+    float score;         /* in the end */
+    float rerank_score;  /* as the reranker gave it */
+    uint32_t rerank_rank; /* 0: it was not looked at again */
     float lexical_score; /* BM25   */
     uint32_t lexical_rank;
     float vector_score;  /* cosine */
@@ -66,7 +74,8 @@ struct sl_retrieved {
     struct sl_view filter_expression; /* all of it, as text: caller's, tenant's and date's */
     uint64_t selected_documents;      /* of the filter; UINT64_MAX: no filter */
     struct sl_search_stats lexical_stats, vector_stats;
-    double embed_ms, search_ms;
+    struct sl_view rerank_failure; /* why the results were not reranked; data == NULL: they were, or need not be */
+    double embed_ms, search_ms, rerank_ms;
 };
 
 struct sl_clock;

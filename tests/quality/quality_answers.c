@@ -247,7 +247,7 @@ static void ask(struct run *run, const cJSON *root, bool positive)
     require(sl_passages_read(run->snapshot, retrieved, SL_PASSAGES_MAX, run->arena, &passages, &count,
                              &err), &err);
     require(sl_needs_read(run->snapshot, retrieved->search_text, run->arena, &needs, &err), &err);
-    struct sl_meaning meaning = {run->embedder, retrieved->vector};
+    struct sl_meaning meaning = {.embedder = run->embedder, .vector = retrieved->vector};
     require(sl_extract(&needs, &meaning, passages, count, run->arena, &extracted, &err), &err);
     if (run->options.figures)
         print_figures(&extracted.evidence, positive);

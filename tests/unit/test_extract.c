@@ -14,7 +14,7 @@ static struct sl_extracted extract_from(const char *question, const char *const 
     static struct sl_result results[8];
     static struct sl_passage passages[8];
     static struct sl_extracted extracted;
-    struct sl_meaning meaning = {NULL, NULL};
+    struct sl_meaning meaning = {0};
     struct sl_term_count *terms = NULL;
     struct sl_needs needs = {.language = sl_text_language(sl_view_of(question)),
                              .asked = sl_asked_read(sl_view_of(question)),

@@ -253,6 +253,8 @@ int cmd_answer(struct ctl *ctl, int argc, char **argv)
     if (exit_code == SL_EXIT_OK) {
         answering.responder.embedder = opened.embedder;
         ctl_retrieve_words(&opened, &answering.responder.retrieve);
+        answering.responder.retrieve.reranker = opened.heads.reranker;
+        answering.responder.reader = opened.heads.reader;
         answering.responder.clock = &ctl_clock;
         if (ctl->config->queries.tenant_header[0] != '\0')
             answering.question_options.tenant_header = ctl->config->queries.tenant_header;

@@ -138,6 +138,7 @@ static int eval_open(struct ctl_evaluation *evaluation, const struct wanted *wan
         return exit_code;
     evaluation->opened = &opened;
     ctl_retrieve_words(&opened, &evaluation->retrieve);
+    evaluation->retrieve.reranker = opened.heads.reranker;
     exit_code = open_output(ctl, wanted->run, &evaluation->run);
     if (exit_code == SL_EXIT_OK)
         exit_code = open_output(ctl, wanted->per_question, &evaluation->per_question);

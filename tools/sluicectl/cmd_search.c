@@ -373,6 +373,7 @@ static int search_main(struct ctl *ctl, const struct sl_question *question,
     if (exit_code != SL_EXIT_OK)
         return exit_code;
     ctl_retrieve_words(&opened, options);
+    options->reranker = opened.heads.reranker;
     if (search_run(&search, &opened, options, &err) != SL_OK) {
         sl_buffer_fini(&search.out);
         exit_code =

@@ -184,6 +184,7 @@ enum ctl_access {
 /* An opened index with what belongs to it. */
 struct ctl_opened {
     struct sl_embedder *embedder; /* NULL: none configured or wanted */
+    struct sl_config_heads heads; /* open where an embedder is wanted */
     struct sl_index *index;
     struct sl_ingest_options ingest;
     struct sl_word_lists *lists;  /* NULL: none configured */

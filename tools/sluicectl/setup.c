@@ -190,6 +190,11 @@ int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
         if (exit_code != SL_EXIT_OK)
             return exit_code;
     }
+    if (access == CTL_ACCESS_SEARCH &&
+        sl_config_heads_open(config, NULL, &ret_opened->heads, &err) != SL_OK) {
+        ctl_close(ret_opened);
+        return ctl_fail_error(ctl, &err, SL_EXIT_CONFIG);
+    }
     sl_config_ingest(config, ret_opened->embedder, &ret_opened->ingest);
     if (read_words(ctl, access, ret_opened, &err) != SL_OK) {
         ctl_close(ret_opened);
@@ -222,6 +227,7 @@ void ctl_close(struct ctl_opened *opened)
     opened->embedder = sl_embedder_close(opened->embedder);
     opened->synonyms = sl_synonyms_close(opened->synonyms);
     opened->lists = sl_word_lists_close(opened->lists);
+    sl_config_heads_close(&opened->heads);
 }
 
 bool ctl_begin_reading(struct ctl *ctl, int argc, char **argv, const struct ctl_usage *usage,
