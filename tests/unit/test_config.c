@@ -173,8 +173,11 @@ TEST(values_of_later_versions_are_refused_by_name)
     check_taken("[embed]\nprecision = int8\n");
     check_taken("[embed]\nbackend = static\n");
     check_taken("[embed]\nquery_prefix = \"query: \"\n");
-    check_refused("[retrieve]\nrerank = bert\n", "allowed: none");
-    check_refused("[retrieve]\nrerank = http\n", "allowed: none");
+    check_refused("[retrieve]\nrerank = bert\n", "rerank_model: missing");
+    check_refused("[retrieve]\nrerank = http\n", "rerank_url: missing");
+    check_taken("[retrieve]\nrerank = http\nrerank_url = https://rank.example.org\nrerank_depth = 50\n");
+    check_refused("[retrieve]\nrerank_depth = 51\n", "50");
+    check_refused("[retrieve]\ndiversity = 1.5\n", "1");
     check_refused("[clean]\npii = mask\n", "allowed: off");
     check_refused("[clean]\npii = hash\n", "allowed: off");
     check_refused("[documents]\non_gap = repair\n", "allowed: halt, continue, resync");
