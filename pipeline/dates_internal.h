@@ -71,6 +71,9 @@ struct sl_date_atom {
 bool sl_date_english(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
 bool sl_date_korean(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
 
+/* A question of few words is about what it says; in a longer one, much is background. */
+bool sl_question_is_short(struct sl_view question);
+
 /* Scanning: each moves *at past what it took and returns true, or leaves it and returns false. */
 bool sl_scan_digits(struct sl_view text, size_t *at, int min, int max, int *ret_value);
 bool sl_scan_word(struct sl_view text, size_t *at, const char *word); /* ASCII, either case, whole */

@@ -395,6 +395,11 @@ static size_t count_words(struct sl_view text)
     return count;
 }
 
+bool sl_question_is_short(struct sl_view question)
+{
+    return count_words(question) <= SHORT_WORDS;
+}
+
 /* Where the first word ends that a leading phrase may begin with: after "[", "(" and "At the". */
 static size_t leading_end(const struct reader *r)
 {
@@ -410,7 +415,7 @@ static size_t leading_end(const struct reader *r)
 bool sl_date_read(struct sl_view question, sl_day today, struct sl_date_found *ret_found)
 {
     struct reader r = {question, today};
-    size_t end = count_words(question) <= SHORT_WORDS ? question.size : leading_end(&r) + 1;
+    size_t end = sl_question_is_short(question) ? question.size : leading_end(&r) + 1;
 
     for (size_t at = 0; at < end && at < question.size; at++) {
         struct sl_date_atom atom;

@@ -13,11 +13,12 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 import run
 
 SLUICECTL = os.path.abspath(sys.argv.pop(1))
-COMMANDS = "put rm ask import search eval compare tune golden answer status stats verify export config dates chunk".split()
+COMMANDS = "put rm ask import search eval compare runs tune golden answer status stats verify export config dates chunk".split()
 DOCUMENTS = [
     {"_id": "1", "title": "Kiln", "date": "2015-12-16", "text": "The kiln is fired with beech.", "kind": "note"},
     {"_id": "2", "title": "Loom", "text": "The loom has forty-two shafts. It is oiled on Fridays.", "tags": ["wood"]},
@@ -316,6 +317,23 @@ class Index(Case):
         self.assertIn("1 worse", self.run_it("compare", "one.jsonl", "two.jsonl").stdout)
         self.assertEqual(self.run_it("compare", "one.jsonl", "q.jsonl").returncode, 65)
         self.assertEqual(self.run_it("compare", "one.jsonl", "two.jsonl", "--metric", "luck").returncode, 64)
+
+    def test_evaluations_are_kept_listed_and_drawn(self):
+        self.import_all()
+        queries = self.lines("q.jsonl", [{"_id": "a", "text": "kiln"}, {"_id": "b", "text": "shafts"}])
+        qrels = self.write("r.tsv", "a\t1\t1\nb\t3\t1\n")
+        for label in ("first", "<second> & last"):
+            self.ctl("eval", "--queries", queries, "--qrels", qrels, "--record", label)
+        rows = [json.loads(line) for line in self.ctl("runs", "--json", "--metric", "hit@1").stdout.splitlines()]
+        self.assertEqual([row["label"] for row in rows], ["first", "<second> & last"])
+        self.assertEqual([row["hit@1"] for row in rows], [0.5, 0.5])
+        self.assertTrue(rows[0]["fingerprint"])
+        self.assertTrue(os.path.exists(os.path.join(self.directory, "index.runs.jsonl")))
+        self.ctl("runs", "--svg", "runs.svg")
+        picture = xml.etree.ElementTree.parse(os.path.join(self.directory, "runs.svg"))
+        self.assertEqual(len(picture.findall(".//{http://www.w3.org/2000/svg}circle")), 2)
+        self.ctl("runs", "--runs", "none.jsonl", exit_code=66)
+        self.ctl("runs", "--runs", queries, exit_code=65)
 
     def test_tune_takes_what_wins_on_questions_it_did_not_see(self):
         kiln = [{"_id": f"old{i}", "date": "2001-01-01", "text": f"The kiln number {i} is fired with beech wood."} for i in range(30)]

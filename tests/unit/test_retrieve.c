@@ -99,6 +99,40 @@ TEST(a_date_without_documents_is_widened_and_said)
     small_close(small);
 }
 
+/* Whatever a question says, in text, filter or mode: of another tenant it sees nothing. */
+TEST(no_question_sees_another_tenant)
+{
+    static const char *const texts[] = {
+        "Who raised the target range?", "What was raised in December 2016?", "What was raised in 1999?",
+        "the latest target range", "the target range as of 2016-12-31", "all versions of the target range",
+        "tenant = law", "\" or tenant = \"law\" or \"", "again"};
+    static const char *const filters[] = {
+        NULL, "tenant = \"law\"", "tenant = \"law\" or tenant = \"hr\"", "not tenant = \"hr\"",
+        "exists(tenant) or not exists(tenant)", "not (tenant = \"hr\" and date > \"2000\")",
+        "tenant in (\"law\", \"hr\")", "tenant != \"hr\"", "valid_at(\"2016-12-31\")",
+        "not valid_in(\"2016\")", "key = \"b\"", "date >= \"1900\"", "title = \"Statement\""};
+    struct small_index *small = rates_open(true);
+    struct sl_error err = {0};
+
+    CHECK(strstr(keys(small, find(small, texts[0])), "b") != NULL); /* it is there to be seen */
+    for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
+        for (size_t f = 0; f < sizeof filters / sizeof *filters; f++)
+            for (int variant = 0; variant < 12; variant++) {
+                struct sl_question question = {
+                    .text = sl_view_of(texts[t]), .asked_ms = -1, .tenant = SL_VIEW("hr"), .k = 100,
+                    .filter_text = sl_view_of(filters[f]), .mode = (enum sl_mode)(variant % 3 + 1),
+                    .exact = variant / 3 % 2 == 1, .widened = variant / 6 == 1};
+                sl_arena_reset(small->arena);
+                if (filters[f] != NULL)
+                    small_check(sl_filter_parse(question.filter_text, small->arena, &question.filter,
+                                                &err), &err);
+                const char *found = keys(small, search(small, &question, &DEFAULTS));
+                CHECK_THAT(found[0] == '\0' || strcmp(found, "a") == 0, "'%s', filter %s: %s", texts[t],
+                           filters[f] ? filters[f] : "none", found);
+            }
+    small_close(small);
+}
+
 static struct small_index *rules_open(void)
 {
     struct small_index *small = small_open(false);

@@ -7,7 +7,7 @@
 
 #include <sluice/json.h>
 
-#include "evaluate.h"
+#include "runs.h"
 
 #define SLICE_VALUES_MAX 64u /* kinds told apart; the rest is "other" */
 
@@ -90,7 +90,7 @@ static void write_slices(const struct ctl_evaluation *evaluation, const char *fi
 /* ----------------------------------------------------------------------------------- evaluate */
 
 struct wanted {
-    const char *queries, *qrels, *run, *per_question, *slice;
+    const char *queries, *qrels, *run, *per_question, *slice, *record, *runs;
 };
 
 static int print_result(const struct ctl_evaluation *evaluation, const struct wanted *wanted,
@@ -146,6 +146,8 @@ static int eval_open(struct ctl_evaluation *evaluation, const struct wanted *wan
         exit_code = ctl_evaluation_run(evaluation, &stats);
     exit_code = close_output(ctl, wanted->run, evaluation->run, exit_code);
     exit_code = close_output(ctl, wanted->per_question, evaluation->per_question, exit_code);
+    if (exit_code == SL_EXIT_OK && wanted->record != NULL)
+        exit_code = ctl_runs_add(evaluation, wanted->runs, wanted->record);
     if (exit_code == SL_EXIT_OK)
         exit_code = print_result(evaluation, wanted, &stats, ctl_seconds() - started);
     ctl_close(&opened);
@@ -176,6 +178,10 @@ int cmd_eval(struct ctl *ctl, int argc, char **argv)
          "write each question's figures there, a JSON object a line, for compare", 0, 0},
         {"slice", CTL_TEXT, &wanted.slice, "FIELD",
          "also the figures for each value of this member of the questions", 0, 0},
+        {"record", CTL_TEXT, &wanted.record, "LABEL",
+         "keep the figures, with the time and the pipeline's fingerprint, for runs", 0, 0},
+        {"runs", CTL_TEXT, &wanted.runs, "FILE", "where --record keeps them; default: INDEX.runs.jsonl",
+         0, 0},
         {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0,
          0},
     };

@@ -26,6 +26,7 @@ static const struct command commands[] = {
     {"search", "search the index, also beside a running daemon", cmd_search},
     {"eval", "measure retrieval on questions with known documents", cmd_eval},
     {"compare", "compare two evaluations question by question", cmd_compare},
+    {"runs", "list or draw the evaluations that were kept", cmd_runs},
     {"tune", "find the settings that are best for one's own questions", cmd_tune},
     {"golden", "draft golden questions, or ask those accepted", cmd_golden},
     {"answer", "answer questions from the index, without Kafka", cmd_answer},
