@@ -26,3 +26,8 @@ set_tests_properties(quality/abstain_lexical quality/abstain_hybrid quality/abst
 add_test(NAME quality/dates COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/bench/quality/dates.py
   $<TARGET_FILE:sluicectl> ${QUALITY_DATA} --gate)
 set_tests_properties(quality/dates PROPERTIES LABELS quick SKIP_RETURN_CODE 77 TIMEOUT 60)
+
+# What is handed on at a budget of 1,000 words, by words alone; bench/quality/chunking has the whole.
+add_test(NAME quality/chunks COMMAND ${CMAKE_SOURCE_DIR}/bench/quality/chunking --sluicectl $<TARGET_FILE:sluicectl>
+  --mode lexical --set chunking-eval --floor 0.895)
+set_tests_properties(quality/chunks PROPERTIES LABELS quality SKIP_RETURN_CODE 77 TIMEOUT 300)
