@@ -235,7 +235,8 @@ static enum sl_err respond(struct sl_engine *engine, struct asked *asked,
     SL_CLEANUP(sl_synonyms_closep) struct sl_synonyms *synonyms = engine_synonyms(engine);
     struct settings settings;
     struct sl_responder responder = {
-        .embedder = engine->embedder, .generator = engine->generator, .clock = &sl_daemon_clock};
+        .embedder = engine->embedder, .encoder_gone = engine->encoder_gone,
+        .generator = engine->generator, .clock = &sl_daemon_clock};
     struct sl_answer answer;
     enum sl_err r;
 

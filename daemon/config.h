@@ -105,6 +105,7 @@ struct sl_config {
         uint32_t ef_construction;
         uint32_t ef_search;
         char *storage; /* f32, f16, bf16, i8, bit */
+        uint32_t reindex; /* bool: may begin at a start */
     } index;
     struct {
         char *mode;   /* hybrid, vector, lexical */

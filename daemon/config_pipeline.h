@@ -11,6 +11,7 @@
 
 #include <sluice/embed.h>
 #include <sluice/error.h>
+#include <sluice/index.h>
 #include <sluice/ingest.h>
 #include <sluice/retrieve.h>
 
@@ -92,5 +93,75 @@ struct sl_config_heads {
 enum sl_err sl_config_heads_open(const struct sl_config *config, const atomic_bool *cancelled,
                                  struct sl_config_heads *ret_heads, struct sl_error *err);
 void sl_config_heads_close(struct sl_config_heads *heads);
+/*
+ * What the configuration asks of an index that documents come into by `ingest`.
+ *
+ * Owns:    points into `config` and at `fingerprint`, char[SL_FINGERPRINT_BYTES], which is written.
+ * Thread:  any. Blocks: no. Errors: none.
+ */
+void sl_config_index_options(const struct sl_config *config, const struct sl_ingest_options *ingest,
+                             char *fingerprint, struct sl_index_options *ret_options);
+
+/*
+ * The configured encoder if it is the one of the fingerprint: with precision = auto, in whichever precision this
+ * processor can do. And the one an index that is there was made with, from where it was read then.
+ *
+ * Owns:    caller closes it with sl_embedder_close(). NULL: it is none, or it cannot be had (any more).
+ * Thread:  any.
+ * Blocks:  disk and CPU: loads it, up to four times.
+ * Errors:  none.
+ */
+struct sl_embedder *sl_config_embedder_like(const struct sl_config *config, const char *fingerprint);
+struct sl_embedder *sl_config_embedder_of(const struct sl_config *config, struct sl_index *index);
+
+/*
+ * Have the index remember where its encoder is read from.
+ *
+ * Pre:     no batch is open; the index was made by this configuration.
+ * Owns:    copied.
+ * Thread:  the indexer's.
+ * Blocks:  disk, when it is news.
+ * Errors:  as sl_batch_commit()
+ */
+enum sl_err sl_config_remember(const struct sl_config *config, struct sl_index *index,
+                               struct sl_error *err);
+
+/*
+ * May a generation that is building take its place by itself, or does it wait to be promoted? Kept in itself.
+ *
+ * Pre:     no batch of it is open.
+ * Owns:    nothing changes hands.
+ * Thread:  that which writes it.
+ * Blocks:  disk, when it is news.
+ * Errors:  as sl_batch_commit()
+ */
+enum sl_err sl_generation_hold(struct sl_index *building, bool held, struct sl_error *err);
+bool sl_generation_is_held(struct sl_index *building);
+
+/*
+ * Has a generation by these options been begun in the configured directory?
+ *
+ * Owns:    nothing changes hands.
+ * Thread:  any; nobody has it open in this process.
+ * Blocks:  disk: reads its file, when no writer is there.
+ * Errors:  false
+ */
+bool sl_config_is_building(const struct sl_config *config, const struct sl_index_options *options);
+
+/*
+ * Open the index that is there to write it, whatever made it, and say in what it differs from the configuration.
+ *
+ * Pre:     `ingest` and *embedder are by the configuration; neither was opened beside this index.
+ * Post:    SL_OK: ret_differs->reason is "" when it does not differ, "fingerprint" else. *embedder may be another
+ *          one then, of the index's precision, and `ingest` with it.
+ * Owns:    caller closes *ret_index. `fingerprint`, char[SL_FINGERPRINT_BYTES], is written.
+ * Thread:  any.
+ * Blocks:  disk and CPU.
+ * Errors:  as sl_index_open(); not_found (66): there is none
+ */
+enum sl_err sl_config_open_existing(const struct sl_config *config,
+                                    struct sl_ingest_options *ingest, char *fingerprint,
+                                    struct sl_embedder **embedder, struct sl_index **ret_index,
+                                    struct sl_error *ret_differs, struct sl_error *err);
 
 #endif

@@ -18,6 +18,8 @@ static const struct option_choice cleanup_words[] = {{"auto", SL_CLEANUP_AUTO, f
                                                      {"compact", SL_CLEANUP_COMPACT, false},
                                                      {"delete", SL_CLEANUP_DELETE, false},
                                                      {0}};
+static const struct option_choice reindex_words[] = {{"manual", false, false}, {"auto", true, false},
+                                                     {NULL, 0, false}};
 static const struct option_choice gap_words[] = {{"halt", SL_ON_GAP_HALT, false},
                                                  {"continue", SL_ON_GAP_CONTINUE, false},
                                                  {"resync", SL_ON_GAP_RESYNC, false},
@@ -278,6 +280,12 @@ const struct option option_table[] = {
              "twice as fast and as exact, for a quarter more disk. f16 and bf16 keep half of each number and "
              "nothing else: half the disk. bit walks on signs: the least memory, and finds less. Fixed when the "
              "index is made."},
+
+    {.section = "index", .key = "reindex", .kind = OPTION_CHOICE, .at = AT(index.reindex),
+     .fallback = "manual", .choices = reindex_words,
+     .help = "What to do at a start when the index was made by another model, other [chunk] or [clean] settings, m, "
+             "storage, or by a program that cuts or analyses otherwise. manual: refuse (78), and say so; `sluicectl "
+             "reindex` does it. auto: make it anew from the stored texts while the old one answers, then change over."},
 
     {.section = "text", .key = "synonyms", .kind = OPTION_DIRECTORY, .at = AT(text.synonyms), .fallback = "",
      .may_be_empty = true, .reload = true,

@@ -103,19 +103,42 @@ static void answer_write(const struct sl_control *control, int client, int64_t d
     }
 }
 
+static void answer_error(const struct sl_error *err, struct sl_buffer *answer)
+{
+    sl_buffer_view(answer, SL_VIEW("{\"error\": "));
+    sl_json_string(answer, sl_view_of(err->message));
+    sl_buffer_view(answer, SL_VIEW(", \"reason\": "));
+    sl_json_string(answer, sl_view_of(err->reason));
+    sl_buffer_view(answer, SL_VIEW("}"));
+}
+
 static void begin_compaction(const struct sl_control *control, struct sl_buffer *answer)
 {
     struct sl_error err = {.reason = "unavailable", .message = "not to be had here"};
 
     if (control->source.compact != NULL &&
-        control->source.compact(control->source.context, &err) == SL_OK) {
+        control->source.compact(control->source.context, &err) == SL_OK)
         sl_buffer_view(answer, SL_VIEW("{\"compaction\": \"wanted\"}"));
+    else
+        answer_error(&err, answer);
+}
+
+static bool is_change(const char *request)
+{
+    return strncmp(request, "reindex", 7) == 0 || strncmp(request, "generation ", 11) == 0;
+}
+
+static void change(const struct sl_control *control, const char *request, struct sl_buffer *answer)
+{
+    struct sl_error err = {.reason = "unavailable", .message = "not to be had here"};
+
+    if (control->source.change == NULL ||
+        control->source.change(control->source.context, request, &err) != SL_OK) {
+        answer_error(&err, answer);
         return;
     }
-    sl_buffer_view(answer, SL_VIEW("{\"error\": "));
-    sl_json_string(answer, sl_view_of(err.message));
-    sl_buffer_view(answer, SL_VIEW(", \"reason\": "));
-    sl_json_string(answer, sl_view_of(err.reason));
+    sl_buffer_view(answer, SL_VIEW("{\"done\": "));
+    sl_json_string(answer, sl_view_of(request));
     sl_buffer_view(answer, SL_VIEW("}"));
 }
 
@@ -131,9 +154,11 @@ static void client_serve(const struct sl_control *control, int client)
         control->source.status_json(control->source.context, &answer);
     else if (read && strcmp(request, "compact") == 0)
         begin_compaction(control, &answer);
+    else if (read && is_change(request))
+        change(control, request, &answer);
     else
         sl_buffer_view(&answer,
-                       SL_VIEW("{\"error\": \"unknown request; allowed: compact, status\"}"));
+                       SL_VIEW("{\"error\": \"unknown request; allowed: compact, generation, reindex, status\"}"));
     sl_buffer_add(&answer, "\n", 1);
     if (!answer.failed)
         answer_write(control, client, deadline_ms, (struct sl_view){answer.data, answer.size});

@@ -1,11 +1,15 @@
 /*
- * control.h -- the unix socket that `sluicectl status` and `sluicectl compact` ask.
+ * control.h -- the unix socket that `sluicectl status`, `compact`, `reindex` and `generation` ask.
  *
  * Protocol: connect, send one request line, read one line of JSON, closed. Requests:
  *
  *     status     the status object
  *     compact    {"compaction": "wanted"}, or {"error": "...", "reason": "busy"}; the status object says how it
  *                goes on, in its member `compaction`
+ *
+ *     reindex, reindex hold, generation promote, generation rollback N, generation drop N
+ *                {"done": "REQUEST"}, or {"error": "...", "reason": "..."}; the status object's member `reindex`
+ *                says how it goes on
  *
  * Anything else gets {"error": "..."}. A request is at most 256 bytes and must come within 2 s.
  *

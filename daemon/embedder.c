@@ -200,6 +200,8 @@ static enum sl_err encode_once(const struct sl_engine *engine, const struct sl_v
                                                   vectors, err);
     uint64_t tokens = 0;
 
+    if (r == SL_OK)
+        sl_metric_add_label(SL_METRIC_EMBED_TEXTS, "documents", count);
     if (sl_embed_is_remote(engine->embedder)) /* embed_watch.c sees more */
         return r;
     sl_metric_add_label(SL_METRIC_EMBED_REQUESTS, r == SL_OK ? "ok" : "error", 1);

@@ -199,6 +199,11 @@ static enum sl_err start_threads(struct sl_engine *engine, struct sl_error *err)
     if (r == SL_OK)
         r = start_crew(engine, &engine->workers, "worker", workers, worker_run, err);
     if (r == SL_OK)
+        r = start_crew(engine, &engine->reindexers, "reindexer", 1, reindex_run, err);
+    if (r == SL_OK)
+        r = start_crew(engine, &engine->reindexers, "reindexer", workers < 2 ? 0 : workers - 1,
+                       reindex_help, err);
+    if (r == SL_OK)
         r = start_crew(engine, &engine->answerers, "answerer", answerers, answerer_run, err);
     if (r == SL_OK)
         r = start_crew(engine, &engine->asker_thread, "asker", 1, asker_run, err);
@@ -251,6 +256,7 @@ static struct sl_engine *make_engine(const struct sl_config *config)
     engine->lag_records = -1;
     pthread_mutex_init(&engine->mutex, NULL);
     sl_troubles_init(&engine->troubles);
+    reindex_init(engine);
     sl_book_init(&engine->documents);
     sl_book_init(&engine->questions);
     sl_kafka_instance(config, engine->instance);
@@ -272,7 +278,7 @@ static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
     if (r == SL_OK)
         r = take_synonyms(engine, engine->config, err);
     if (r == SL_OK)
-        r = setup_index(engine, err);
+        r = reindex_open_index(engine, err);
     if (r == SL_OK)
         r = setup_generator(engine->config, &engine->ending, &engine->generator, err);
     if (r == SL_OK)
@@ -317,7 +323,8 @@ enum sl_err sl_engine_start(const struct sl_config *config, struct sl_engine **r
 /* Documents that cannot be written or embedded now are not waited for, nor is a broker that is away. */
 static bool is_drained(struct sl_engine *engine)
 {
-    bool documents = (sl_budget_documents(&engine->budget) == 0 || sl_embed_paused(engine->embedder)) &&
+    bool documents = (sl_budget_documents(&engine->budget) == 0 || engine->reindex.frozen ||
+                      sl_embed_paused(engine->embedder)) &&
                      sl_queue_count(engine->to_indexer) == 0;
 
     if (engine->kafka_down)
@@ -391,6 +398,7 @@ static void close_parts(struct sl_engine *engine)
     engine->replies = reply_cache_close(engine->replies);
     engine->generator = setup_generator_close(engine->generator);
     sl_config_heads_close(&engine->heads);
+    reindex_fini(engine);
     engine->index = sl_index_close(engine->index);
     engine->embedder = sl_embedder_close(engine->embedder);
     engine->synonyms = sl_synonyms_close(engine->synonyms);
@@ -426,8 +434,11 @@ int sl_engine_stop(struct sl_engine *engine, uint32_t drain_ms)
     join_crew(&engine->topics_thread);
     join_crew(&engine->feed_thread);
     join_crew(&engine->asker_thread);
+    reindex_end(engine);
+    join_crew(&engine->reindexers);
     drain(engine, drain_ms);
     end_stages(engine);
+    reindex_finish(engine);
     close_parts(engine);
     if (sl_engine_failed(engine, &err))
         exit_code = err.exit_code;

@@ -60,6 +60,33 @@ void sl_engine_reload(struct sl_engine *engine, const struct sl_config *config);
 enum sl_err sl_engine_compact(struct sl_engine *engine, struct sl_error *err);
 
 /*
+ * Make the index anew in the background for `config`, read from the same file again; with `hold` it waits for
+ * sl_engine_promote(). Go back to a retired generation. Drop one. What becomes of it is in the status object,
+ * member `reindex`.
+ *
+ * Owns:    `config` must live until the engine is stopped, and is what it is started with again.
+ * Thread:  any.
+ * Blocks:  drop: for a batch, at most a second; else no.
+ * Errors:  SL_AGAIN   busy: one is under way, or the daemon is stopping
+ *          SL_REJECT  not_found, in_use
+ */
+enum sl_err sl_engine_reindex(struct sl_engine *engine, const struct sl_config *config, bool hold,
+                              struct sl_error *err);
+enum sl_err sl_engine_promote(struct sl_engine *engine, struct sl_error *err);
+enum sl_err sl_engine_rollback(struct sl_engine *engine, uint32_t number, struct sl_error *err);
+enum sl_err sl_engine_drop(struct sl_engine *engine, uint32_t number, struct sl_error *err);
+
+/*
+ * Is the engine to be stopped and started again, because another generation is ready to be used?
+ *
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  none.
+ */
+bool sl_engine_wants_restart(struct sl_engine *engine);
+
+/*
  * Has something happened that ends the program? Then *err says what, with its exit code.
  *
  * Owns:    nothing.

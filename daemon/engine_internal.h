@@ -26,6 +26,7 @@
 #include "daemon/notify.h"
 #include "daemon/queue.h"
 #include "daemon/records.h"
+#include "daemon/reindex.h"
 #include "daemon/trouble.h"
 #include "net/kafka_in.h"
 #include "net/kafka_out.h"
@@ -139,6 +140,7 @@ struct sl_engine {
 
     struct sl_index *index;
     struct sl_embedder *embedder;   /* NULL: none */
+    bool encoder_gone;              /* NULL, because what the index was made with is not there any more */
     struct sl_generator *generator; /* NULL: extract */
     struct sl_config_heads heads;
     struct sl_ingest_options ingest;
@@ -188,6 +190,7 @@ struct sl_engine {
     struct sl_index_stats stats; /* of the last commit; the mutex's */
     struct compaction compaction;
     struct goldens_state goldens; /* the mutex's */
+    struct reindexing reindex;
     int64_t started_us;
 
     struct feed *feed;
@@ -201,7 +204,7 @@ struct sl_engine {
 
     struct crew mender_thread, goldens_thread, feed_thread, topics_thread, asker_thread, indexer_thread, publisher_thread;
     struct crew transactor_thread, tender_thread;
-    struct crew workers, encoders, answerers;
+    struct crew workers, encoders, answerers, reindexers;
     _Atomic int64_t snapshot_since_us[ENGINE_WORKERS_MAX]; /* of each answerer; 0: none open */
     _Atomic uint32_t answerers_started;
 };
@@ -218,7 +221,6 @@ struct sl_synonyms *engine_synonyms(struct sl_engine *engine);
 
 /* engine_setup.c: from configuration to options. */
 void setup_settings(const struct sl_config *config, struct settings *ret);
-enum sl_err setup_index(struct sl_engine *engine, struct sl_error *err);
 enum sl_err setup_generator(const struct sl_config *config, const atomic_bool *cancelled,
                             struct sl_generator **ret, struct sl_error *err);
 struct sl_generator *setup_generator_close(struct sl_generator *generator);

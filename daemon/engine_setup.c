@@ -31,24 +31,6 @@ void setup_settings(const struct sl_config *config, struct settings *ret)
     sl_config_retrieve(config, &ret->retrieve);
 }
 
-enum sl_err setup_index(struct sl_engine *engine, struct sl_error *err)
-{
-    const struct sl_config *config = engine->config;
-    char fingerprint[256];
-    struct sl_index_options options = {
-        .path = config->index.path,
-        .map_size_bytes = config->index.map_size_max,
-        .dim = engine->embedder ? engine->embedder->dim : 0,
-        .storage = sl_storage_named(config->index.storage),
-        .m = config->index.m,
-        .ef_construction = config->index.ef_construction,
-        .fingerprint = fingerprint,
-    };
-
-    sl_ingest_fingerprint(&engine->ingest, fingerprint);
-    return sl_index_open(&options, &engine->index, err);
-}
-
 enum sl_err setup_generator(const struct sl_config *config, const atomic_bool *cancelled,
                             struct sl_generator **ret, struct sl_error *err)
 {

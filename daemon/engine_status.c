@@ -167,17 +167,20 @@ static void add_index(struct sl_engine *engine, struct sl_buffer *out)
     add_number(out, "vectors", (double)stats.vectors_live);
     add_number(out, "disk_bytes", (double)stats.disk_bytes);
     add_number(out, "outbox", (double)stats.outbox);
+    add_number(out, "retired_bytes", (double)sl_generation_bytes(engine->config->index.path, SL_GENERATION_RETIRED));
     sl_json_name(out, "compaction");
     compaction_json(engine, out);
     sl_json_name(out, "golden");
     goldens_json(engine, out);
+    sl_json_name(out, "reindex");
+    reindex_json(engine, out);
 }
 
 void sl_engine_status_json(struct sl_engine *engine, struct sl_buffer *out)
 {
     double uptime_s = (double)(clock_us() - engine->started_us) / 1e6;
     const char *paused = engine->paused;
-    char reason[300];
+    char reason[300], pipeline[SL_PIPELINE_BYTES];
     bool ready = sl_engine_ready(engine, reason, sizeof(reason));
 
     sl_buffer_view(out, SL_VIEW("{"));
@@ -196,6 +199,8 @@ void sl_engine_status_json(struct sl_engine *engine, struct sl_buffer *out)
     add_number(out, "answers_per_s", uptime_s > 0 ? (double)engine->answers_total / uptime_s : 0);
     add_text(out, "model", engine->embedder ? engine->embedder->name : "none");
     add_text(out, "arithmetic", engine->embedder ? engine->embedder->arithmetic : "");
+    sl_ingest_pipeline(sl_index_fingerprint(engine->index), pipeline);
+    add_text(out, "pipeline", pipeline);
     add_number(out, "uptime_s", uptime_s);
     sl_buffer_view(out, SL_VIEW("}"));
 }

@@ -33,6 +33,8 @@ static const char *closed_word(struct sl_engine *engine)
 {
     const char *full = engine->paused;
 
+    if (engine->reindex.frozen)
+        return "reindexing";
     return full ? full : sl_embed_paused(engine->embedder);
 }
 

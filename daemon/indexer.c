@@ -324,6 +324,7 @@ static void wait_paused(struct indexer *indexer, uint32_t wait_ms)
         drop_reply_rows(indexer);
         if (clock_us() - indexer->stats_us > STATS_US)
             indexer_stats(indexer);
+        reindex_upkeep(indexer);
         if (compaction_is_wanted(indexer->engine)) {
             compaction_run(indexer);
             return; /* there may be room now */
@@ -442,6 +443,7 @@ static void run_once(struct indexer *indexer)
         resync(indexer);
     if (clock_us() - indexer->stats_us > STATS_US)
         indexer_stats(indexer);
+    reindex_upkeep(indexer);
     if (compaction_is_wanted(engine) && !sl_engine_failed(engine, &err))
         compaction_run(indexer);
 }

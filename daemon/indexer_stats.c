@@ -20,6 +20,8 @@ static void show_stats(const struct sl_engine *engine, const struct sl_index_sta
     sl_metric_set(SL_METRIC_LMDB_USED_BYTES, (double)stats->used_bytes);
     sl_metric_set(SL_METRIC_LMDB_FREE_PAGES, (double)stats->free_pages);
     sl_metric_set(SL_METRIC_LMDB_READERS, stats->readers);
+    sl_metric_set(SL_METRIC_INDEX_RETIRED_BYTES,
+                  (double)sl_generation_bytes(engine->config->index.path, SL_GENERATION_RETIRED));
     if (statvfs(engine->config->index.path, &disk) == 0)
         sl_metric_set(SL_METRIC_DISK_FREE_BYTES, (double)disk.f_bavail * (double)disk.f_frsize);
 }

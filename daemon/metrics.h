@@ -87,6 +87,10 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
     X(EMBED_REQUEST_DURATION, HISTOGRAM, "sluice_embed_request_duration_seconds", "", "", 1,       \
       "Time the encoder took for a batch.")                                                        \
     X(EMBED_BATCH_SIZE, HISTOGRAM, "sluice_embed_batch_size", "", "", 2, "Texts in a batch.")      \
+    X(EMBED_TEXTS, COUNTER, "sluice_embed_texts_total", "for", "", 0,                              \
+      "Windows embedded, for documents or for a reindex.")                                         \
+    X(EMBED_REUSED_WINDOWS, COUNTER, "sluice_embed_reused_windows_total", "", "", 0,               \
+      "Windows of documents that kept the vector they had: their text is as it was.")              \
     X(EMBED_TOKENS, COUNTER, "sluice_embed_tokens_total", "", "", 0,                               \
       "Tokens the encoder read; of a server what it counted, else an estimate.")                   \
     X(EMBED_TOKENS_TODAY, GAUGE, "sluice_embed_tokens_today", "", "", 0,                           \
@@ -128,6 +132,14 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
       "Commits that failed.")                                                                      \
     X(INDEX_COMPACTIONS, COUNTER, "sluice_index_compactions_total", "result", "", 0,               \
       "Times the index was written anew: done, cancelled or failed.")                              \
+    X(INDEX_RETIRED_BYTES, GAUGE, "sluice_index_retired_bytes", "", "", 0,                         \
+      "Disk that retired generations of the index take, until they are dropped.")                  \
+    X(REINDEX_KEYS, GAUGE, "sluice_reindex_keys", "", "", 0,                                       \
+      "Keys that the present pass of a reindex has looked at.")                                    \
+    X(REINDEX_KEYS_TOTAL, GAUGE, "sluice_reindex_keys_expected", "", "", 0,                           \
+      "Keys that it has to look at.")                                                              \
+    X(GENERATION_SWITCHES, COUNTER, "sluice_generation_switches_total", "", "", 0,                 \
+      "Times another generation of the index was taken into use.")                                 \
     X(QUARANTINED_DOCUMENTS, GAUGE, "sluice_quarantined_documents", "", "", 0,                     \
       "Documents taken out because a record of theirs was damaged, and not read again yet.")       \
     X(CHECKSUM_FAILURES, COUNTER, "sluice_checksum_failures_total", "db", "", 0,                   \

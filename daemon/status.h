@@ -23,12 +23,15 @@
  *               "records_per_s","answers_per_s","disk_bytes","model","uptime_s"}
  *              A missing member is shown as a dash; more members do no harm.
  * compact      begins what sl_engine_compact() does; NULL: not to be had here.
+ * change       does or begins what a request says that begins with "reindex" or "generation" (control.h); NULL: not
+ *              to be had here.
  */
 struct sl_status_source {
     bool (*ready)(void *context, char *reason, size_t size);
     void (*status_json)(void *context, struct sl_buffer *out);
     void *context;
     enum sl_err (*compact)(void *context, struct sl_error *err);
+    enum sl_err (*change)(void *context, const char *request, struct sl_error *err);
 };
 
 #endif

@@ -32,11 +32,14 @@
 #define STARTING_MS    120000u
 #define STOP_EXTEND_MS 15000u
 #define REASON_BYTES   256u
+#define CHANGING       "changing over to another generation of the index"
 
 struct supervisor {
     struct sl_config *started; /* the engine's, until it is stopped */
     struct sl_config *current; /* what the last good reload said; == started before the first */
-    struct sl_engine *engine;
+    struct sl_config *next;    /* what the engine is started with again, for another generation; NULL: `started` */
+    pthread_mutex_t lock;      /* engine, next: those who show it are not stopped while it is started again */
+    struct sl_engine *engine;  /* NULL: just now there is none */
     struct sl_http *http;
     struct sl_control *control;
     int signals;
@@ -57,26 +60,100 @@ static uint64_t now_ms(void)
 static bool is_ready(void *context, char *reason, size_t size)
 {
     struct supervisor *s = context;
+    bool ready = false;
 
     if (atomic_load(&s->stopping)) {
         (void)snprintf(reason, size, "stopping");
         return false;
     }
-    return sl_engine_ready(s->engine, reason, size);
+    pthread_mutex_lock(&s->lock);
+    if (s->engine != NULL)
+        ready = sl_engine_ready(s->engine, reason, size);
+    else
+        (void)snprintf(reason, size, CHANGING);
+    pthread_mutex_unlock(&s->lock);
+    return ready;
 }
 
 static void status_json(void *context, struct sl_buffer *out)
 {
     struct supervisor *s = context;
 
-    sl_engine_status_json(s->engine, out);
+    pthread_mutex_lock(&s->lock);
+    if (s->engine != NULL)
+        sl_engine_status_json(s->engine, out);
+    else
+        sl_buffer_view(out, SL_VIEW("{\"state\": \"recovering\", \"ready\": false, \"reason\": \"" CHANGING
+                                    "\", \"reindex\": {\"state\": \"switching\"}}"));
+    pthread_mutex_unlock(&s->lock);
+}
+
+static enum sl_err is_absent(struct sl_error *err)
+{
+    return sl_fail(err, SL_AGAIN, "busy", CHANGING);
 }
 
 static enum sl_err compact(void *context, struct sl_error *err)
 {
     struct supervisor *s = context;
+    enum sl_err r;
 
-    return sl_engine_compact(s->engine, err);
+    pthread_mutex_lock(&s->lock);
+    r = s->engine != NULL ? sl_engine_compact(s->engine, err) : is_absent(err);
+    pthread_mutex_unlock(&s->lock);
+    return r;
+}
+
+/* The configuration file as it is now, for the engine's next life. */
+static enum sl_err read_next(struct supervisor *s, struct sl_config **ret, struct sl_error *err)
+{
+    struct sl_buffer problems = {0};
+    enum sl_err r = sl_config_read(s->started->file, ret, &problems, err);
+
+    sl_buffer_fini(&problems);
+    if (r == SL_OK && strcmp((*ret)->index.path, s->started->index.path) != 0) {
+        *ret = sl_config_free(*ret);
+        r = sl_fail(err, SL_REJECT, "bad_config",
+                    "[index] path is another in the file: another index needs a restart");
+    }
+    return r;
+}
+
+static enum sl_err change_engine(struct supervisor *s, const char *request, struct sl_error *err)
+{
+    struct sl_config *next = NULL;
+    unsigned number = 0;
+    enum sl_err r;
+
+    if (sscanf(request, "generation drop %u", &number) == 1)
+        return sl_engine_drop(s->engine, number, err);
+    if (strcmp(request, "generation promote") == 0)
+        return sl_engine_promote(s->engine, err);
+    r = read_next(s, &next, err);
+    if (r == SL_OK && sscanf(request, "generation rollback %u", &number) == 1)
+        r = sl_engine_rollback(s->engine, number, err);
+    else if (r == SL_OK && (strcmp(request, "reindex") == 0 || strcmp(request, "reindex hold") == 0))
+        r = sl_engine_reindex(s->engine, next, strcmp(request, "reindex") != 0, err);
+    else if (r == SL_OK)
+        r = sl_fail(err, SL_REJECT, "bad_request", "%.60s: no such request", request);
+    if (r != SL_OK) {
+        sl_config_free(next);
+        return r;
+    }
+    sl_config_free(s->next); /* of one that came to nothing */
+    s->next = next;
+    return SL_OK;
+}
+
+static enum sl_err change(void *context, const char *request, struct sl_error *err)
+{
+    struct supervisor *s = context;
+    enum sl_err r;
+
+    pthread_mutex_lock(&s->lock);
+    r = s->engine != NULL ? change_engine(s, request, err) : is_absent(err);
+    pthread_mutex_unlock(&s->lock);
+    return r;
 }
 
 static void log_start(const struct supervisor *s)
@@ -111,7 +188,7 @@ static void control_start(struct supervisor *s, const struct sl_status_source *s
 /* 0, or the exit code. */
 static int start(struct supervisor *s)
 {
-    const struct sl_status_source source = {is_ready, status_json, s, compact};
+    const struct sl_status_source source = {is_ready, status_json, s, compact, change};
     struct sl_error err = {0};
 
     sl_notify_status("starting: opening the model and the index");
@@ -231,10 +308,46 @@ static void timers(struct supervisor *s)
     }
 }
 
-/* Until a signal or a failure ends it. */
-static void run(struct supervisor *s)
+static int engine_stop(struct supervisor *s, struct sl_engine *engine);
+
+/* The engine changes over to another generation: stopped, and started as if the program had been. Returns 0, or the
+ * exit code. */
+static int start_again(struct supervisor *s)
+{
+    struct sl_engine *engine = s->engine;
+    struct sl_error err = {0};
+    int exit_code;
+
+    sl_notify_status(CHANGING);
+    pthread_mutex_lock(&s->lock);
+    s->engine = NULL;
+    pthread_mutex_unlock(&s->lock);
+    exit_code = engine_stop(s, engine);
+    if (exit_code != 0)
+        return exit_code;
+    if (s->next != NULL) {
+        if (s->current != s->started)
+            sl_config_free(s->current);
+        sl_config_free(s->started);
+        s->started = s->current = s->next;
+        s->next = NULL;
+    }
+    if (sl_engine_start(s->started, &engine, &err) != SL_OK) {
+        fail(&err);
+        return err.exit_code;
+    }
+    pthread_mutex_lock(&s->lock);
+    s->engine = engine;
+    pthread_mutex_unlock(&s->lock);
+    status_show(s);
+    return 0;
+}
+
+/* Until a signal or a failure ends it. Returns 0, or the exit code. */
+static int run(struct supervisor *s)
 {
     struct sl_error err = {0};
+    int exit_code;
 
     for (;;) {
         int signal_number = sl_signals_next(s->signals, TICK_MS);
@@ -244,13 +357,15 @@ static void run(struct supervisor *s)
         if (signal_number == SIGTERM || signal_number == SIGINT) {
             sl_log(SL_LOG_NOTICE, "stopping", "asked to stop; finishing what is under way");
             sl_notify_stopping("finishing what is under way");
-            return;
+            return 0;
         }
         if (sl_engine_failed(s->engine, &err)) {
             fail(&err);
             sl_notify_stopping("failed: %s", err.message);
-            return;
+            return 0;
         }
+        if (sl_engine_wants_restart(s->engine) && (exit_code = start_again(s)) != 0)
+            return exit_code;
         timers(s);
     }
 }
@@ -283,25 +398,29 @@ static void *drain_watch(void *argument)
     return NULL;
 }
 
-/* Engine last: the others show its figures. Returns the exit code. */
-static int stop(struct supervisor *s)
+/* With the signals and the manager looked after meanwhile. Returns the exit code. */
+static int engine_stop(struct supervisor *s, struct sl_engine *engine)
 {
     struct drain drain = {.signals = s->signals};
     pthread_t watcher;
-    bool watched;
-    int exit_code;
+    bool watched = pthread_create(&watcher, NULL, drain_watch, &drain) == 0;
+    int exit_code = sl_engine_stop(engine, SL_DRAIN_MS);
 
-    atomic_store(&s->stopping, true);
-    set_state("draining");
-    sl_metric_set(SL_METRIC_READY, 0);
-    watched = pthread_create(&watcher, NULL, drain_watch, &drain) == 0;
-    s->http = sl_http_stop(s->http);
-    s->control = sl_control_stop(s->control);
-    exit_code = sl_engine_stop(s->engine, SL_DRAIN_MS);
     atomic_store(&drain.done, true);
     if (watched)
         (void)pthread_join(watcher, NULL);
     return exit_code;
+}
+
+/* Engine last: the others show its figures. Returns the exit code. */
+static int stop(struct supervisor *s)
+{
+    atomic_store(&s->stopping, true);
+    set_state("draining");
+    sl_metric_set(SL_METRIC_READY, 0);
+    s->http = sl_http_stop(s->http);
+    s->control = sl_control_stop(s->control);
+    return engine_stop(s, s->engine);
 }
 
 int sl_supervise(struct sl_config *config, int signals)
@@ -312,6 +431,7 @@ int sl_supervise(struct sl_config *config, int signals)
                            .watchdog_interval_ms = sl_watchdog_interval_ms()};
     int exit_code, stopped;
 
+    pthread_mutex_init(&s.lock, NULL);
     log_start(&s);
     sl_metric_set(SL_METRIC_START_TIME, (double)time(NULL));
     exit_code = start(&s);
@@ -319,7 +439,7 @@ int sl_supervise(struct sl_config *config, int signals)
         sl_notify_ready("started");
         sl_log(SL_LOG_NOTICE, "started", "serving questions as soon as Kafka answers");
         status_show(&s);
-        run(&s);
+        exit_code = run(&s);
     }
     stopped = stop(&s);
     if (exit_code == 0)
@@ -328,5 +448,7 @@ int sl_supervise(struct sl_config *config, int signals)
     if (s.current != s.started)
         sl_config_free(s.current);
     sl_config_free(s.started);
+    sl_config_free(s.next);
+    pthread_mutex_destroy(&s.lock);
     return exit_code;
 }

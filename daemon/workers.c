@@ -29,6 +29,7 @@ static void embed(struct sl_engine *engine, struct work *work)
 {
     struct sl_error err;
 
+    sl_metric_add(SL_METRIC_EMBED_REUSED_WINDOWS, work->ingest->kept);
     if (work->ingest->text_count == 0) {
         work_to_workers(engine, work, WORK_FINISH, true);
         return;
@@ -140,7 +141,8 @@ void *worker_run(void *context)
         sl_heartbeat_beat(heartbeat);
         if (!work)
             continue;
-        if (work->step == WORK_READ && !sl_budget_admits(&engine->budget)) {
+        if (work->step == WORK_READ &&
+            (engine->reindex.frozen || !sl_budget_admits(&engine->budget))) {
             work_to_workers(engine, work, WORK_READ, true);
             engine_sleep(engine, PAUSE_MS);
             continue;

@@ -357,7 +357,7 @@ void sl_ingest_fingerprint(const struct sl_ingest_options *options, char *ret_te
 {
     const struct sl_embedder *embedder = options->embedder;
 
-    (void)snprintf(ret_text, 256,
+    (void)snprintf(ret_text, SL_FINGERPRINT_BYTES,
                    "analyzer=%u chunker=%u words=%u overlap=%u boilerplate=%s%s%s" EMBEDDER "%s:%s",
                    SL_ANALYZER_VERSION, SL_CHUNKER_VERSION, options->chunk.words,
                    options->chunk.overlap_words, options->chunk.boilerplate ? "on" : "off",

@@ -61,6 +61,14 @@ enum sl_err sl_generation_list(const char *path, struct sl_generation *ret_list,
                                struct sl_error *err);
 
 /*
+ * Bytes of disk that the generations of that state take.
+ *
+ * Owns:    nothing changes hands. Thread: any. Blocks: disk, briefly.
+ * Errors:  0
+ */
+uint64_t sl_generation_bytes(const char *path, enum sl_generation_state state);
+
+/*
  * Begin a generation by `options` (dim, metric, m, storage, fingerprint; path and read_only are not looked at), or
  * go on with the one that is there when it was begun by the same. One that was begun by others is thrown away.
  *

@@ -112,6 +112,18 @@ enum sl_err sl_index_open(const struct sl_index_options *options, struct sl_inde
                           struct sl_error *err);
 
 /*
+ * Was the index made with what the options ask for: dim, metric, m, storage (0: whatever), fingerprint (NULL:
+ * whatever)? For one that was opened as `existing`.
+ *
+ * Owns:    nothing changes hands.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  SL_STOP  fingerprint (78), naming both
+ */
+enum sl_err sl_index_matches(const struct sl_index *index, const struct sl_index_options *options,
+                             struct sl_error *err);
+
+/*
  * Close and free. NULL is fine. Always returns NULL.
  *
  * Pre:     no batch, snapshot or prepared document of this index is still open.

@@ -93,10 +93,11 @@ enum sl_err sl_ingest_finish(struct sl_ingest *ingest, struct sl_index *index,
 enum sl_err sl_ingest_again(struct sl_ingest *ingest, const struct sl_embedder *embedder,
                             struct sl_error *err);
 
+#define SL_FINGERPRINT_BYTES 256u
 /*
  * The pipeline fingerprint stored with the index: embedder, chunk and clean settings, analyser version.
  *
- * Owns:    written to ret_text, char[256], NUL-terminated.
+ * Owns:    written to ret_text, char[SL_FINGERPRINT_BYTES], NUL-terminated.
  * Thread:  any.
  * Blocks:  no.
  * Errors:  none.

@@ -20,7 +20,9 @@
  */
 #include "index/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "index/directory.h"
 
@@ -58,6 +60,24 @@ enum sl_err sl_generation_list(const char *path, struct sl_generation *ret_list,
     return rc;
 }
 
+uint64_t sl_generation_bytes(const char *path, enum sl_generation_state state)
+{
+    struct sl_generation list[SL_GENERATIONS_MAX];
+    uint32_t count = 0;
+    uint64_t bytes = 0;
+
+    if (sl_generation_list(path, list, &count, NULL) != SL_OK)
+        return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        char file[PATH_MAX];
+        struct stat status;
+        (void)snprintf(file, sizeof file, "%s/env.%u/data.mdb", path, list[i].number);
+        if (list[i].state == state && stat(file, &status) == 0)
+            bytes += (uint64_t)status.st_blocks * 512u;
+    }
+    return bytes;
+}
+
 uint32_t sl_index_switches(const struct sl_index *index)
 {
     struct sl_index *own = (struct sl_index *)(uintptr_t)index;
@@ -93,7 +113,7 @@ static enum sl_err resume(struct sl_index *index, const struct sl_index_options 
     if (rc == SL_OK)
         rc = sl_index_read_format(building, &local);
     if (rc == SL_OK)
-        rc = sl_index_compare(building, options, &local);
+        rc = sl_index_matches(building, options, &local);
     if (rc == SL_OK)
         rc = sl_store_check(building->store, &local);
     if (rc == SL_OK)

@@ -82,7 +82,7 @@ static enum sl_err differs(const char *what, uint32_t here, uint32_t wanted, str
                    wanted);
 }
 
-enum sl_err sl_index_compare(const struct sl_index *index, const struct sl_index_options *options,
+enum sl_err sl_index_matches(const struct sl_index *index, const struct sl_index_options *options,
                              struct sl_error *err)
 {
     const struct sl_format *format = &index->format;
@@ -286,7 +286,7 @@ enum sl_err sl_index_open(const struct sl_index_options *options, struct sl_inde
         }
     }
     if (rc == SL_OK)
-        rc = sl_index_compare(index, options, err);
+        rc = sl_index_matches(index, options, err);
     if (rc == SL_OK && !index->read_only)
         rc = sl_store_check(index->store, err);
     if (rc == SL_OK && !index->read_only) {

@@ -83,9 +83,6 @@ enum sl_err sl_index_create(struct sl_index *index, const struct sl_index_option
                             struct sl_error *err);
 /* Read what the index is. SL_REJECT: it is new and empty. */
 enum sl_err sl_index_read_format(struct sl_index *index, struct sl_error *err);
-/* Is it what the options ask for? SL_STOP fingerprint (78) */
-enum sl_err sl_index_compare(const struct sl_index *index, const struct sl_index_options *options,
-                             struct sl_error *err);
 enum sl_err sl_index_state(struct sl_txn *txn, struct sl_state *ret_state, struct sl_error *err);
 /* Read graph and numbers anew from the last commit. */
 enum sl_err sl_index_reload(struct sl_index *index, struct sl_error *err);

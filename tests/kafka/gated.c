@@ -6,8 +6,11 @@
  *
  *     is away while the file $SLUICE_TEST_GATE exists
  *     takes $SLUICE_TEST_TEXT_US microseconds a text
+ *     cannot be opened when [embed] model is $SLUICE_TEST_GONE
+ *     is another model when the last part of [embed] model is another
  *     fails for a while, each time, on a text with the word "unspeakable", and refuses "unmentionable"
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,9 +60,13 @@ static enum sl_err encode(const struct sl_embedder *embedder, enum sl_embed_role
     return inner->ops->encode(inner, role, texts, count, vectors, err);
 }
 
+/* There may be several, of several generations of the index: all speak with one voice, which ends with the last. */
+static uint32_t open_count;
+
 static void close_gated(struct sl_embedder *embedder)
 {
-    sl_embedder_close(inner);
+    if (--open_count == 0)
+        inner = sl_embedder_close(inner);
     free(embedder);
 }
 
@@ -69,12 +76,17 @@ enum sl_err __wrap_sl_config_embedder(const struct sl_config *config,
     static const struct sl_embedder_ops ops = {
         .count_tokens = count_tokens, .coverage = coverage, .encode = encode, .close = close_gated};
 
-    (void)config;
-    (void)err;
-    inner = fake_embedder_open(64, 100000);
+    const char *gone = getenv("SLUICE_TEST_GONE");
+
+    if (gone && strcmp(gone, config->embed.model) == 0)
+        return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model", "%s: not there any more", gone);
+    if (open_count++ == 0)
+        inner = fake_embedder_open(64, 100000);
     *ret_embedder = malloc(sizeof(**ret_embedder));
     SL_INVARIANT(*ret_embedder != NULL);
     **ret_embedder = *inner;
     (*ret_embedder)->ops = &ops;
+    snprintf((*ret_embedder)->fingerprint, sizeof((*ret_embedder)->fingerprint), "%.60s",
+             strrchr(config->embed.model, '/') ? strrchr(config->embed.model, '/') : "/");
     return SL_OK;
 }

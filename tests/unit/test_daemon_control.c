@@ -41,7 +41,7 @@ static enum sl_err fake_compact(void *context, struct sl_error *err)
     return SL_OK;
 }
 
-static const struct sl_status_source source = {fake_ready, fake_status, NULL, fake_compact};
+static const struct sl_status_source source = {fake_ready, fake_status, NULL, fake_compact, NULL};
 
 static int dial(const char *path)
 {
@@ -111,7 +111,7 @@ TEST(one_question_one_line)
     ask(path, "status\n", 7);
     CHECK_THAT(strcmp(answer, "{\"documents\": 63}\n") == 0, "%s", answer);
     ask(path, "shutdown\n", 9);
-    CHECK(strcmp(answer, "{\"error\": \"unknown request; allowed: compact, status\"}\n") == 0);
+    CHECK(strcmp(answer, "{\"error\": \"unknown request; allowed: compact, generation, reindex, status\"}\n") == 0);
     ask(path, "\n", 1);
     CHECK(strstr(answer, "\"error\"") != NULL);
     ask(path, "status\0x\n", 9);

@@ -25,7 +25,7 @@ static void fake_status(void *context, struct sl_buffer *out)
     sl_buffer_view(out, SL_VIEW("{\"documents\": 63}"));
 }
 
-static const struct sl_status_source source = {fake_ready, fake_status, &caught_up, NULL};
+static const struct sl_status_source source = {fake_ready, fake_status, &caught_up, NULL, NULL};
 
 static int dial(uint16_t port)
 {

@@ -17,27 +17,6 @@
 
 #define LOOK_MS 100
 
-/* The daemon's answer as an object; NULL after saying why. */
-static cJSON *ask(struct ctl *ctl, const char *request, struct sl_error *err)
-{
-    struct sl_buffer answer = {0};
-    cJSON *root = NULL;
-
-    if (ctl_control_ask(ctl->config, request, &answer, err) != SL_OK)
-        return NULL;
-    if (sl_json_parse((struct sl_view){answer.data, answer.size}, &root, err) != SL_OK)
-        root = NULL;
-    sl_buffer_fini(&answer);
-    return root;
-}
-
-static double number(const cJSON *object, const char *name)
-{
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    return cJSON_IsNumber(member) ? member->valuedouble : 0;
-}
-
 static bool is_idle(const cJSON *compaction)
 {
     struct sl_view state = ctl_json_text(compaction, "state");
@@ -49,13 +28,13 @@ static int show_end(struct ctl *ctl, const cJSON *compaction)
 {
     struct sl_view error = ctl_json_text(compaction, "error");
     struct sl_rewritten rewritten = {
-        .before_bytes = (uint64_t)number(compaction, "before_bytes"),
-        .after_bytes = (uint64_t)number(compaction, "after_bytes"),
-        .slots_dropped = (uint64_t)number(compaction, "slots_dropped")};
+        .before_bytes = (uint64_t)ctl_json_number(compaction, "before_bytes"),
+        .after_bytes = (uint64_t)ctl_json_number(compaction, "after_bytes"),
+        .slots_dropped = (uint64_t)ctl_json_number(compaction, "slots_dropped")};
 
     if (error.size > 0)
         return ctl_fail(ctl, SL_EXIT_IO, "the daemon could not: %.*s", SL_VIEW_ARG(error));
-    return ctl_rewritten_print(ctl, &rewritten, number(compaction, "seconds"));
+    return ctl_rewritten_print(ctl, &rewritten, ctl_json_number(compaction, "seconds"));
 }
 
 /* Look at the status until it is over. */
@@ -67,9 +46,9 @@ static int watch(struct ctl *ctl)
 
     ctl_progress_begin(&progress, ctl, "compacting", "bytes");
     for (;;) {
-        cJSON *status = ask(ctl, "status", &err);
+        cJSON *status = ctl_control_json(ctl, "status", &err);
         const cJSON *compaction = cJSON_GetObjectItemCaseSensitive(status, "compaction");
-        double done = number(compaction, "done_bytes"), total = number(compaction, "total_bytes");
+        double done = ctl_json_number(compaction, "done_bytes"), total = ctl_json_number(compaction, "total_bytes");
         int exit_code;
 
         if (status != NULL && !is_idle(compaction)) {
@@ -127,7 +106,7 @@ int cmd_compact(struct ctl *ctl, int argc, char **argv)
 
     if (!ctl_begin(ctl, argc, argv, &usage, &args, &exit_code))
         return exit_code;
-    answer = ask(ctl, "compact", &err);
+    answer = ctl_control_json(ctl, "compact", &err);
     if (answer == NULL)
         return strcmp(err.reason, "unavailable") == 0 ? compact_here(ctl)
                                                       : ctl_fail_error(ctl, &err, SL_EXIT_UNAVAILABLE);

@@ -9,6 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <sluice/decode.h>
+#include <sluice/json.h>
+
 #include "control_client.h"
 #include "daemon/control.h"
 
@@ -100,4 +103,24 @@ enum sl_err ctl_control_ask(const struct sl_config *config, const char *request,
     else
         sl_buffer_fini(&answer);
     return result;
+}
+
+cJSON *ctl_control_json(const struct ctl *ctl, const char *request, struct sl_error *err)
+{
+    struct sl_buffer answer = {0};
+    cJSON *root = NULL;
+
+    if (ctl_control_ask(ctl->config, request, &answer, err) != SL_OK)
+        return NULL;
+    if (sl_json_parse((struct sl_view){answer.data, answer.size}, &root, err) != SL_OK)
+        root = NULL;
+    sl_buffer_fini(&answer);
+    return root;
+}
+
+double ctl_json_number(const cJSON *object, const char *name)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    return cJSON_IsNumber(member) ? member->valuedouble : 0;
 }

@@ -16,4 +16,8 @@
 enum sl_err ctl_control_ask(const struct sl_config *config, const char *request,
                             struct sl_buffer *ret_answer, struct sl_error *err);
 
+/* The same, as an object for the caller to delete; NULL with *err. And a number of an object, 0 when it is none. */
+cJSON *ctl_control_json(const struct ctl *ctl, const char *request, struct sl_error *err);
+double ctl_json_number(const cJSON *object, const char *name);
+
 #endif

@@ -50,8 +50,10 @@ int cmd_estimate(struct ctl *ctl, int argc, char **argv);
 int cmd_eval(struct ctl *ctl, int argc, char **argv);
 int cmd_export(struct ctl *ctl, int argc, char **argv);
 int cmd_golden(struct ctl *ctl, int argc, char **argv);
+int cmd_generation(struct ctl *ctl, int argc, char **argv);
 int cmd_import(struct ctl *ctl, int argc, char **argv);
 int cmd_put(struct ctl *ctl, int argc, char **argv);
+int cmd_reindex(struct ctl *ctl, int argc, char **argv);
 int cmd_rm(struct ctl *ctl, int argc, char **argv);
 int cmd_runs(struct ctl *ctl, int argc, char **argv);
 int cmd_search(struct ctl *ctl, int argc, char **argv);
@@ -190,7 +192,7 @@ struct ctl_opened {
     struct sl_ingest_options ingest;
     struct sl_word_lists *lists;  /* NULL: none configured */
     struct sl_synonyms *synonyms; /* NULL: none configured, or not to search */
-    char fingerprint[256];
+    char fingerprint[SL_FINGERPRINT_BYTES];
 };
 
 /*

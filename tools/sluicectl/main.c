@@ -34,6 +34,8 @@ static const struct command commands[] = {
     {"stats", "figures of the index", cmd_stats},
     {"verify", "check every record of the index", cmd_verify},
     {"compact", "write the index anew, without what was deleted", cmd_compact},
+    {"reindex", "make the index anew for the configured model and settings", cmd_reindex},
+    {"generation", "list, promote, roll back and drop generations of the index", cmd_generation},
     {"backup", "copy the index, also beside a running daemon", cmd_backup},
     {"export", "print the documents as stored", cmd_export},
     {"config", "explain, list and write the configuration", cmd_config},
@@ -47,7 +49,7 @@ static void print_commands(FILE *out)
 {
     fputs("usage: sluicectl COMMAND [-c FILE] [--json] ...\n\n", out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fputs("\n'sluicectl COMMAND --help' explains one. The configuration is " CTL_CONFIG_DEFAULT
           " unless -c names another.\n",
           out);

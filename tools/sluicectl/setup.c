@@ -143,20 +143,30 @@ int ctl_embedder(struct ctl *ctl, struct sl_embedder **ret_embedder)
     return SL_EXIT_OK;
 }
 
-/* What the index there was made with, for one who has to open it all the same. */
-static int look_at(struct ctl *ctl, struct sl_index_options *options)
+/* With precision = auto this machine may have taken another than the index has, and be able to do that too. */
+static bool open_in_its_precision(const struct ctl *ctl, struct sl_index_options *options,
+                                  struct ctl_opened *opened, struct sl_error *err)
 {
     struct sl_index_options reading = {.path = options->path,
                                        .map_size_bytes = options->map_size_bytes,
                                        .read_only = true};
-    struct sl_index *index;
-    struct sl_error err = {0};
+    char theirs[SL_FINGERPRINT_BYTES];
+    struct sl_embedder *like = NULL;
+    struct sl_index *index = NULL;
 
-    if (sl_index_open(&reading, &index, &err) != SL_OK)
-        return ctl_fail_error(ctl, &err, SL_EXIT_IO);
-    options->dim = sl_index_dim(index);
+    if (strcmp(err->reason, "fingerprint") != 0 || opened->embedder == NULL ||
+        sl_index_open(&reading, &index, err) != SL_OK)
+        return false;
+    snprintf(theirs, sizeof(theirs), "%s", sl_index_fingerprint(index));
     sl_index_close(index);
-    return SL_EXIT_OK;
+    like = sl_config_embedder_like(ctl->config, theirs);
+    if (like != NULL) {
+        sl_embedder_close(opened->embedder);
+        opened->embedder = like;
+        opened->ingest.embedder = like;
+        sl_ingest_fingerprint(&opened->ingest, opened->fingerprint);
+    }
+    return sl_index_open(options, &opened->index, err) == SL_OK;
 }
 
 /* What is searched or written needs them; what is only looked at does not. */
@@ -180,7 +190,9 @@ int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
     struct sl_index_options options = {.path = config->index.path,
                                        .map_size_bytes = config->index.map_size_max,
                                        .read_only = access == CTL_ACCESS_READ ||
-                                                    access == CTL_ACCESS_SEARCH};
+                                                    access == CTL_ACCESS_SEARCH,
+                                       .existing = access == CTL_ACCESS_UPKEEP};
+    struct sl_index_options wanted;
     struct sl_error err = {0};
     int exit_code;
 
@@ -200,21 +212,17 @@ int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
         ctl_close(ret_opened);
         return ctl_fail_error(ctl, &err, SL_EXIT_CONFIG);
     }
-    sl_ingest_fingerprint(&ret_opened->ingest, ret_opened->fingerprint);
-    if (access == CTL_ACCESS_WRITE || (access == CTL_ACCESS_SEARCH && embedder_wanted))
-        options.fingerprint = ret_opened->fingerprint;
-    if (access == CTL_ACCESS_WRITE) {
-        options.dim = ret_opened->embedder != NULL ? ret_opened->embedder->dim : 0;
-        options.storage = sl_storage_named(config->index.storage);
-        options.m = config->index.m;
-        options.ef_construction = config->index.ef_construction;
+    sl_config_index_options(config, &ret_opened->ingest, ret_opened->fingerprint, &wanted);
+    if (access == CTL_ACCESS_WRITE)
+        options = wanted;
+    else if (access == CTL_ACCESS_SEARCH && embedder_wanted)
+        options.fingerprint = wanted.fingerprint;
+    if (sl_index_open(&options, &ret_opened->index, &err) != SL_OK &&
+        !open_in_its_precision(ctl, &options, ret_opened, &err)) {
+        ctl_close(ret_opened);
+        return ctl_fail_error(ctl, &err, SL_EXIT_IO);
     }
-    if (access == CTL_ACCESS_UPKEEP) {
-        exit_code = look_at(ctl, &options);
-        if (exit_code != SL_EXIT_OK)
-            return exit_code;
-    }
-    if (sl_index_open(&options, &ret_opened->index, &err) != SL_OK) {
+    if (access == CTL_ACCESS_WRITE && sl_config_remember(config, ret_opened->index, &err) != SL_OK) {
         ctl_close(ret_opened);
         return ctl_fail_error(ctl, &err, SL_EXIT_IO);
     }
