@@ -24,17 +24,19 @@ QUICK = {"backend": "http", "model": "m", "timeout_ms": 400, "question_timeout_m
 WARNING = "embedder_unavailable: searched without vectors"
 
 
-def config_of(server, more):
-    return {"embed": {**QUICK, "url": server.url, **more}, "retrieve": {"mode": "hybrid"}}
+def config_of(server, asked, more):
+    """Who is not `asked` questions is ready sooner."""
+    return {"embed": {**QUICK, "url": server.url, **more}, "retrieve": {"mode": "hybrid"},
+            "queries": {} if asked else {"topics": ""}}
 
 
 class Embedding(sluice_test.Case):
-    def open(self, server, daemon=None, **more):
+    def open(self, server, daemon=None, asked=False, **more):
         directory = tempfile.mkdtemp(prefix="sluice-test-")
         self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
         self.broker = sluice_test.MockBroker(sluice_test.TOPICS)
         self.addCleanup(self.broker.stop)
-        self.d = sluice_test.Daemon(self.broker, directory, config_of(server, more))
+        self.d = sluice_test.Daemon(self.broker, directory, config_of(server, asked, more))
         self.addCleanup(self.d.close)
         if daemon:
             self.d.program = os.path.join(sluice_test.BUILD, "tests", daemon)
@@ -108,7 +110,7 @@ class Misbehaving(Embedding):
     def test_documents_wait_for_a_server_that_fails(self):
         """Four ways to fail an outage, in turn."""
         server = self.serve()
-        d = self.open(server, batch=1, batch_wait_ms=0, in_flight=12).start()
+        d = self.open(server, asked=True, batch=1, batch_wait_ms=0, in_flight=12).start()
         cases = list({**OUTAGES, **RESPONSES}.items())
         self.used = set()
         for first in range(0, len(cases), 4):
@@ -253,7 +255,7 @@ class Start(Embedding):
     def test_who_knows_how_long_vectors_are(self):
         server = self.serve()
         port = server.close()
-        d = self.open(server).start(wait=False)
+        d = self.open(server, asked=True).start(wait=False)
         self.assertEqual(d.process.wait(sluice_test.PATIENCE), 69, d.log_tail())
         self.assertIn("dimensions", d.log())
         d.sections["embed"]["dimensions"] = es.DIM
