@@ -39,7 +39,7 @@ enum sl_err sl_engine_start(const struct sl_config *config, struct sl_engine **r
 /*
  * Take over what may change while running: [retrieve] all, [index] ef_search, [answer] max_tokens
  * and deadline_ms, [workers] queue_items, queue_bytes and memory_budget, [documents] on_gap,
- * [queries] reply_topics.
+ * [queries] reply_topics, an embedding server's key and ceilings a day.
  *
  * Owns:    nothing of `config` is kept: it may be freed at once.
  * Thread:  main.
