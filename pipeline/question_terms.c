@@ -1,15 +1,17 @@
 /*
  * question_terms.c -- a question to the terms it is searched for.
  *
- * The problem with its language: documents are stemmed by theirs, which a page of text tells; a question of
- * three words often tells nothing, and stemmed as English it misses German documents. So where the text does
- * not tell, each language that would give other terms is tried, and the one of whose terms the fewest are
- * unknown to the index is taken; of equals the first, and English before all. (Most known ones: worse, for
- * English stop words are words to the others, and some are in any index.)
+ * The problem with its language: documents are stemmed by theirs, which a page of text tells; a
+ * question of three words often tells nothing, and stemmed as English it misses German documents.
+ * So where the text does not tell, each language that would give other terms is tried, and the one
+ * of whose terms the fewest are unknown to the index is taken; of equals the first, and English
+ * before all. (Most known ones: worse, for English stop words are words to the others, and some are
+ * in any index.)
  *
- * Expansion is RM3 (Lavrenko and Croft; parameters as in Anserini): a model of relevance from the ten best
- * chunks, the ten strongest of its terms, mixed half and half with the question. Terms in more than a tenth of
- * all chunks say nothing and are left out. See docs/QUALITY.md for when it helps.
+ * Expansion is RM3 (Lavrenko and Croft; parameters as in Anserini): a model of relevance from the
+ * ten best chunks, the ten strongest of its terms, mixed half and half with the question. Terms in
+ * more than a tenth of all chunks say nothing and are left out. See docs/QUALITY.md for when it
+ * helps.
  */
 #include "question_terms.h"
 
@@ -61,9 +63,8 @@ static bool same(const struct analysed *a, const struct analysed *b)
 
 /* Of the languages in Latin letters, the one of whose terms the index lacks fewest. */
 static enum sl_err find_language(const struct sl_snapshot *snapshot, struct sl_view text,
-                                 const struct sl_retrieve_options *options,
-                                 struct sl_arena *arena, const char **ret_language,
-                                 struct sl_error *err)
+                                 const struct sl_retrieve_options *options, struct sl_arena *arena,
+                                 const char **ret_language, struct sl_error *err)
 {
     const char *const *codes = sl_text_languages_latin();
     struct sl_view head = sl_view_range(text, 0, sl_utf8_floor(text, LOOK_BYTES));
@@ -152,8 +153,7 @@ static enum sl_err no_room(struct sl_error *err)
 /* What the best chunks say, each as much as it scored: all their terms. */
 static enum sl_err read_chunks(const struct sl_snapshot *snapshot, const struct sl_hit *hits,
                                uint32_t hit_count, struct sl_arena *arena,
-                               struct weighed **ret_list, uint32_t *ret_count,
-                               struct sl_error *err)
+                               struct weighed **ret_list, uint32_t *ret_count, struct sl_error *err)
 {
     struct sl_term_count *terms[CHUNKS];
     uint32_t counts[CHUNKS], lengths[CHUNKS], total = 0, at = 0;
@@ -213,8 +213,7 @@ static double boost_of(const struct sl_term_count *term)
 
 enum sl_err sl_question_expand(const struct sl_snapshot *snapshot, const struct sl_hit *hits,
                                uint32_t hit_count, struct sl_arena *arena,
-                               struct sl_term_count **terms, uint32_t *count,
-                               struct sl_error *err)
+                               struct sl_term_count **terms, uint32_t *count, struct sl_error *err)
 {
     uint32_t added = 0, total;
     struct weighed *list = NULL, *mixed;

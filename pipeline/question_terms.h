@@ -1,4 +1,5 @@
-/* question_terms.h -- a question as weighted terms: in which language, with which synonyms, expanded or not. */
+/* question_terms.h -- a question as weighted terms: in which language, with which synonyms,
+ * expanded or not. */
 #ifndef SLUICE_QUESTION_TERMS_H
 #define SLUICE_QUESTION_TERMS_H
 
@@ -18,7 +19,8 @@ enum sl_err sl_question_terms(const struct sl_snapshot *snapshot, struct sl_view
                               struct sl_error *err);
 
 /*
- * RM3: the question's terms (half the weight) and those its best chunks have in common (the other half).
+ * RM3: the question's terms (half the weight) and those its best chunks have in common (the other
+ * half).
  *
  * Pre:     hits are what the terms found, best first.
  * Owns:    as above; views into the map.
@@ -27,7 +29,6 @@ enum sl_err sl_question_terms(const struct sl_snapshot *snapshot, struct sl_view
  */
 enum sl_err sl_question_expand(const struct sl_snapshot *snapshot, const struct sl_hit *hits,
                                uint32_t hit_count, struct sl_arena *arena,
-                               struct sl_term_count **terms, uint32_t *count,
-                               struct sl_error *err);
+                               struct sl_term_count **terms, uint32_t *count, struct sl_error *err);
 
 #endif

@@ -1,23 +1,26 @@
 /*
- * sluice/lexicon.h -- what users know of their words: two lists that shape the terms of documents, and synonyms,
- * which are applied to questions alone.
+ * sluice/lexicon.h -- what users know of their words: two lists that shape the terms of documents,
+ * and synonyms, which are applied to questions alone.
  *
- *     words       kept whole: a word of the list is neither stopped nor stemmed; a Korean noun of the list is a
- *                 term wherever it stands in an eojeol, compounds included
- *     stop words  no terms, beside those of the language; a Korean one is compared without its particle
- *     synonyms    a question that holds one side is searched for the others too
+ *     words       kept whole: a word of the list is neither stopped nor stemmed; a Korean noun of
+ * the list is a term wherever it stands in an eojeol, compounds included stop words  no terms,
+ * beside those of the language; a Korean one is compared without its particle synonyms    a
+ * question that holds one side is searched for the others too
  *
- * Files are UTF-8, one entry a line, `#` at the start of a line or after a space begins a comment. Of synonyms:
+ * Files are UTF-8, one entry a line, `#` at the start of a line or after a space begins a comment.
+ * Of synonyms:
  *
  *     연차 = 연차유급휴가 = annual leave     each stands for all others
- *     TF => task force, working group        the left for those on the right, not the other way round
+ *     TF => task force, working group        the left for those on the right, not the other way
+ * round
  *
- * An entry matches by its terms, so inflected forms and particles match too; of several words all must be in the
- * question, in any order. What is added counts less than what was asked: SL_SYNONYM_WEIGHT, shared among the
- * terms of an entry that has more of them than the one it stands for.
+ * An entry matches by its terms, so inflected forms and particles match too; of several words all
+ * must be in the question, in any order. What is added counts less than what was asked:
+ * SL_SYNONYM_WEIGHT, shared among the terms of an entry that has more of them than the one it
+ * stands for.
  *
- * Where a function says nothing else: Owns: nothing, and closing consumes what it is given (NULL is fine; NULL is
- * returned). Thread: any. Blocks: no. Errors: none.
+ * Where a function says nothing else: Owns: nothing, and closing consumes what it is given (NULL is
+ * fine; NULL is returned). Thread: any. Blocks: no. Errors: none.
  */
 #ifndef SLUICE_LEXICON_H
 #define SLUICE_LEXICON_H
@@ -53,9 +56,8 @@ const char *sl_word_lists_digest(const struct sl_word_lists *lists);
 /*
  * Read synonyms. Their terms depend on the lists, so these are given too (or NULL).
  *
- * Owns:    caller gets *ret_synonyms, counted: sl_synonyms_take() is one more owner, sl_synonyms_close() one less.
- * Thread:  any; what was read is never changed.
- * Blocks:  disk.
+ * Owns:    caller gets *ret_synonyms, counted: sl_synonyms_take() is one more owner,
+ * sl_synonyms_close() one less. Thread:  any; what was read is never changed. Blocks:  disk.
  * Errors:  SL_STOP  bad_file (78): names file and line; memory (71); icu (78)
  */
 enum sl_err sl_synonyms_open(const char *path, const struct sl_word_lists *lists,

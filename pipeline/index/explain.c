@@ -1,8 +1,8 @@
 /*
  * explain.c -- the terms a chunk is found by, and what each adds to its score.
  *
- * Both are read from the chunk's own list of terms, not from the postings: a score is explained by what the
- * documents say.
+ * Both are read from the chunk's own list of terms, not from the postings: a score is explained by
+ * what the documents say.
  */
 #include "index/internal.h"
 

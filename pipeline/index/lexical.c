@@ -34,7 +34,8 @@ struct block {
     struct sl_view payload;
     uint32_t from, last; /* no posting of it lies outside */
     float bound;         /* of one posting, without the term's weight */
-    uint8_t count;    struct sl_occurrence *kept; /* decoded, of one that spans windows: they come in no order */
+    uint8_t count;
+    struct sl_occurrence *kept; /* decoded, of one that spans windows: they come in no order */
 };
 
 struct list {
@@ -101,8 +102,7 @@ static float bound_of(const struct search *search, const struct sl_bound *bounds
     float best = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        float value =
-            sl_bm25_part(1, (float)bounds[i].count, search->norms[bounds[i].length]);
+        float value = sl_bm25_part(1, (float)bounds[i].count, search->norms[bounds[i].length]);
         best = value > best ? value : best;
     }
     return best;
@@ -370,8 +370,8 @@ static enum sl_err score(struct search *search, uint32_t chunk)
         return sl_corrupt(search->err, "segment", chunk, "a chunk with postings is not there");
     if (search->selection != NULL && !sl_selection_has(search->selection, document))
         return SL_OK;
-    norm = sl_bm25_norm(
-        (float)number_in(segment, offsetof(struct sl_segment, length), local), search->average);
+    norm = sl_bm25_norm((float)number_in(segment, offsetof(struct sl_segment, length), local),
+                        search->average);
     for (uint32_t i = 0; rc == SL_OK && i < search->list_count; i++) {
         const struct sl_occurrence *posting;
         rc = find(search, &search->lists[i], chunk, &posting);

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum sl_err sl_line_bad(const char *path, uint32_t number, struct sl_error *err,
-                        const char *format, ...)
+enum sl_err sl_line_bad(const char *path, uint32_t number, struct sl_error *err, const char *format,
+                        ...)
 {
     char what[200];
     va_list arguments;

@@ -1,12 +1,12 @@
 /*
  * synonyms.c -- from the terms of a question to those its synonyms add.
  *
- * Entries become terms when the file is read, as question and documents do: so they match inflected forms, and
- * what is added meets the index. The terms of a word in Latin letters depend on the language of the question;
- * each entry has them once for each language that makes a difference.
+ * Entries become terms when the file is read, as question and documents do: so they match inflected
+ * forms, and what is added meets the index. The terms of a word in Latin letters depend on the
+ * language of the question; each entry has them once for each language that makes a difference.
  *
- * Rejected: synonyms in the index (a new line would need every document read again), rules on the question's
- * text (particles and inflection would have to be known a second time).
+ * Rejected: synonyms in the index (a new line would need every document read again), rules on the
+ * question's text (particles and inflection would have to be known a second time).
  *
  * Known weakness: an entry of several words matches wherever all of them are in the question.
  */
@@ -66,8 +66,8 @@ static enum sl_err read_phrase(struct sl_synonyms *synonyms, struct sl_view text
     for (uint32_t i = 0; code == SL_OK && i < SL_LANGUAGES; i++) {
         struct sl_term_count *terms;
         uint32_t count, length;
-        code = sl_text_terms_listed(text, sl_language_at(i)->code, synonyms->lists,
-                                    synonyms->arena, &terms, &count, &length, err);
+        code = sl_text_terms_listed(text, sl_language_at(i)->code, synonyms->lists, synonyms->arena,
+                                    &terms, &count, &length, err);
         if (code == SL_REJECT)
             return no_memory(err);
         if (code != SL_OK)
@@ -87,8 +87,8 @@ static struct sl_view cut(struct sl_view *rest, struct sl_view mark, bool commas
 
     for (size_t i = 0; i < rest->size; i++) {
         bool comma = commas && rest->data[i] == ',';
-        if (!comma && (i + mark.size > rest->size ||
-                       memcmp(rest->data + i, mark.data, mark.size) != 0))
+        if (!comma &&
+            (i + mark.size > rest->size || memcmp(rest->data + i, mark.data, mark.size) != 0))
             continue;
         part = sl_view_range(*rest, 0, i);
         *rest = sl_view_range(*rest, i + (comma ? 1 : mark.size), rest->size);
@@ -98,9 +98,9 @@ static struct sl_view cut(struct sl_view *rest, struct sl_view mark, bool commas
     return sl_view_trim(part);
 }
 
-static enum sl_err add_phrase(struct sl_synonyms *synonyms, struct phrase *phrases,
-                              uint32_t *count, struct sl_view text, const char *path,
-                              uint32_t number, struct sl_error *err)
+static enum sl_err add_phrase(struct sl_synonyms *synonyms, struct phrase *phrases, uint32_t *count,
+                              struct sl_view text, const char *path, uint32_t number,
+                              struct sl_error *err)
 {
     enum sl_err code;
 
@@ -176,8 +176,7 @@ enum sl_err sl_synonyms_open(const char *path, const struct sl_word_lists *lists
     synonyms->lists = lists;
     synonyms->end = &synonyms->rules;
     synonyms->arena = sl_arena_open(ARENA_BYTES);
-    code = synonyms->arena == NULL ? no_memory(err)
-                                   : sl_lines_read(path, add_line, synonyms, err);
+    code = synonyms->arena == NULL ? no_memory(err) : sl_lines_read(path, add_line, synonyms, err);
     if (code != SL_OK) {
         (void)sl_synonyms_close(synonyms);
         return code;
@@ -276,8 +275,8 @@ static bool apply_rule(struct growing *growing, const struct rule *rule, uint32_
     for (uint32_t i = 0; good && i < (rule->one_way ? 1 : rule->count); i++)
         if (matches(growing, &rule->phrases[i], language))
             for (uint32_t j = 0; good && j < rule->count; j++)
-                good = j == i || add_phrase_terms(growing, &rule->phrases[j], &rule->phrases[i],
-                                                  language);
+                good = j == i ||
+                       add_phrase_terms(growing, &rule->phrases[j], &rule->phrases[i], language);
     return good;
 }
 
@@ -285,15 +284,19 @@ enum sl_err sl_synonyms_apply(const struct sl_synonyms *synonyms, const char *la
                               struct sl_arena *arena, struct sl_term_count **terms,
                               uint32_t *term_count, struct sl_error *err)
 {
-    struct growing growing = {.terms = *terms, .asked = *term_count, .count = *term_count,
-                              .capacity = *term_count, .arena = arena};
+    struct growing growing = {.terms = *terms,
+                              .asked = *term_count,
+                              .count = *term_count,
+                              .capacity = *term_count,
+                              .arena = arena};
     uint32_t index = sl_language_index(language);
     bool good = true;
 
     for (const struct rule *rule = synonyms->rules; good && rule != NULL; rule = rule->next)
         good = apply_rule(&growing, rule, index);
     if (!good)
-        return sl_fail(err, SL_REJECT, "too_large", "the question's synonyms do not fit into memory");
+        return sl_fail(err, SL_REJECT, "too_large",
+                       "the question's synonyms do not fit into memory");
     if (growing.count > growing.asked)
         qsort(growing.terms, growing.count, sizeof *growing.terms, compare_terms);
     *terms = growing.terms;

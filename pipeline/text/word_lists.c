@@ -1,9 +1,10 @@
 /*
- * word_lists.c -- a user's words to keep whole, and those to leave out, as sorted arrays of folded UTF-16.
+ * word_lists.c -- a user's words to keep whole, and those to leave out, as sorted arrays of folded
+ * UTF-16.
  *
- * Entries are folded as texts are, so that what is compared is compared alike. A Korean noun is sought at every
- * place of an eojeol, the longest first, by binary search: an eojeol has some ten syllables, and most are not
- * the beginning of any entry.
+ * Entries are folded as texts are, so that what is compared is compared alike. A Korean noun is
+ * sought at every place of an eojeol, the longest first, by binary search: an eojeol has some ten
+ * syllables, and most are not the beginning of any entry.
  */
 #include "lines.h"
 #include "term_internal.h"
@@ -76,7 +77,8 @@ static enum sl_err add_line(void *context, const char *path, uint32_t number, st
                            ENTRY_UNITS_MAX);
     for (size_t at = 0; at < line.size;)
         if (sl_char_space(sl_utf8_next(line, &at)))
-            return sl_line_bad(path, number, err, "'%.*s' is more than one word; one stands alone on its line",
+            return sl_line_bad(path, number, err,
+                               "'%.*s' is more than one word; one stands alone on its line",
                                SL_VIEW_ARG(line));
     if (list->count == SL_LEXICON_LINES_MAX)
         return sl_line_bad(path, number, err, "more than %u words", SL_LEXICON_LINES_MAX);

@@ -1,6 +1,6 @@
 /*
- * test_fuse_golden.c -- fusion of two published runs of SciFact gives the published figures to four digits, and
- * the fused runs line by line.
+ * test_fuse_golden.c -- fusion of two published runs of SciFact gives the published figures to four
+ * digits, and the fused runs line by line.
  *
  * The runs are not part of this source: they are looked for in ../shared/data beside it.
  */
@@ -10,7 +10,7 @@
 
 #include "test.h"
 
-#define DATA SOURCE_DIR "/../shared/data/scifact/"
+#define DATA      SOURCE_DIR "/../shared/data/scifact/"
 #define QUESTIONS 300
 #define DEPTH     100
 
@@ -101,7 +101,8 @@ static double ndcg_of(const struct sl_scored *list, uint32_t count, const struct
     return sl_eval_ndcg(grades, count < 10 ? count : 10, ideal, right->count, 10);
 }
 
-/* nDCG@10 of fusing both runs; *ret_far: the largest distance of a score from the published fused run. */
+/* nDCG@10 of fusing both runs; *ret_far: the largest distance of a score from the published fused
+ * run. */
 static double fuse_all(enum sl_fusion fusion, double a, double b, double *ret_far)
 {
     struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);

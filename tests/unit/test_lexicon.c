@@ -1,5 +1,6 @@
 /*
- * test_lexicon.c -- a user's words: kept whole, stopped, standing for each other; and a question's terms.
+ * test_lexicon.c -- a user's words: kept whole, stopped, standing for each other; and a question's
+ * terms.
  */
 #include <math.h>
 #include <sluice/lexicon.h>
@@ -34,8 +35,8 @@ static const char *show(const struct sl_term_count *terms, uint32_t count)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s", i > 0 ? " " : "",
                                  SL_VIEW_ARG(terms[i].term));
         if (terms[i].boost > 0)
-            used += (size_t)snprintf(text + used, sizeof text - used, ":%.2f",
-                                     (double)terms[i].boost);
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, ":%.2f", (double)terms[i].boost);
     }
     return text;
 }
@@ -86,7 +87,8 @@ TEST(lexicon_synonyms_stand_for_each_other_or_one_way)
                                               "TF => task force, working group\r\n");
 
     REQUIRE(sl_synonyms_open(path, NULL, &synonyms, &err) == SL_OK);
-    GIVES("연차는?", "ko", "급휴:0.27 연차 연차_ 연차유급휴:0.27 유급:0.27 차는 차유:0.27 휴가:0.27");
+    GIVES("연차는?", "ko",
+          "급휴:0.27 연차 연차_ 연차유급휴:0.27 유급:0.27 차는 차유:0.27 휴가:0.27");
     GIVES("연차유급휴가", "ko", "급휴 연차 연차_:0.80 연차유급휴 유급 차유 휴가");
     GIVES("vacations", "en", "annual:0.40 leav:0.40 vacat");
     GIVES("leave is annual", "en", "annual leav vacat:0.80");
@@ -107,7 +109,8 @@ TEST(lexicon_errors_name_file_and_line)
     CHECK(strncmp(refused("\n\xff = b\n"), "2: not UTF-8 at byte 1", 22) == 0);
     CHECK(sl_synonyms_open("/nowhere/s", NULL, &synonyms, &err) == SL_STOP && synonyms == NULL &&
           err.exit_code == SL_EXIT_CONFIG && strstr(err.message, "/nowhere/s") != NULL);
-    CHECK(sl_word_lists_open(write_file("words", "one\ntwo words\n"), NULL, &none, &err) == SL_STOP &&
+    CHECK(sl_word_lists_open(write_file("words", "one\ntwo words\n"), NULL, &none, &err) ==
+              SL_STOP &&
           strstr(err.message, "words:2: 'two words'") != NULL);
     CHECK(sl_word_lists_open("", NULL, &none, &err) == SL_OK && none == NULL);
 }
@@ -122,7 +125,8 @@ TEST(lexicon_words_are_kept_and_found_in_compounds_and_stop_words_are_out)
                                write_file("stops", "관련\nregards\n"), &lists, &err) == SL_OK);
     GIVES("Windows' windows", "en", "windows");
     GIVES("고양이 고양이가", "ko", "고양 고양이 양이 이가");
-    CHECK(strstr(terms_of("연차유급휴가신청서를", "ko"), "연차유급휴가 연차유급휴가신청서") != NULL);
+    CHECK(strstr(terms_of("연차유급휴가신청서를", "ko"), "연차유급휴가 연차유급휴가신청서") !=
+          NULL);
     GIVES("Regards 관련의 일", "ko", "일");
     snprintf(digest, sizeof digest, "%s", sl_word_lists_digest(lists));
     lists = sl_word_lists_close(lists);
@@ -135,8 +139,11 @@ static void put_words(struct sl_index *index, struct sl_batch *batch, const char
                       const char *text, const char *language)
 {
     struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
-    struct sl_document document = {.topic = TEST_TOPIC, .key = sl_view_of(key), .offset = 1,
-                                   .text = sl_view_of(text), .date_days = {SL_DAY_NONE, SL_DAY_NONE}};
+    struct sl_document document = {.topic = TEST_TOPIC,
+                                   .key = sl_view_of(key),
+                                   .offset = 1,
+                                   .text = sl_view_of(text),
+                                   .date_days = {SL_DAY_NONE, SL_DAY_NONE}};
     struct sl_chunk chunk = {.byte_end = (uint32_t)strlen(text)};
     struct sl_term_count *terms;
     struct sl_prepared *prepared;
@@ -164,7 +171,8 @@ static const char *question_terms(struct sl_snapshot *snapshot, const char *text
     if (arena == NULL)
         arena = sl_arena_open(SL_ARENA_BYTES_MAX);
     sl_arena_reset(arena);
-    if (sl_question_terms(snapshot, sl_view_of(text), &options, arena, &terms, &count, &err) != SL_OK)
+    if (sl_question_terms(snapshot, sl_view_of(text), &options, arena, &terms, &count, &err) !=
+        SL_OK)
         return err.message;
     return show(terms, count);
 }
@@ -231,8 +239,10 @@ TEST(lexicon_parts_of_a_score_add_up_to_it)
     struct sl_index *index = make_index();
     struct sl_snapshot *snapshot = test_snapshot(index);
     struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
-    struct sl_term_count terms[] = {{SL_VIEW("notic"), 1, 0}, {SL_VIEW("period"), 2, 0},
-                                    {SL_VIEW("servic"), 1, 0.3f}, {SL_VIEW("unheard"), 1, 0}};
+    struct sl_term_count terms[] = {{SL_VIEW("notic"), 1, 0},
+                                    {SL_VIEW("period"), 2, 0},
+                                    {SL_VIEW("servic"), 1, 0.3f},
+                                    {SL_VIEW("unheard"), 1, 0}};
     struct sl_term_part parts[4];
     struct sl_hit hits[10];
     uint32_t found, length;
