@@ -284,8 +284,9 @@ static void *encode_half(void *argument)
     return NULL;
 }
 
-/* Texts whose vector is further than COSINE_MIN from the golden one. */
-static int count_far(const float *vectors, const float *golden, uint32_t count, double *ret_worst)
+/* Texts whose vector is further than cosine_min from the golden one. */
+static int count_far(const float *vectors, const float *golden, uint32_t count, double cosine_min,
+                     double *ret_worst)
 {
     int far = 0;
 
@@ -298,39 +299,54 @@ static int count_far(const float *vectors, const float *golden, uint32_t count, 
             b += (double)golden[d] * (double)golden[d];
         }
         cosine = dot / sqrt(a * b);
-        far += !(cosine >= COSINE_MIN) || fabs(a - 1) > 1e-4;
+        far += !(cosine >= cosine_min) || fabs(a - 1) > 1e-4;
         if (!(cosine >= *ret_worst))
             *ret_worst = cosine;
     }
     return far;
 }
 
-TEST(vectors_equal_on_all_texts_from_two_threads)
+/* The first `count` texts, half by each of two threads, are within cosine_min of the golden ones.
+ */
+static void check_precision(const char *precision, int count, double cosine_min)
 {
     SL_CLEANUP(golden_close) struct golden golden = {0};
-    struct sl_bert_options options = {.directory = model_directory()};
+    struct sl_bert_options options = {.directory = model_directory(), .precision = precision};
     struct sl_embedder *embedder = NULL;
     struct half halves[2];
     pthread_t thread;
     float *vectors;
     double worst;
 
-    NEED_MODEL();
     REQUIRE(load_texts(&golden) && load_vectors(&golden));
     REQUIRE(sl_bert_open(&options, &embedder, NULL) == SL_OK);
     REQUIRE(embedder->dim == DIM && embedder->token_limit == 254);
     vectors = calloc(TEXTS * DIM, sizeof *vectors);
     for (int i = 0; i < 2; i++)
-        halves[i] = (struct half){embedder, golden.texts + i * TEXTS / 2, TEXTS / 2,
-                                  vectors + i * TEXTS / 2 * DIM, SL_STOP};
+        halves[i] = (struct half){embedder, golden.texts + i * count / 2, (uint32_t)count / 2,
+                                  vectors + i * count / 2 * DIM, SL_STOP};
     REQUIRE(pthread_create(&thread, NULL, encode_half, &halves[1]) == 0);
     (void)encode_half(&halves[0]);
     (void)pthread_join(thread, NULL);
     CHECK(halves[0].result == SL_OK && halves[1].result == SL_OK);
-    CHECK_THAT(count_far(vectors, golden.vectors, TEXTS, &worst) == 0, "worst cosine %.6f", worst);
-    printf("worst cosine of %d texts: %.7f\n", TEXTS, worst);
+    CHECK_THAT(count_far(vectors, golden.vectors, (uint32_t)count, cosine_min, &worst) == 0,
+               "%s: worst cosine %.6f", precision, worst);
+    printf("%s: worst cosine of %d texts: %.7f\n", embedder->arithmetic, count, worst);
     free(vectors);
     (void)sl_embedder_close(embedder);
+}
+
+TEST(vectors_equal_on_all_texts_from_two_threads)
+{
+    NEED_MODEL();
+    check_precision("f32", TEXTS, COSINE_MIN);
+}
+
+TEST(vectors_of_lower_precisions_are_near)
+{
+    NEED_MODEL();
+    check_precision("bf16", TEXTS / 5, 0.999);
+    check_precision("int8", TEXTS / 5, 0.99);
 }
 
 /* The model with first-token pooling, made of links to the real one. */
@@ -373,7 +389,7 @@ TEST(another_pooling_is_noticed)
     REQUIRE(sl_bert_open(&options, &embedder, NULL) == SL_OK);
     CHECK(embedder->ops->encode(embedder, SL_EMBED_PASSAGE, golden.texts + TEXTS - 40, 40, vectors,
                                 NULL) == SL_OK);
-    CHECK(count_far(vectors, golden.vectors + (TEXTS - 40) * DIM, 40, &worst) == 40);
+    CHECK(count_far(vectors, golden.vectors + (TEXTS - 40) * DIM, 40, COSINE_MIN, &worst) == 40);
     (void)sl_embedder_close(embedder);
 }
 

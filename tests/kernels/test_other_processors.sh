@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_other_processors.sh -- the kernels of vector codes where this machine cannot run them: NEON on an emulated
-# AArch64, and old x86-64 processors that must fall back and not meet an instruction they lack.
+# test_other_processors.sh -- the kernels of vector codes and of the encoder where this machine cannot run them: NEON on
+# an emulated AArch64, and old x86-64 processors that must fall back and not meet an instruction they lack.
 #
 # Needs a cross compiler and emulators (tools/packages test); says so and ends with 77 without them, or fails when
 # CI is set.
@@ -61,6 +61,40 @@ run qemu-x86_64-static Nehalem x86 'scalar scalar'
     run qemu-x86_64-static Haswell,-f16c x86 'scalar scalar' $some
     run qemu-x86_64-static Haswell,-fma x86 'scalar scalar' $some
 }
+
+# build_tiles COMPILER PROGRAM: the encoder's products and kernels, and their test
+build_tiles() {
+    "$1" -static -O2 -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Werror \
+        -fno-math-errno -ffp-contract=fast -I"$root/include" -I"$root/pipeline" -I"$root/tests/support" -o "$work/$2" \
+        "$root"/pipeline/embed/tiles*.c "$root/pipeline/embed/kernels.c" "$root/pipeline/embed/linear.c" \
+        "$root/pipeline/embed/attention.c" "$root/pipeline/embed/precision.c" "$root/pipeline/base/error.c" \
+        "$root/tests/support/test.c" "$root/tests/unit/test_tiles.c" -lm
+}
+
+# run_tiles EMULATOR PROCESSOR PROGRAM SET [TESTS...]: all pass, and f32 is first multiplied by SET
+run_tiles() {
+    emulator=$1 processor=$2 program=$3 set=$4
+    shift 4
+    if ! "$emulator" -cpu "$processor" "$work/$program" "$@" >"$work/out" 2>"$work/err"; then
+        echo "FAILED on $processor, the encoder's products:"
+        tail -n 20 "$work/err" "$work/out"
+        failed=1
+        return
+    fi
+    found=$(sed -n 's/^f32: //p' "$work/out" | head -n 1)
+    if [ "$found" = "$set" ]; then
+        echo "$processor: products by $set; $(tail -n 1 "$work/out")"
+    else
+        echo "FAILED on $processor: f32 is multiplied by $found, not by $set"
+        failed=1
+    fi
+}
+
+build_tiles aarch64-linux-gnu-gcc tiles_arm
+run_tiles qemu-aarch64-static cortex-a53 tiles_arm baseline
+build_tiles gcc tiles_x86
+run_tiles qemu-x86_64-static Nehalem tiles_x86 baseline
+run_tiles qemu-x86_64-static Haswell tiles_x86 avx2 'every_tile*' 'gelu*' 'softmax*' 'conversions*'
 
 # Would it notice? NEON kernels that leave out the last 16 values must fail.
 mkdir "$work/broken"
