@@ -73,6 +73,17 @@ enum sl_err sl_index_create(struct sl_index *index, const struct sl_index_option
     return sl_txn_commit(txn, err);
 }
 
+/* Bytes of the words that both texts begin with. */
+static size_t same_words(const char *a, const char *b)
+{
+    size_t same = 0;
+
+    for (size_t i = 0; a[i] != '\0' && a[i] == b[i]; i++)
+        if (a[i] == ' ')
+            same = i + 1;
+    return same;
+}
+
 #define REMEDY "`sluicectl reindex` makes it anew from the stored texts, or put the setting back"
 
 static enum sl_err differs(const char *what, uint32_t here, uint32_t wanted, struct sl_error *err)
@@ -99,11 +110,13 @@ enum sl_err sl_index_matches(const struct sl_index *index, const struct sl_index
                        "the index was made with storage %s, the configuration says %s; " REMEDY,
                        sl_storage_name((enum sl_storage)format->storage),
                        sl_storage_name(options->storage));
-    if (options->fingerprint != NULL && strcmp(options->fingerprint, index->fingerprint) != 0)
+    if (options->fingerprint != NULL && strcmp(options->fingerprint, index->fingerprint) != 0) {
+        size_t same = same_words(index->fingerprint, options->fingerprint);
         return sl_stop(err, SL_EXIT_CONFIG, 0, "fingerprint",
-                       "the index was made by other settings: " REMEDY "; it has \"%.200s\", the "
-                       "configuration gives \"%.200s\"",
-                       index->fingerprint, options->fingerprint);
+                       "the index was made by other settings: " REMEDY "; it has \"%.80s\", the "
+                       "configuration gives \"%.80s\"",
+                       index->fingerprint + same, options->fingerprint + same);
+    }
     return SL_OK;
 }
 
