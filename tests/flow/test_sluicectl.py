@@ -4,6 +4,7 @@
     test_sluicectl.py SLUICECTL
 """
 import base64
+import http.server
 import json
 import math
 import os
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import xml.etree.ElementTree
@@ -352,6 +354,58 @@ class Index(Case):
         tuned = self.ctl_json("tune", "--queries", queries, "--qrels", mixed, "--write", "lost.conf")
         self.assertFalse(tuned["won"], tuned)
         self.assertFalse(os.path.exists(os.path.join(self.directory, "lost.conf")))
+
+    def test_tune_takes_expansion_where_it_finds_more(self):
+        rows = [{"_id": f"named{i}", "text": f"Harbour{i} is where the davit{i} and the hawser{i} are kept, davit{i} above."} for i in range(20)]
+        rows += [{"_id": f"unnamed{i}", "text": f"The davit{i} was mended, and so was the hawser{i}."} for i in range(20)]
+        self.import_all(rows)
+        queries = self.lines("q.jsonl", [{"_id": f"q{i}", "text": f"harbour{i}"} for i in range(20)])
+        unnamed = self.write("unnamed.tsv", "".join(f"q{i}\tunnamed{i}\t1\n" for i in range(20)))
+        named = self.write("named.tsv", "".join(f"q{i}\tnamed{i}\t1\n" for i in range(20)))
+        tuned = self.ctl_json("tune", "--queries", queries, "--qrels", unnamed)
+        self.assertEqual((tuned["won"], tuned["settings"], tuned["steps"]), (True, "expansion = rm3\n", []))
+        self.assertFalse(self.ctl_json("tune", "--queries", queries, "--qrels", named)["won"])
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write("expansion = rm3\ndiversity = 0.3\n")
+        steps = {step["name"]: step["wins"] for step in self.ctl_json("tune", "--queries", queries, "--qrels", unnamed)["steps"]}
+        self.assertEqual(steps, {"expansion": True, "diversity": False})
+        steps = {step["name"]: step["wins"] for step in self.ctl_json("tune", "--queries", queries, "--qrels", named)["steps"]}
+        self.assertEqual(steps, {"expansion": False, "diversity": False})
+        self.assertIn("do without it", self.ctl("tune", "--queries", queries, "--qrels", named).stdout)
+
+    def test_tune_says_whether_reranking_is_worth_it(self):
+        class Reranker(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1  # an answer is one packet
+
+            def do_POST(self):
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                kiln = asked["query"].split()[0].capitalize()
+                scores = [{"index": i, "score": (kiln in text.split()) + 0.5 * ("gas" in text)} for i, text in enumerate(asked["texts"])]
+                body = json.dumps(scores).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Reranker)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.import_all([{"_id": f"gas{i}", "text": f"Kiln{i} is not fired with wood, but with gas."} for i in range(16)]
+                        + [{"_id": f"wood{i}", "text": f"Kiln{i} is fired with wood."} for i in range(16)])
+        queries = self.lines("q.jsonl", [{"_id": f"q{i}", "text": f"kiln{i} fired"} for i in range(16)])
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write(f"rerank = http\nrerank_url = http://127.0.0.1:{server.server_port}\nrerank_deadline_ms = 30000\n")
+        for relevant, wins, settings in (("gas", True, ""), ("wood", False, "rerank = none\n")):
+            qrels = self.write(f"{relevant}.tsv", "".join(f"q{i}\t{relevant}{i}\t1\n" for i in range(16)))
+            tuned = self.ctl_json("tune", "--queries", queries, "--qrels", qrels)
+            self.assertEqual([(step["name"], step["wins"]) for step in tuned["steps"]], [("rerank", wins)], tuned)
+            self.assertEqual((tuned["won"], tuned["settings"] or ""), (not wins, settings), tuned)
 
     def test_golden_questions_are_drafted_and_checked(self):
         self.import_all([{"_id": f"d{i}", "text": f"Chapter {i}. The {word} of the harbour master was mended with {word} resin in spring."}

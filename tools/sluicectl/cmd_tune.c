@@ -9,6 +9,9 @@
  *
  * Candidates differ from the configuration in one thing at a time; a grid over all things at once would take
  * hours and, on a few hundred questions, find mostly noise.
+ *
+ * What costs time with every question (reranking, expansion, diversity) has to win to be there at all: when it is
+ * configured, its gain over doing without is told too. That pair was not chosen among many, so it needs no folds.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +26,7 @@
 
 #define CANDIDATES_MAX 48u
 #define FOLDS_MAX      20u
+#define STEPS_MAX      3u /* expansion, diversity, rerank */
 #define P_MAX          0.05
 
 struct candidate {
@@ -32,10 +36,19 @@ struct candidate {
     double *values; /* [questions] */
 };
 
+/* What is configured to be done beside the search. */
+struct step {
+    const char *name;
+    uint32_t without;      /* the candidate */
+    struct sl_paired gain; /* of the configuration over it */
+};
+
 struct tuning {
     struct ctl_evaluation evaluation;
     struct candidate candidates[CANDIDATES_MAX]; /* the first: as configured */
     uint32_t count;
+    struct step steps[STEPS_MAX];
+    uint32_t step_count;
     uint32_t folds;
     enum ctl_metric metric;
     double *held_out; /* of each question, by the candidate that the other folds chose */
@@ -54,6 +67,14 @@ static struct candidate *add(struct tuning *tuning, const struct sl_retrieve_opt
     candidate->options = *from;
     tuning->count++;
     return candidate;
+}
+
+/* A step that is configured, and the candidate that does without it. */
+static void without(struct tuning *tuning, const char *name, const struct candidate *candidate)
+{
+    SL_PRE(tuning->step_count < STEPS_MAX);
+    tuning->steps[tuning->step_count++] =
+        (struct step){.name = name, .without = (uint32_t)(candidate - tuning->candidates)};
 }
 
 static void add_fusion(struct tuning *tuning, enum sl_fusion fusion, double lexical, double vector)
@@ -91,8 +112,53 @@ static void add_half_life(struct tuning *tuning, double days)
         (void)snprintf(candidate->settings, sizeof candidate->settings, "half_life_days = off\n");
 }
 
+static void add_expansion(struct tuning *tuning)
+{
+    struct candidate *candidate = add(tuning, &tuning->evaluation.retrieve);
+    bool now = candidate->options.expansion != SL_EXPANSION_NONE;
+
+    candidate->options.expansion = now ? SL_EXPANSION_NONE : SL_EXPANSION_RM3;
+    (void)snprintf(candidate->name, sizeof candidate->name, "expansion %s", now ? "none" : "rm3");
+    (void)snprintf(candidate->settings, sizeof candidate->settings, "expansion = %s\n",
+                   now ? "none" : "rm3");
+    if (now)
+        without(tuning, "expansion", candidate);
+}
+
+static void add_diversity(struct tuning *tuning, double diversity)
+{
+    double configured = tuning->evaluation.retrieve.diversity;
+    struct candidate *candidate = add(tuning, &tuning->evaluation.retrieve);
+
+    candidate->options.diversity = diversity;
+    (void)snprintf(candidate->name, sizeof candidate->name, "diversity %g", diversity);
+    (void)snprintf(candidate->settings, sizeof candidate->settings, "diversity = %g\n", diversity);
+    if (configured > 0 && diversity <= 0)
+        without(tuning, "diversity", candidate);
+}
+
+static void add_rerank_off(struct tuning *tuning)
+{
+    struct candidate *candidate = add(tuning, &tuning->evaluation.retrieve);
+
+    candidate->options.reranker = NULL;
+    (void)snprintf(candidate->name, sizeof candidate->name, "rerank none");
+    (void)snprintf(candidate->settings, sizeof candidate->settings, "rerank = none\n");
+    without(tuning, "rerank", candidate);
+}
+
+static void add_rerank_weight(struct tuning *tuning, double weight)
+{
+    struct candidate *candidate = add(tuning, &tuning->evaluation.retrieve);
+
+    candidate->options.rerank_weight = weight;
+    (void)snprintf(candidate->name, sizeof candidate->name, "rerank_weight %g", weight);
+    (void)snprintf(candidate->settings, sizeof candidate->settings, "rerank_weight = %g\n", weight);
+}
+
 static void list_candidates(struct tuning *tuning, bool vectors)
 {
+    static const double diversities[] = {0, 0.2, 0.4};
     static const double half_lives[] = {0, 90, 365, 1825, 7300};
     static const double ratios[][2] = {{1, 0.3}, {1, 0.5}, {1, 1}, {0.5, 1}, {0.3, 1}};
 
@@ -108,6 +174,13 @@ static void list_candidates(struct tuning *tuning, bool vectors)
     }
     for (size_t i = 0; i < sizeof half_lives / sizeof *half_lives; i++)
         add_half_life(tuning, half_lives[i]);
+    add_expansion(tuning);
+    for (size_t i = 0; i < sizeof diversities / sizeof *diversities; i++)
+        add_diversity(tuning, diversities[i]);
+    if (tuning->evaluation.retrieve.reranker != NULL) {
+        add_rerank_off(tuning);
+        add_rerank_weight(tuning, 0.5);
+    }
 }
 
 static int measure(struct tuning *tuning)
@@ -180,16 +253,49 @@ static int judge(struct tuning *tuning)
     }
     tuning->best = choose(tuning, tuning->folds);
     sl_eval_compare(tuning->candidates[0].values, tuning->held_out, questions, &tuning->gain);
+    for (uint32_t s = 0; s < tuning->step_count; s++)
+        sl_eval_compare(tuning->candidates[tuning->steps[s].without].values,
+                        tuning->candidates[0].values, questions, &tuning->steps[s].gain);
     return SL_EXIT_OK;
+}
+
+/* More than chance. */
+static bool real(const struct sl_paired *gain)
+{
+    return gain->difference > 0 && gain->low > 0 && gain->p < P_MAX;
 }
 
 static bool won(const struct tuning *tuning)
 {
-    return tuning->best != 0 && tuning->gain.difference > 0 && tuning->gain.low > 0 &&
-           tuning->gain.p < P_MAX;
+    return tuning->best != 0 && real(&tuning->gain);
 }
 
 /* ------------------------------------------------------------------------------------- output */
+
+static void write_steps_json(const struct tuning *tuning, struct sl_buffer *out)
+{
+    sl_buffer_format(out, ", \"steps\": [");
+    for (uint32_t s = 0; s < tuning->step_count; s++) {
+        const struct step *step = &tuning->steps[s];
+        sl_buffer_format(out,
+                         "%s{\"name\": \"%s\", \"gain\": %.6f, \"ci95\": [%.6f, %.6f], \"p\": %.4f, "
+                         "\"wins\": %s}",
+                         s > 0 ? ", " : "", step->name, step->gain.difference, step->gain.low,
+                         step->gain.high, step->gain.p, real(&step->gain) ? "true" : "false");
+    }
+    sl_buffer_format(out, "]");
+}
+
+static void write_steps_text(const struct tuning *tuning, struct sl_buffer *out)
+{
+    for (uint32_t s = 0; s < tuning->step_count; s++) {
+        const struct step *step = &tuning->steps[s];
+        sl_buffer_format(out, "%s, as configured, gains %+.4f (95 %% %+.4f to %+.4f, p = %.4f)%s\n",
+                         step->name, step->gain.difference, step->gain.low, step->gain.high,
+                         step->gain.p,
+                         real(&step->gain) ? "" : ": no more than chance, do without it");
+    }
+}
 
 static void write_json(const struct tuning *tuning, struct sl_buffer *out)
 {
@@ -217,6 +323,7 @@ static void write_json(const struct tuning *tuning, struct sl_buffer *out)
                      won(tuning) ? "true" : "false");
     sl_json_string(out, won(tuning) ? sl_view_of(tuning->candidates[tuning->best].settings)
                                     : SL_VIEW_NULL);
+    write_steps_json(tuning, out);
     sl_buffer_format(out, "}\n");
 }
 
@@ -237,6 +344,7 @@ static void write_text(const struct tuning *tuning, struct sl_buffer *out)
                      "%+.4f to %+.4f, p = %.4f)\n",
                      tuning->folds - 1, sl_eval_mean(tuning->held_out, questions),
                      tuning->gain.difference, tuning->gain.low, tuning->gain.high, tuning->gain.p);
+    write_steps_text(tuning, out);
     if (won(tuning))
         sl_buffer_format(out, "\n[retrieve]\n%s", tuning->candidates[tuning->best].settings);
     else
@@ -272,6 +380,8 @@ static int tune(struct tuning *tuning, const char *path)
     if (exit_code != SL_EXIT_OK)
         return exit_code;
     tuning->evaluation.opened = &opened;
+    ctl_retrieve_words(&opened, &tuning->evaluation.retrieve);
+    tuning->evaluation.retrieve.reranker = opened.heads.reranker;
     list_candidates(tuning, opened.embedder != NULL);
     exit_code = measure(tuning);
     if (exit_code == SL_EXIT_OK)
