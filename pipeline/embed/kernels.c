@@ -157,7 +157,7 @@ INLINE floats gelu(const floats *argument, bool exact)
                                    5.481856689e-02f,  -7.717195898e-02f, 1.569021195e-01f};
     const float most = exact ? 5.0f : 4.5f;
     const float *const factors = exact ? fine : coarse;
-    const uint32_t degree = (exact ? sizeof fine : sizeof coarse) / sizeof *fine - 1;
+    const uint32_t degree = (uint32_t)((exact ? sizeof fine : sizeof coarse) / sizeof *fine) - 1;
     const floats x = clamp(argument, most), u = x * x * (2 / (most * most)) - 1.0f;
     floats p = u * factors[0] + factors[1];
 

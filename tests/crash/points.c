@@ -130,6 +130,11 @@ int unlink(const char *path)
     return whole(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0);
 }
 
+int rmdir(const char *path)
+{
+    return whole(SYS_unlinkat, AT_FDCWD, (long)path, AT_REMOVEDIR, 0);
+}
+
 int mkdir(const char *path, mode_t mode)
 {
     return whole(SYS_mkdirat, AT_FDCWD, (long)path, (long)mode, 0);

@@ -2,7 +2,7 @@
  * points.h -- every place at which a process changes a file, counted, so that it can be killed at any of them.
  *
  * Linking points.c puts these calls in the place of the C library's, for LMDB too: write, writev, pwrite,
- * ftruncate, fallocate, fsync, fdatasync, msync, rename, unlink, mkdir.
+ * ftruncate, fallocate, fsync, fdatasync, msync, rename, unlink, rmdir, mkdir.
  */
 #ifndef SLUICE_TEST_POINTS_H
 #define SLUICE_TEST_POINTS_H
