@@ -38,7 +38,7 @@ TEST(exact_copies_are_one_result_and_are_counted)
     struct sl_retrieved *r;
 
     for (int i = 0; i < 8; i++) {
-        char key[16];
+        char key[24];
         (void)snprintf(key, sizeof key, "copy-%d", i);
         put(small, key, "Register", REPORT);
     }
@@ -58,7 +58,7 @@ TEST(copies_never_fill_the_results)
     struct sl_retrieved *r;
 
     for (int i = 0; i < 130; i++) {
-        char key[16];
+        char key[24];
         (void)snprintf(key, sizeof key, "copy-%d", i);
         put(small, key, "Register", "The register of moorings, moorings register, register.");
     }
