@@ -407,6 +407,43 @@ class Index(Case):
             self.assertEqual([(step["name"], step["wins"]) for step in tuned["steps"]], [("rerank", wins)], tuned)
             self.assertEqual((tuned["won"], tuned["settings"] or ""), (not wins, settings), tuned)
 
+    def import_long(self):
+        """Pairs of documents of the same words, of which one has the two asked about in one sentence."""
+        rest = " ".join(f"Sentence {n} of the ledger says nothing of it at all." for n in range(12))
+        self.import_all([{"_id": f"{name}{i}", "text": text} for i in range(20) for name, text in (
+            ("apart", f"The anvil{i} is old. {rest} The bellows{i} are new."), ("near", f"The anvil{i} is old. The bellows{i} are new. {rest}"))])
+        return self.lines("q.jsonl", [{"_id": f"q{i}", "text": f"anvil{i} bellows{i}"} for i in range(20)])
+
+    def copies(self):
+        return [name for name in os.listdir(self.directory) if "tune-" in name]
+
+    def test_tune_finds_the_size_of_chunks(self):
+        queries = self.import_long()
+        for name, wins in (("near", True), ("apart", False)):
+            qrels = self.write(f"{name}.tsv", "".join(f"q{i}\t{name}{i}\t1\n" for i in range(20)))
+            tuned = self.ctl_json("tune", "--queries", queries, "--qrels", qrels, "--chunks", "400,20", "--write", f"{name}.conf")
+            self.assertEqual(tuned["won"], wins, tuned)
+            self.assertEqual(os.path.exists(os.path.join(self.directory, f"{name}.conf")), wins)
+        with open(os.path.join(self.directory, "near.conf"), encoding="utf-8") as file:
+            self.assertIn("[chunk]\nwords = 20\noverlap_words = 2\n", file.read())
+        self.assertEqual(self.copies(), [])
+        self.assertEqual(self.ctl_json("stats")["documents"], 40)
+        for wrong in ("", "9", "20,", "20;30", "-20", "20,20,20,20,20,20,20,20,20"):
+            self.assertIn("--chunks", self.ctl("tune", "--queries", queries, "--qrels", qrels, "--chunks", wrong, exit_code=64).stderr)
+        self.assertIn("--work", self.ctl("tune", "--queries", queries, "--qrels", qrels, "--chunks", "20", "--work", "nowhere", exit_code=74).stderr)
+
+    def test_tune_leaves_no_copy_behind_when_it_is_stopped(self):
+        queries = self.import_long()
+        qrels = self.write("r.tsv", "".join(f"q{i}\tnear{i}\t1\n" for i in range(20)))
+        tuning = subprocess.Popen([SLUICECTL, "tune", "-c", self.config, "--queries", queries, "--qrels", qrels,
+                                   "--chunks", "20,21,22,23,24,25,26,27"], cwd=self.directory,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while tuning.poll() is None and not self.copies():
+            time.sleep(0.001)
+        tuning.terminate()
+        self.assertNotEqual(tuning.wait(60), 0)
+        self.assertEqual(self.copies(), [])
+
     def test_golden_questions_are_drafted_and_checked(self):
         self.import_all([{"_id": f"d{i}", "text": f"Chapter {i}. The {word} of the harbour master was mended with {word} resin in spring."}
                          for i, word in enumerate("anchor barrel cable davit engine funnel gangway hawser".split())])

@@ -26,6 +26,7 @@ struct here {
     struct ctl *ctl;
     struct ctl_progress bar;
     const struct sl_embedder *embedder;
+    const volatile sig_atomic_t *stop; /* NULL: never */
 };
 
 /* ------------------------------------------------------------------------------ encoding */
@@ -90,7 +91,7 @@ static bool progress(void *context, const struct sl_reindex_counts *counts)
     double fraction = total > 0 ? (double)counts->keys / total : -1;
 
     ctl_progress_move(&here->bar, counts->keys, fraction < 1 ? fraction : 1);
-    return true;
+    return here->stop == NULL || *here->stop == 0;
 }
 
 static void left_out(void *context, struct sl_view topic, struct sl_view key,
@@ -121,6 +122,16 @@ static enum sl_err run_passes(struct here *here, struct sl_index *index, struct 
         r = sl_reindex_pass(&reindex, counts, &changed, err);
     ctl_progress_end(&here->bar);
     return r;
+}
+
+enum sl_err ctl_reindex_into(struct ctl *ctl, const struct sl_ingest_options *ingest,
+                             struct sl_index *from, struct sl_index *to,
+                             const volatile sig_atomic_t *stop, struct sl_error *err)
+{
+    struct here here = {.ctl = ctl, .embedder = ingest->embedder, .stop = stop};
+    struct sl_reindex_counts counts = {0};
+
+    return run_passes(&here, from, to, ingest, &counts, err);
 }
 
 static int print(const struct ctl *ctl, const struct sl_reindex_counts *counts, const char *state,

@@ -23,15 +23,18 @@
 #include <sluice/json.h>
 
 #include "evaluate.h"
+#include "trial.h"
 
 #define CANDIDATES_MAX 48u
 #define FOLDS_MAX      20u
+#define CHUNKS_MAX     8u
 #define STEPS_MAX      3u /* expansion, diversity, rerank */
 #define P_MAX          0.05
 
 struct candidate {
     char name[80];
-    char settings[160]; /* lines of [retrieve]; empty: the configuration as it is */
+    char settings[160]; /* lines of the configuration; empty: as it is */
+    uint32_t chunk_words; /* they are lines of [chunk], and a trial is made; 0: of [retrieve] */
     struct sl_retrieve_options options;
     double *values; /* [questions] */
 };
@@ -47,6 +50,9 @@ struct tuning {
     struct ctl_evaluation evaluation;
     struct candidate candidates[CANDIDATES_MAX]; /* the first: as configured */
     uint32_t count;
+    const char *work; /* where trials are made; NULL: beside the index */
+    uint32_t chunks[CHUNKS_MAX];
+    uint32_t chunk_count;
     struct step steps[STEPS_MAX];
     uint32_t step_count;
     uint32_t folds;
@@ -156,6 +162,18 @@ static void add_rerank_weight(struct tuning *tuning, double weight)
     (void)snprintf(candidate->settings, sizeof candidate->settings, "rerank_weight = %g\n", weight);
 }
 
+static void add_chunk(struct tuning *tuning, uint32_t words)
+{
+    struct candidate *candidate = add(tuning, &tuning->evaluation.retrieve);
+    struct sl_chunk_options chunk =
+        ctl_trial_chunk(&tuning->evaluation.opened->ingest.chunk, words);
+
+    candidate->chunk_words = words;
+    (void)snprintf(candidate->name, sizeof candidate->name, "chunks of %u words", words);
+    (void)snprintf(candidate->settings, sizeof candidate->settings,
+                   "words = %u\noverlap_words = %u\n", words, chunk.overlap_words);
+}
+
 static void list_candidates(struct tuning *tuning, bool vectors)
 {
     static const double diversities[] = {0, 0.2, 0.4};
@@ -181,13 +199,37 @@ static void list_candidates(struct tuning *tuning, bool vectors)
         add_rerank_off(tuning);
         add_rerank_weight(tuning, 0.5);
     }
+    for (uint32_t i = 0; i < tuning->chunk_count; i++)
+        add_chunk(tuning, tuning->chunks[i]);
+}
+
+static int ask(struct tuning *tuning, const struct candidate *candidate)
+{
+    struct ctl_evaluation *evaluation = &tuning->evaluation;
+    const struct ctl_opened *opened = evaluation->opened;
+    struct sl_index_stats stats;
+    struct ctl_trial trial;
+    int exit_code;
+
+    evaluation->retrieve = candidate->options;
+    if (candidate->chunk_words == 0)
+        return ctl_evaluation_run(evaluation, &stats);
+    exit_code =
+        ctl_trial_open(evaluation->ctl, opened, tuning->work, candidate->chunk_words, &trial);
+    evaluation->opened = &trial.opened;
+    if (exit_code == SL_EXIT_OK)
+        exit_code = ctl_evaluation_run(evaluation, &stats);
+    evaluation->opened = opened;
+    ctl_trial_close(&trial);
+    if (exit_code == SL_EXIT_OK && ctl_trial_stopped())
+        exit_code = ctl_fail(evaluation->ctl, SL_EXIT_TEMPORARY, "stopped by a signal");
+    return exit_code;
 }
 
 static int measure(struct tuning *tuning)
 {
     struct ctl_evaluation *evaluation = &tuning->evaluation;
     uint32_t questions = evaluation->queries.count;
-    struct sl_index_stats stats;
     struct ctl_progress progress;
     int exit_code = SL_EXIT_OK;
 
@@ -195,8 +237,7 @@ static int measure(struct tuning *tuning)
     ctl_progress_begin(&progress, evaluation->ctl, "tune", "candidates");
     for (uint32_t c = 0; c < tuning->count && exit_code == SL_EXIT_OK; c++) {
         struct candidate *candidate = &tuning->candidates[c];
-        evaluation->retrieve = candidate->options;
-        exit_code = ctl_evaluation_run(evaluation, &stats);
+        exit_code = ask(tuning, candidate);
         candidate->values = calloc(questions, sizeof(double));
         if (candidate->values == NULL)
             exit_code = ctl_fail(evaluation->ctl, SL_EXIT_OS, "no memory for the figures");
@@ -259,6 +300,11 @@ static int judge(struct tuning *tuning)
     return SL_EXIT_OK;
 }
 
+static const char *section_of(const struct candidate *candidate)
+{
+    return candidate->chunk_words != 0 ? "chunk" : "retrieve";
+}
+
 /* More than chance. */
 static bool real(const struct sl_paired *gain)
 {
@@ -316,11 +362,12 @@ static void write_json(const struct tuning *tuning, struct sl_buffer *out)
                          tuning->candidates[tuning->chosen[fold]].name);
     sl_buffer_format(out,
                      "], \"best\": \"%s\", \"held_out\": %.6f, \"gain\": %.6f, \"ci95\": [%.6f, "
-                     "%.6f], \"p\": %.4f, \"won\": %s, \"settings\": ",
+                     "%.6f], \"p\": %.4f, \"won\": %s, \"section\": \"%s\", \"settings\": ",
                      tuning->candidates[tuning->best].name,
                      sl_eval_mean(tuning->held_out, questions), tuning->gain.difference,
                      tuning->gain.low, tuning->gain.high, tuning->gain.p,
-                     won(tuning) ? "true" : "false");
+                     won(tuning) ? "true" : "false",
+                     section_of(&tuning->candidates[tuning->best]));
     sl_json_string(out, won(tuning) ? sl_view_of(tuning->candidates[tuning->best].settings)
                                     : SL_VIEW_NULL);
     write_steps_json(tuning, out);
@@ -346,7 +393,8 @@ static void write_text(const struct tuning *tuning, struct sl_buffer *out)
                      tuning->gain.difference, tuning->gain.low, tuning->gain.high, tuning->gain.p);
     write_steps_text(tuning, out);
     if (won(tuning))
-        sl_buffer_format(out, "\n[retrieve]\n%s", tuning->candidates[tuning->best].settings);
+        sl_buffer_format(out, "\n[%s]\n%s", section_of(&tuning->candidates[tuning->best]),
+                         tuning->candidates[tuning->best].settings);
     else
         sl_buffer_format(out, "nothing is better than the configuration by more than chance\n");
 }
@@ -362,10 +410,10 @@ static int write_fragment(const struct tuning *tuning, const char *path)
         return ctl_fail(ctl, SL_EXIT_IO, "%s: %s", path, strerror(errno));
     fprintf(file,
             "# By sluicectl tune: %s %+.4f (95 %% %+.4f to %+.4f) on %u questions, each judged by a\n"
-            "# choice it had no part in.\n[retrieve]\n%s",
+            "# choice it had no part in.\n[%s]\n%s",
             ctl_metric_names[tuning->metric], tuning->gain.difference, tuning->gain.low,
             tuning->gain.high, tuning->evaluation.queries.count,
-            tuning->candidates[tuning->best].settings);
+            section_of(&tuning->candidates[tuning->best]), tuning->candidates[tuning->best].settings);
     return fclose(file) == 0 ? SL_EXIT_OK
                              : ctl_fail(ctl, SL_EXIT_IO, "%s: %s", path, strerror(errno));
 }
@@ -402,9 +450,27 @@ static int tune(struct tuning *tuning, const char *path)
     return exit_code;
 }
 
+/* "160,220,300" */
+static int read_chunks(struct tuning *tuning, const char *list)
+{
+    char *end = NULL;
+
+    for (const char *at = list; at != NULL; at = *end == ',' ? end + 1 : NULL) {
+        unsigned long words = *at >= '0' && *at <= '9' ? strtoul(at, &end, 10) : 0;
+        if (words < SL_CHUNK_WORDS_MIN || words > SL_CHUNK_WORDS_MAX || (*end != ',' && *end != '\0') ||
+            tuning->chunk_count == CHUNKS_MAX)
+            return ctl_fail(tuning->evaluation.ctl, SL_EXIT_USAGE,
+                            "--chunks '%s': allowed is up to %u whole numbers from %u to %u with commas "
+                            "between them",
+                            list, CHUNKS_MAX, SL_CHUNK_WORDS_MIN, SL_CHUNK_WORDS_MAX);
+        tuning->chunks[tuning->chunk_count++] = (uint32_t)words;
+    }
+    return SL_EXIT_OK;
+}
+
 int cmd_tune(struct ctl *ctl, int argc, char **argv)
 {
-    const char *queries = NULL, *qrels = NULL, *now = NULL, *path = NULL;
+    const char *queries = NULL, *qrels = NULL, *now = NULL, *path = NULL, *chunks = NULL;
     const char *metric = ctl_metric_names[CTL_NDCG_10];
     struct tuning tuning = {.evaluation = {.ctl = ctl, .depth = 100}, .folds = 5};
     const struct ctl_option options[] = {
@@ -413,17 +479,20 @@ int cmd_tune(struct ctl *ctl, int argc, char **argv)
         {"metric", CTL_TEXT, &metric, "NAME",
          "what is made greatest: ndcg@10 (default), recall@10, recall@100, mrr@10 or hit@1", 0, 0},
         {"folds", CTL_COUNT, &tuning.folds, "N", "parts of the questions; default: 5", 2, FOLDS_MAX},
+        {"chunks", CTL_TEXT, &chunks, "WORDS,...",
+         "try chunks of so many words too: each makes a copy of the index, for as long as it is asked", 0, 0},
+        {"work", CTL_TEXT, &tuning.work, "DIR", "where copies are made; default: beside the index", 0, 0},
         {"write", CTL_TEXT, &path, "FILE", "write the settings there, if they won", 0, 0},
         {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0,
          0},
     };
     const struct ctl_usage usage = {
-        "tune --queries FILE --qrels FILE [--write FILE]",
-        "Find the settings of [retrieve] that are best for these questions, and what choosing them "
+        "tune --queries FILE --qrels FILE [--chunks WORDS,...] [--write FILE]",
+        "Find the settings of [retrieve], and the size of chunks, that are best for these questions, and what choosing them "
         "gains on\n"
         "questions that had no part in the choice. Nothing is written unless that is more than "
         "chance.\n"
-        "Exit: 65 a line is wrong or no question is judged, 66 no such file or index.",
+        "Exit: 65 a line is wrong or no question is judged, 66 no such file or index, 75 a signal came.",
         options, CTL_OPTION_COUNT(options), 0, 0};
     struct ctl_list args = {0};
     enum ctl_parsed parsed = ctl_parse(ctl, argc, argv, &usage, &args);
@@ -437,6 +506,9 @@ int cmd_tune(struct ctl *ctl, int argc, char **argv)
     if (named < 0)
         return SL_EXIT_USAGE;
     tuning.metric = (enum ctl_metric)named;
+    exit_code = read_chunks(&tuning, chunks);
+    if (exit_code != SL_EXIT_OK)
+        return exit_code;
     exit_code = ctl_now(ctl, now, &tuning.evaluation.asked_ms);
     if (exit_code == SL_EXIT_OK)
         exit_code = ctl_config(ctl);
