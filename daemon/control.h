@@ -7,7 +7,7 @@
  *     compact    {"compaction": "wanted"}, or {"error": "...", "reason": "busy"}; the status object says how it
  *                goes on, in its member `compaction`
  *
- *     reindex, reindex hold, generation promote, generation rollback N, generation drop N
+ *     reindex, reindex hold, generation promote, generation promote force, generation rollback N, generation drop N
  *                {"done": "REQUEST"}, or {"error": "...", "reason": "..."}; the status object's member `reindex`
  *                says how it goes on
  *

@@ -61,7 +61,7 @@ enum sl_err sl_engine_compact(struct sl_engine *engine, struct sl_error *err);
 
 /*
  * Make the index anew in the background for `config`, read from the same file again; with `hold` it waits for
- * sl_engine_promote(). Go back to a retired generation. Drop one. What becomes of it is in the status object,
+ * sl_engine_promote(), as it does when golden questions find less in it; `forced`: whatever they say. Go back to a retired generation. Drop one. What becomes of it is in the status object,
  * member `reindex`.
  *
  * Owns:    `config` must live until the engine is stopped, and is what it is started with again.
@@ -72,7 +72,7 @@ enum sl_err sl_engine_compact(struct sl_engine *engine, struct sl_error *err);
  */
 enum sl_err sl_engine_reindex(struct sl_engine *engine, const struct sl_config *config, bool hold,
                               struct sl_error *err);
-enum sl_err sl_engine_promote(struct sl_engine *engine, struct sl_error *err);
+enum sl_err sl_engine_promote(struct sl_engine *engine, bool forced, struct sl_error *err);
 enum sl_err sl_engine_rollback(struct sl_engine *engine, uint32_t number, struct sl_error *err);
 enum sl_err sl_engine_drop(struct sl_engine *engine, uint32_t number, struct sl_error *err);
 

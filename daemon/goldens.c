@@ -184,6 +184,45 @@ void *goldens_run(void *context)
     return NULL;
 }
 
+/* ------------------------------------------------------------------------------ another generation */
+
+static bool goes_on(void *context)
+{
+    const struct sl_engine *engine = context;
+
+    return !engine->stopping && !engine->ending;
+}
+
+enum sl_err goldens_judge(struct sl_engine *engine, struct sl_error *err)
+{
+    struct reindexing *reindex = &engine->reindex;
+    const struct sl_config *config = reindex->config;
+    struct sl_goldens_gate gate = {.clock = &sl_daemon_clock, .drop_max = config->golden.drop_max,
+                                   .goes_on = goes_on, .context = engine};
+    struct sl_retrieve_options options;
+    struct settings settings;
+    struct sl_buffer content = {0};
+    enum sl_err r;
+
+    if (config->golden.file[0] == '\0')
+        return SL_OK;
+    engine_settings(engine, &settings);
+    settings.retrieve.lists =
+        sl_ingest_lists_for(sl_index_fingerprint(engine->index), engine->lists);
+    sl_config_retrieve(config, &options);
+    options.lists = reindex->ingest.lists;
+    if (read_file(config->golden.file, &content))
+        r = sl_goldens_judge(
+            (struct sl_view){content.data != NULL ? content.data : "", content.size}, &gate,
+            &(struct sl_goldens_side){engine->index, &settings.retrieve, engine->embedder},
+            &(struct sl_goldens_side){reindex->building, &options, reindex->embedder}, err);
+    else
+        r = sl_fail(err, SL_REJECT, "not_found", "golden questions: %s cannot be read",
+                    config->golden.file);
+    sl_buffer_fini(&content);
+    return r;
+}
+
 void goldens_json(struct sl_engine *engine, struct sl_buffer *out)
 {
     struct goldens_state state;

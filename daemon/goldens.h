@@ -13,6 +13,16 @@ struct goldens_state {
 
 struct sl_engine;
 
+/*
+ * May the generation that is building take the place of the one in use? Without [golden] file it may.
+ *
+ * Owns:    nothing.
+ * Thread:  the one that fills it.
+ * Blocks:  CPU, disk: as sl_goldens_judge().
+ * Errors:  as sl_goldens_judge(); SL_REJECT not_found: the file cannot be read
+ */
+enum sl_err goldens_judge(struct sl_engine *engine, struct sl_error *err);
+
 /* Append {"questions": ..} or null. */
 void goldens_json(struct sl_engine *engine, struct sl_buffer *out);
 

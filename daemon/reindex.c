@@ -28,6 +28,7 @@
 #include <sluice/json.h>
 
 #include "daemon/config_pipeline.h"
+#include "daemon/goldens.h"
 #include "daemon/indexer.h"
 #include "daemon/log.h"
 
@@ -245,12 +246,13 @@ enum sl_err sl_engine_reindex(struct sl_engine *engine, const struct sl_config *
     return r;
 }
 
-enum sl_err sl_engine_promote(struct sl_engine *engine, struct sl_error *err)
+enum sl_err sl_engine_promote(struct sl_engine *engine, bool forced, struct sl_error *err)
 {
     enum reindex_state state = engine->reindex.state;
 
     if (state == REINDEX_IDLE || state == REINDEX_FAILED)
         return sl_fail(err, SL_REJECT, "not_found", "no generation is building");
+    engine->reindex.forced = forced;
     engine->reindex.hold = false;
     return SL_OK;
 }
@@ -409,23 +411,59 @@ static bool is_full(const struct sl_error *err)
     return strcmp(err->reason, "map_full") == 0 || strcmp(err->reason, "disk_full") == 0;
 }
 
+/* Golden questions first. Not SL_OK: it is held, or they could not be asked just now. */
+static enum sl_err judge(struct sl_engine *engine, struct sl_error *err)
+{
+    struct reindexing *reindex = &engine->reindex;
+    enum sl_err r = reindex->forced ? SL_OK : goldens_judge(engine, err);
+
+    reindex->judged = r == SL_OK;
+    if (r != SL_REJECT)
+        return r;
+    reindex->refused = *err;
+    reindex->hold = true;
+    sl_log_with(SL_LOG_WARNING, "generation_held", &(struct sl_log_fields){.reason = err->reason},
+                "the new generation waits for `sluicectl generation promote --force`: %s%s", err->message,
+                reindex->frozen ? "; documents wait with it" : "");
+    note(engine, REINDEX_HELD, err);
+    r = sl_generation_hold(reindex->building, true, err);
+    return r == SL_OK ? SL_REJECT : r;
+}
+
+/* In line but for a little. */
+static enum sl_err move_on(struct sl_engine *engine, struct sl_error *err)
+{
+    struct reindexing *reindex = &engine->reindex;
+
+    if (reindex->hold && !reindex->forced) {
+        note(engine, REINDEX_HELD, reindex->refused.reason[0] != '\0' ? &reindex->refused : NULL);
+        nap(engine, HELD_MS);
+        return SL_OK;
+    }
+    if (!reindex->judged) { /* then another pass: much may have come meanwhile */
+        enum sl_err r = judge(engine, err);
+        return r == SL_REJECT ? SL_OK : r;
+    }
+    nap(engine, failures * FAILED_MS);
+    if (is_ending(engine))
+        return SL_OK;
+    note(engine, REINDEX_READY, NULL);
+    reindex->restart = true;
+    return SL_OK;
+}
+
 static void after_pass(struct sl_engine *engine, enum sl_err r, uint64_t changed,
-                       const struct sl_error *err)
+                       struct sl_error *err)
 {
     struct reindexing *reindex = &engine->reindex;
 
     if (r == SL_OK && changed > LITTLE && ++reindex->passes < LAST_PASSES)
         return;
-    if (r == SL_OK && reindex->hold) {
-        note(engine, REINDEX_HELD, NULL);
-        nap(engine, HELD_MS);
-    } else if (r == SL_OK) {
-        nap(engine, failures * FAILED_MS);
-        if (is_ending(engine))
-            return;
-        note(engine, REINDEX_READY, NULL);
-        reindex->restart = true;
-    } else if (r == SL_AGAIN || sl_index_damaged(engine->index) > 0 || is_full(err)) {
+    if (r == SL_OK)
+        r = move_on(engine, err);
+    if (r == SL_OK)
+        return;
+    if (r == SL_AGAIN || sl_index_damaged(engine->index) > 0 || is_full(err)) {
         note(engine, REINDEX_BUILDING, is_ending(engine) ? NULL : err);
         nap(engine, PAUSE_MS);
     } else {

@@ -43,7 +43,10 @@ struct reindex_slices {
 
 struct reindexing {
     _Atomic(enum reindex_state) state;
-    atomic_bool hold;       /* as asked */
+    atomic_bool hold;       /* as asked, or because golden questions found less in it */
+    atomic_bool forced;     /* promoted whatever golden questions say */
+    bool judged;            /* golden questions let it pass; the filling thread's */
+    struct sl_error refused; /* why they did not; reason "": they were not asked. The filling thread's */
     atomic_bool frozen;     /* the old pipeline cannot be had: documents wait */
     atomic_bool restart;    /* the engine is to stop, and be started again */
     atomic_int rollback;    /* to this generation, when it stops; -1: no */

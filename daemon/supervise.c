@@ -128,7 +128,9 @@ static enum sl_err change_engine(struct supervisor *s, const char *request, stru
     if (sscanf(request, "generation drop %u", &number) == 1)
         return sl_engine_drop(s->engine, number, err);
     if (strcmp(request, "generation promote") == 0)
-        return sl_engine_promote(s->engine, err);
+        return sl_engine_promote(s->engine, false, err);
+    if (strcmp(request, "generation promote force") == 0)
+        return sl_engine_promote(s->engine, true, err);
     r = read_next(s, &next, err);
     if (r == SL_OK && sscanf(request, "generation rollback %u", &number) == 1)
         r = sl_engine_rollback(s->engine, number, err);

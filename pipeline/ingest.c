@@ -351,6 +351,7 @@ enum sl_err sl_ingest_stored(const struct sl_snapshot *from, sl_doc_id doc, bool
 
 /* ------------------------------------------------------------------ what it was made with */
 
+#define LISTS    " lists="
 #define EMBEDDER " embedder=" /* comes last: a directory's name may hold anything */
 
 void sl_ingest_fingerprint(const struct sl_ingest_options *options, char *ret_text)
@@ -361,7 +362,7 @@ void sl_ingest_fingerprint(const struct sl_ingest_options *options, char *ret_te
                    "analyzer=%u chunker=%u words=%u overlap=%u boilerplate=%s%s%s" EMBEDDER "%s:%s",
                    SL_ANALYZER_VERSION, SL_CHUNKER_VERSION, options->chunk.words,
                    options->chunk.overlap_words, options->chunk.boilerplate ? "on" : "off",
-                   options->lists ? " lists=" : "",
+                   options->lists ? LISTS : "",
                    options->lists ? sl_word_lists_digest(options->lists) : "",
                    embedder ? embedder->name : "none",
                    embedder ? embedder->fingerprint : "-");
@@ -394,4 +395,18 @@ bool sl_ingest_settings(const char *fingerprint, struct sl_ingest_options *optio
         return false;
     options->chunk.boilerplate = strcmp(boilerplate, "on") == 0;
     return true;
+}
+
+const struct sl_word_lists *sl_ingest_lists_for(const char *fingerprint,
+                                                const struct sl_word_lists *lists)
+{
+    const char *at = strstr(fingerprint, LISTS), *embedder = strstr(fingerprint, EMBEDDER);
+    const char *digest = lists != NULL ? sl_word_lists_digest(lists) : "";
+
+    if (lists == NULL || at == NULL || embedder == NULL || at > embedder)
+        return NULL;
+    at += strlen(LISTS);
+    return (size_t)(embedder - at) == strlen(digest) && strncmp(at, digest, strlen(digest)) == 0
+               ? lists
+               : NULL;
 }

@@ -91,4 +91,34 @@ struct sl_goldens_result sl_goldens_sum(const struct sl_golden_result *results,
 bool sl_goldens_worse(const struct sl_goldens_result *before, const struct sl_goldens_result *now,
                       double drop_max);
 
+/* One of two generations of an index, asked with what it was made with. */
+struct sl_goldens_side {
+    struct sl_index *index;
+    const struct sl_retrieve_options *options;
+    const struct sl_embedder *embedder; /* NULL: there is none, or it cannot be had: asked by words */
+};
+
+struct sl_goldens_gate {
+    const struct sl_clock *clock;
+    double drop_max;
+    bool (*goes_on)(void *context); /* asked before each question; false: stop. May be NULL */
+    void *context;
+};
+
+/*
+ * May `now` take the place of `before`? All golden questions of `text` (as sl_goldens_read()) are asked of both.
+ *
+ * Post:    SL_OK: it is not worse, by sl_goldens_worse(), or there is no question. golden_worse: the message has the
+ *          figures of both.
+ * Owns:    nothing. Each question has a snapshot of its own.
+ * Thread:  any, while others write either.
+ * Blocks:  CPU: encoding, search, twice for each question. Page faults.
+ * Errors:  SL_AGAIN   cancelled (goes_on() said stop); what the encoder says
+ *          SL_REJECT  golden_worse (65); as sl_goldens_read() and sl_golden_ask()
+ *          SL_STOP    as sl_golden_ask()
+ */
+enum sl_err sl_goldens_judge(struct sl_view text, const struct sl_goldens_gate *gate,
+                             const struct sl_goldens_side *before,
+                             const struct sl_goldens_side *now, struct sl_error *err);
+
 #endif /* SLUICE_GOLDENS_H */

@@ -128,4 +128,13 @@ bool sl_ingest_same_embedder(const char *fingerprint, const char *other);
  */
 bool sl_ingest_settings(const char *fingerprint, struct sl_ingest_options *options);
 
+/*
+ * The word lists to read questions to an index of this fingerprint with: `lists` if it was made with them, else NULL.
+ * A stop word left in a question finds nothing where there is none, one taken out of it may be missed.
+ *
+ * Owns:    nothing changes hands. Thread: any. Blocks: no. Errors: none.
+ */
+const struct sl_word_lists *sl_ingest_lists_for(const char *fingerprint,
+                                                const struct sl_word_lists *lists);
+
 #endif /* SLUICE_INGEST_H */

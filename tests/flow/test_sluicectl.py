@@ -457,6 +457,34 @@ class Index(Case):
         found = self.ctl_json("golden", "--check", accepted)
         self.assertEqual((found["questions"], found["recall"], found["reciprocal_rank"]), (5, 1, 1))
 
+    def test_a_generation_that_loses_golden_answers_is_held(self):
+        """Stop words that a question is made of: in the new generation it finds nothing."""
+        self.import_all()
+        golden = self.lines("golden.jsonl", [{"query": "kiln", "relevant": ["1"]}, {"query": "loom", "relevant": ["2"]}])
+        plain = self.config
+
+        def configured(name, text, golden=golden):
+            with open(plain, encoding="utf-8") as file:
+                self.config = self.write(name, file.read() + f"[golden]\nfile = {golden}\n[text]\n" + text)
+
+        def states():
+            return [one["state"] for one in self.ctl_json("generation", "list")]
+
+        configured("harmless.conf", f"stop_words = {self.write('oiled', 'oiled' + chr(10))}\n")
+        self.assertEqual(self.ctl_json("reindex")["state"], "done")
+        self.assertEqual(states(), ["current", "retired"])
+        configured("harmful.conf", f"stop_words = {self.write('kiln', 'oiled' + chr(10) + 'kiln' + chr(10))}\n")
+        for command in (("reindex",), ("generation", "promote")):
+            said = self.ctl(*command, exit_code=65).stderr
+            self.assertIn("recall 0.500 in the new generation, 1.000 in the old one", said)
+            self.assertEqual(states(), ["current", "building", "retired"])
+        self.ctl("generation", "list", "--force", exit_code=64)
+        configured("unreadable.conf", f"stop_words = {self.directory}/kiln\n", self.write("bad.jsonl", "no JSON\n"))
+        self.ctl("generation", "promote", exit_code=65)
+        self.assertEqual(states(), ["current", "building", "retired"])
+        self.ctl("generation", "promote", "--force")
+        self.assertEqual(states(), ["current", "retired", "retired"])
+
     def test_a_question_file_with_a_bad_line_is_named(self):
         self.import_all()
         path = self.write("q.jsonl", '{"_id": "1", "text": "a"}\n{"_id": "2"}\n')

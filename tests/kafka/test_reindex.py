@@ -157,6 +157,36 @@ class Reindex(sluice_test.Case):
         self.assertEqual(self.states(daemon), ["current"])
         self.assertEqual(daemon.stop(), 0)
 
+    def test_one_that_loses_golden_answers_is_held(self):
+        """Stop words that the questions are made of: in the new generation they find nothing."""
+        directory, birds = self.scratch(), ["heron", "gull", "tern", "crane"]
+        golden, stop = os.path.join(directory, "golden.jsonl"), os.path.join(directory, "stop")
+        with open(golden, "w", encoding="utf-8") as file:
+            for bird in birds:
+                file.write(json.dumps({"query": bird, "relevant": [bird]}) + "\n")
+        with open(stop, "w", encoding="utf-8") as file:
+            file.write("\n".join(birds) + "\n")
+        daemon = self.make({"index": {"reindex": "manual"}, "retrieve": {"mode": "lexical"}})
+        self.put(daemon, [(bird, 0) for bird in birds])
+        daemon.wait_applied()
+        self.change(daemon, golden={"file": golden}, text={"stop_words": stop})
+        said = daemon.ctl("reindex", "--wait", check=False)
+        self.assertEqual(said.returncode, 65, said.stderr)
+        self.assertIn("recall 0.000 in the new generation, 1.000 in the old one", said.stderr.decode())
+        wait_for(lambda: "generation_held" in daemon.log(), "the event")
+        self.control(daemon, "generation promote")
+        wait_for(lambda: daemon.log().count("generation_held") >= 2, "to be asked again, and held")
+        self.assertEqual(self.states(daemon), ["current", "building"])
+        self.put(daemon, [("late", 1)])
+        daemon.wait_applied()
+        self.control(daemon, "generation promote force")
+        self.wait_switched(daemon)
+        self.assertEqual(self.states(daemon), ["current", "retired"])
+        self.change(daemon, chunk={"words": 90})
+        daemon.ctl("reindex", "--wait")  # as little as before
+        wait_for(lambda: self.states(daemon) == ["current", "retired", "retired"], lambda: daemon.log_tail())
+        self.assertEqual(daemon.log().count("generation_held"), 2)
+
     def test_refused_unless_allowed_and_the_model_is_gone(self):
         """The encoder of before cannot be had: questions go by words, documents wait; then all is there."""
         daemon = self.make()

@@ -156,12 +156,12 @@ static int change(struct ctl *ctl, const char *verb, uint32_t number)
     return absent ? change_here(ctl, rolls_back, number) : exit_code;
 }
 
-static int promote(struct ctl *ctl)
+static int promote(struct ctl *ctl, bool forced)
 {
     bool absent;
-    int exit_code = ctl_ask_daemon(ctl, "generation promote", &absent);
+    int exit_code = ctl_ask_daemon(ctl, forced ? "generation promote force" : "generation promote", &absent);
 
-    return absent ? ctl_reindex_here(ctl, false) : exit_code;
+    return absent ? ctl_reindex_here(ctl, false, forced) : exit_code;
 }
 
 static bool number_of(const char *text, uint32_t *ret_number)
@@ -175,25 +175,32 @@ static bool number_of(const char *text, uint32_t *ret_number)
 
 int cmd_generation(struct ctl *ctl, int argc, char **argv)
 {
+    bool forced = false;
+    const struct ctl_option options[] = {
+        {"force", CTL_FLAG, &forced, NULL, "promote: whatever golden questions say", 0, 0},
+    };
     const struct ctl_usage usage = {
-        "generation list | promote | rollback N | drop N",
+        "generation list | promote [--force] | rollback N | drop N",
         "list: the generations of the index: number, state, pipeline, figures, what it was made with.\n"
-        "promote: let the one that is building take its place when it is complete (after `reindex --hold`).\n"
+        "promote: let the one that is building take its place when it is complete (after `reindex --hold`),\n"
+        "unless golden questions find less in it than in the one in use.\n"
         "rollback N: go back to a retired one. Set the configuration back before. Its stored positions say from "
         "where\nthe topics are read again; a running daemon changes over to it at once.\n"
         "drop N: remove a retired one, or one that is building and not in use by a daemon.\n"
-        "Exit: 64 no such generation, 66 no index, 75 the daemon refuses, 78 the configuration is not set back.",
-        NULL, 0, 1, 2};
+        "Exit: 64 no such generation, 65 golden questions find less, 66 no index, 75 the daemon refuses, 78 the configuration is not set back.",
+        options, CTL_OPTION_COUNT(options), 1, 2};
     struct ctl_list args = {0};
     uint32_t number = 0;
     int exit_code;
 
     if (!ctl_begin(ctl, argc, argv, &usage, &args, &exit_code))
         return exit_code;
+    if (forced && strcmp(args.items[0], "promote") != 0)
+        return ctl_fail(ctl, SL_EXIT_USAGE, "generation: --force is for promote");
     if (args.count == 1 && strcmp(args.items[0], "list") == 0)
         return list(ctl);
     if (args.count == 1 && strcmp(args.items[0], "promote") == 0)
-        return promote(ctl);
+        return promote(ctl, forced);
     if (args.count == 2 && number_of(args.items[1], &number) &&
         (strcmp(args.items[0], "rollback") == 0 || strcmp(args.items[0], "drop") == 0))
         return change(ctl, args.items[0], number);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include <sluice/decode.h>
+#include <sluice/goldens.h>
 #include <sluice/json.h>
 #include <sluice/reindex.h>
 
@@ -22,8 +23,11 @@
 #define BATCH     16u
 #define TRIES_MAX 5
 
+#define GOLDENS_BYTES_MAX (16u << 20)
+
 struct here {
     struct ctl *ctl;
+    bool hold, forced;
     struct ctl_progress bar;
     const struct sl_embedder *embedder;
     const volatile sig_atomic_t *stop; /* NULL: never */
@@ -153,10 +157,54 @@ static int print(const struct ctl *ctl, const struct sl_reindex_counts *counts, 
     return ctl_print(ctl, &out);
 }
 
+/* As the daemon does: golden questions, of the old generation with its own encoder where that can be had. */
+static enum sl_err judge(const struct here *here, struct sl_index *index, struct sl_index *building,
+                         const struct sl_ingest_options *ingest, struct sl_error *err)
+{
+    const struct sl_config *config = here->ctl->config;
+    struct sl_goldens_gate gate = {.clock = &ctl_clock, .drop_max = config->golden.drop_max};
+    struct sl_retrieve_options options, before;
+    struct sl_embedder *embedder = NULL;
+    struct sl_buffer content = {0};
+    enum sl_err r;
+
+    if (config->golden.file[0] == '\0' || here->forced)
+        return SL_OK;
+    r = ctl_read_file(config->golden.file, GOLDENS_BYTES_MAX, &content, err);
+    if (r == SL_OK) {
+        ctl_retrieve_options(config, SL_MODE_DEFAULT, 0, 0, &options);
+        options.lists = ingest->lists;
+        before = options;
+        before.lists = sl_ingest_lists_for(sl_index_fingerprint(index), ingest->lists);
+        embedder = sl_config_embedder_of(config, index);
+        r = sl_goldens_judge((struct sl_view){content.data != NULL ? content.data : "", content.size},
+                             &gate, &(struct sl_goldens_side){index, &before, embedder},
+                             &(struct sl_goldens_side){building, &options, here->embedder}, err);
+    }
+    (void)sl_embedder_close(embedder);
+    sl_buffer_fini(&content);
+    return r;
+}
+
+/* Where golden questions find less, or are wrong, it is held. */
+static enum sl_err change_over(const struct here *here, struct sl_index *index,
+                               struct sl_index *building, const struct sl_ingest_options *ingest,
+                               struct sl_error *err)
+{
+    enum sl_err r = judge(here, index, building, ingest, err);
+
+    if (r == SL_OK)
+        return sl_generation_switch(index, building, err);
+    if (r != SL_REJECT)
+        return r;
+    err->exit_code = SL_EXIT_DATA;
+    return sl_generation_hold(building, true, NULL) == SL_OK ? r : SL_STOP;
+}
+
 /* The new generation beside the one that is there: begun or gone on with, filled, and put in its place. */
 static enum sl_err reindex_index(struct here *here, struct sl_index *index,
                                  const struct sl_index_options *options,
-                                 const struct sl_ingest_options *ingest, bool hold,
+                                 const struct sl_ingest_options *ingest,
                                  struct sl_reindex_counts *counts, struct sl_error *err)
 {
     struct sl_index *building = NULL;
@@ -169,22 +217,22 @@ static enum sl_err reindex_index(struct here *here, struct sl_index *index,
     if (r == SL_OK)
         r = sl_config_remember(here->ctl->config, building, err);
     if (r == SL_OK)
-        r = sl_generation_hold(building, hold, err);
+        r = sl_generation_hold(building, here->hold, err);
     if (r == SL_OK)
         r = run_passes(here, index, building, ingest, counts, err);
-    if (r == SL_OK && !hold)
-        r = sl_generation_switch(index, building, err);
-    if (r != SL_OK || hold)
+    if (r == SL_OK && !here->hold)
+        r = change_over(here, index, building, ingest, err);
+    if (r != SL_OK || here->hold)
         sl_index_close(building);
     return r;
 }
 
-int ctl_reindex_here(struct ctl *ctl, bool hold)
+int ctl_reindex_here(struct ctl *ctl, bool hold, bool forced)
 {
     struct ctl_opened opened = {0};
     struct sl_index_options options;
     struct sl_reindex_counts counts = {0};
-    struct here here = {.ctl = ctl};
+    struct here here = {.ctl = ctl, .hold = hold, .forced = forced};
     struct sl_error err = {0}, differs = {0};
     double started = ctl_seconds();
     int exit_code = ctl_embedder(ctl, &opened.embedder);
@@ -205,7 +253,7 @@ int ctl_reindex_here(struct ctl *ctl, bool hold)
     } else {
         here.embedder = opened.embedder;
         sl_config_index_options(ctl->config, &opened.ingest, opened.fingerprint, &options);
-        if (reindex_index(&here, opened.index, &options, &opened.ingest, hold, &counts, &err) != SL_OK)
+        if (reindex_index(&here, opened.index, &options, &opened.ingest, &counts, &err) != SL_OK)
             exit_code = ctl_fail_error(ctl, &err, SL_EXIT_IO);
         else
             exit_code = print(ctl, &counts, hold ? "held" : "done", opened.fingerprint,
@@ -222,6 +270,8 @@ static int print_state(struct ctl *ctl, const cJSON *reindex)
     struct sl_view error = ctl_json_text(reindex, "error"), state = ctl_json_text(reindex, "state");
     struct sl_buffer out = {0};
 
+    if (error.size > 0 && sl_view_is(state, "held"))
+        return ctl_fail(ctl, SL_EXIT_DATA, "the new generation is held: %.*s", SL_VIEW_ARG(error));
     if (error.size > 0)
         return ctl_fail(ctl, SL_EXIT_TEMPORARY, "the daemon could not: %.*s", SL_VIEW_ARG(error));
     if (ctl->json)
@@ -294,7 +344,8 @@ int cmd_reindex(struct ctl *ctl, int argc, char **argv)
         "Make the index anew, from the texts it holds, for the model and settings the configuration file names "
         "now.\nThe old generation answers meanwhile, and is kept: see `sluicectl generation`. A running daemon does "
         "it in\nthe background; stopped and started, it goes on. Vectors of unchanged texts are kept when the model "
-        "is.\nExit: 66 there is no index, 74 no room or a disk error, 75 the daemon refuses or could not.",
+        "is.\nWith [golden] file set, one in which golden questions find less is held; `generation promote --force` overrides.\n"
+        "Exit: 65 it is held, 66 there is no index, 74 no room or a disk error, 75 the daemon refuses or could not.",
         options, CTL_OPTION_COUNT(options), 0, 0};
     struct ctl_list args = {0};
     int exit_code;
@@ -303,7 +354,7 @@ int cmd_reindex(struct ctl *ctl, int argc, char **argv)
         return exit_code;
     exit_code = ctl_ask_daemon(ctl, hold ? "reindex hold" : "reindex", &absent);
     if (absent)
-        return ctl_reindex_here(ctl, hold);
+        return ctl_reindex_here(ctl, hold, false);
     if (exit_code != SL_EXIT_OK)
         return exit_code;
     return wait ? watch(ctl) : SL_EXIT_OK;

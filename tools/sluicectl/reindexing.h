@@ -7,14 +7,15 @@
 #include "ctl.h"
 
 /*
- * Make the index anew for the configuration, as its only writer; with `hold` the new generation is left beside it.
+ * Make the index anew for the configuration, as its only writer; with `hold` the new generation is left beside it,
+ * and unless `forced` when golden questions find less in it.
  *
  * Owns:    nothing.
  * Thread:  main.
  * Blocks:  CPU and disk, for long.
  * Errors:  the exit code, after saying why
  */
-int ctl_reindex_here(struct ctl *ctl, bool hold);
+int ctl_reindex_here(struct ctl *ctl, bool hold, bool forced);
 
 /*
  * All documents of `from` into `to`, cut and encoded as `ingest` says. *stop not 0 ends it after a commit (NULL: never).
