@@ -60,11 +60,6 @@ INLINE floats load_part(const float *from, uint32_t count, float otherwise)
     return v;
 }
 
-INLINE void store_part(float *to, const floats *v, uint32_t count)
-{
-    memcpy(to, v, count * sizeof *to);
-}
-
 /* The lanes, moved round by 8, 4, 2 or 1: sums and largest values of all lanes in four steps. */
 #define ROTATED(v, n)                                                                              \
     __builtin_shufflevector(v, v, (n) % 16, (1 + (n)) % 16, (2 + (n)) % 16, (3 + (n)) % 16,        \

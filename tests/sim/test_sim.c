@@ -293,8 +293,9 @@ static void store_positions(struct sim *sim)
             abort();
         stored->known = true;
         stored->position = position;
-        memcpy(stored->ranges, position.completed,
-               position.completed_count * sizeof *stored->ranges);
+        if (position.completed_count > 0)
+            memcpy(stored->ranges, position.completed,
+                   position.completed_count * sizeof *stored->ranges);
         stored->position.completed = stored->ranges;
     }
 }
