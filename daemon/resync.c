@@ -123,17 +123,6 @@ void resync_begin(struct sl_part *part, const struct sl_resync *resync, int64_t 
     part->resync = *resync;
 }
 
-void resync_cancel(struct sl_engine *engine, struct sl_part *part)
-{
-    struct sl_resync none = {.step = SL_RESYNC_NONE};
-
-    sl_book_lock(&engine->documents);
-    none.generation = part->resync.generation + 1;
-    part->resync = none;
-    sl_book_unlock(&engine->documents);
-    row_submit(engine, resync_row(sl_view_of(part->topic), part->partition, &none));
-}
-
 const char *resync_word(const struct sl_part *part)
 {
     static const char *const words[] = {NULL, "doubt", "read", "sweep"};

@@ -34,9 +34,6 @@ struct row_job *resync_row(struct sl_view topic, int32_t partition,
 void resync_begin(struct sl_part *part, const struct sl_resync *resync, int64_t low, int64_t high,
                   int64_t now_ms);
 
-/* End it before its time: nothing (more) is swept. Book not locked. */
-void resync_cancel(struct sl_engine *engine, struct sl_part *part);
-
 /* The word for the status; NULL: none. */
 const char *resync_word(const struct sl_part *part);
 

@@ -183,16 +183,13 @@ enum sl_err sl_generation_rollback(struct sl_index *index, uint32_t number, stru
 enum sl_err sl_generation_drop(struct sl_index *index, uint32_t number, struct sl_error *err);
 
 /*
- * How many times a generation took this index's place since it was opened; before a snapshot was opened; and the
- * fingerprint of what the snapshot sees.
+ * The fingerprint of what the snapshot sees.
  *
  * Owns:    the text lives as long as the index.
- * Thread:  any; the snapshot's.
- * Blocks:  briefly, on a mutex; no.
+ * Thread:  the snapshot's.
+ * Blocks:  no.
  * Errors:  none.
  */
-uint32_t sl_index_switches(const struct sl_index *index);
-uint32_t sl_snapshot_switches(const struct sl_snapshot *snapshot);
 const char *sl_snapshot_fingerprint(const struct sl_snapshot *snapshot);
 
 /*

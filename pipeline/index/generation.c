@@ -78,22 +78,6 @@ uint64_t sl_generation_bytes(const char *path, enum sl_generation_state state)
     return bytes;
 }
 
-uint32_t sl_index_switches(const struct sl_index *index)
-{
-    struct sl_index *own = (struct sl_index *)(uintptr_t)index;
-    uint32_t switches;
-
-    (void)pthread_mutex_lock(&own->lock);
-    switches = index->switches;
-    (void)pthread_mutex_unlock(&own->lock);
-    return switches;
-}
-
-uint32_t sl_snapshot_switches(const struct sl_snapshot *snapshot)
-{
-    return snapshot->switches;
-}
-
 const char *sl_snapshot_fingerprint(const struct sl_snapshot *snapshot)
 {
     return snapshot->fingerprint;

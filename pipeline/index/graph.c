@@ -518,8 +518,3 @@ uint32_t sl_graph_epoch(const struct sl_graph *graph, uint64_t epoch)
 {
     return epoch <= graph->epoch_base ? 0 : (uint32_t)(epoch - graph->epoch_base);
 }
-
-size_t sl_graph_bytes(const struct sl_graph *graph)
-{
-    return graph->links_region.usable + graph->slots_region.usable + graph->upper_region.usable;
-}

@@ -270,7 +270,6 @@ bool sl_graph_retire(struct sl_graph *graph, void *memory);
 void sl_graph_reclaim(struct sl_graph *graph, uint64_t epoch_oldest);
 bool sl_graph_mark(struct sl_graph *graph, uint32_t slot); /* dirty; false: out of memory */
 uint32_t sl_graph_epoch(const struct sl_graph *graph, uint64_t epoch);
-size_t sl_graph_bytes(const struct sl_graph *graph);
 
 /* edit.c: lists as the writer sees them, its own changes included */
 struct sl_list {

@@ -377,7 +377,6 @@ static enum sl_err open_locked(struct sl_index *index, struct sl_snapshot *snaps
     snapshot->epoch = sl_txn_id(snapshot->txn);
     snapshot->format = index->format;
     snapshot->fingerprint = index->fingerprint;
-    snapshot->switches = index->switches;
     if (!index->read_only)
         snapshot->graph = sl_graph_take(index->graph);
     snapshot->next = index->snapshots;

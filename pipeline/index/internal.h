@@ -70,7 +70,6 @@ struct sl_snapshot {
     struct sl_snapshot **link; /* what points to this one */
     struct sl_format format;
     const char *fingerprint;
-    uint32_t switches;
     uint32_t windows_of;             /* the document whose windows are below; 0: none */
     struct sl_window_place *windows; /* sorted by hash */
     uint32_t window_count;
