@@ -2,7 +2,6 @@
  * test_net_llm.c -- the chat client against a scripted server: good, slow, broken, huge, redirecting and lying.
  * The server is a thread with a socket on the loopback interface; it plays one script per connection.
  */
-#include <arpa/inet.h>
 #include <net/llm_client.h>
 #include <pthread.h>
 #include <sluice/error.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "../support/test.h"
+#include "../support/test_server.h"
 
 enum script { GOOD, SLOW, SILENT, BROKEN_JSON, NO_CONTENT, HUGE, HUGE_LIE, REDIRECT, BUSY, DENIED, CUT };
 
@@ -23,28 +23,14 @@ struct server {
     int connections;
 };
 
-static bool send_text(int peer, const char *text)
-{
-    size_t size = strlen(text);
-
-    while (size > 0) {
-        ssize_t sent = send(peer, text, size, MSG_NOSIGNAL);
-        if (sent <= 0)
-            return false;
-        text += sent;
-        size -= (size_t)sent;
-    }
-    return true;
-}
-
 static void send_body(int peer, const char *status, const char *headers, const char *body)
 {
     char head[512];
 
     (void)snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n%s\r\n",
                    status, strlen(body), headers);
-    (void)send_text(peer, head);
-    (void)send_text(peer, body);
+    (void)test_send_text(peer, head);
+    (void)test_send_text(peer, body);
 }
 
 static void send_huge(int peer, bool lie)
@@ -52,14 +38,14 @@ static void send_huge(int peer, bool lie)
     static char block[65536];
 
     memset(block, ' ', sizeof block - 1);
-    (void)send_text(peer, "HTTP/1.1 200 OK\r\nConnection: close\r\n");
-    (void)send_text(peer, lie ? "Transfer-Encoding: chunked\r\n\r\n" : "Content-Length: 1073741824\r\n\r\n");
+    (void)test_send_text(peer, "HTTP/1.1 200 OK\r\nConnection: close\r\n");
+    (void)test_send_text(peer, lie ? "Transfer-Encoding: chunked\r\n\r\n" : "Content-Length: 1073741824\r\n\r\n");
     for (int i = 0; i < 64; i++) { /* 4 MiB, four times what is allowed */
         if (lie)
-            (void)send_text(peer, "ffff\r\n");
-        (void)send_text(peer, block);
+            (void)test_send_text(peer, "ffff\r\n");
+        (void)test_send_text(peer, block);
         if (lie)
-            (void)send_text(peer, "\r\n");
+            (void)test_send_text(peer, "\r\n");
     }
 }
 
@@ -76,7 +62,7 @@ static void play(struct server *server, int peer)
         break;
     case SLOW:
         for (int i = 0; i < 100; i++) { /* a byte now and then: no silence, and no end */
-            if (!send_text(peer, i == 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" : " "))
+            if (!test_send_text(peer, i == 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" : " "))
                 break;
             (void)usleep(50000);
         }
@@ -104,26 +90,8 @@ static void play(struct server *server, int peer)
         send_body(peer, "401 Unauthorized", "", "{\"error\": \"no\"}");
         break;
     case CUT:
-        (void)send_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"choices\"");
+        (void)test_send_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"choices\"");
         break;
-    }
-}
-
-/* Read head and body of one request. */
-static void read_request(struct server *server, int peer)
-{
-    size_t used = 0, wanted = SIZE_MAX;
-
-    while (used < sizeof server->request - 1 && used < wanted) {
-        ssize_t got = recv(peer, server->request + used, sizeof server->request - 1 - used, 0);
-        if (got <= 0)
-            break;
-        used += (size_t)got;
-        server->request[used] = '\0';
-        const char *end = strstr(server->request, "\r\n\r\n");
-        const char *length = strcasestr(server->request, "content-length: ");
-        if (end != NULL && length != NULL)
-            wanted = (size_t)(end - server->request) + 4 + strtoul(length + 16, NULL, 10);
     }
 }
 
@@ -135,7 +103,7 @@ static void *serve(void *context)
     if (peer < 0)
         return NULL;
     server->connections++;
-    read_request(server, peer);
+    test_read_request(peer, server->request, sizeof server->request);
     play(server, peer);
     (void)shutdown(peer, SHUT_RDWR);
     (void)close(peer);
@@ -144,16 +112,9 @@ static void *serve(void *context)
 
 static bool server_start(struct server *server, enum script script)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-
-    *server = (struct server){.script = script, .listener = socket(AF_INET, SOCK_STREAM, 0)};
-    return server->listener >= 0 &&
-           bind(server->listener, (struct sockaddr *)&address, sizeof address) == 0 &&
-           listen(server->listener, 4) == 0 &&
-           getsockname(server->listener, (struct sockaddr *)&address, &size) == 0 &&
-           (server->port = ntohs(address.sin_port)) != 0 &&
-           pthread_create(&server->thread, NULL, serve, server) == 0;
+    *server = (struct server){.script = script};
+    server->listener = test_listen(&server->port);
+    return server->listener >= 0 && pthread_create(&server->thread, NULL, serve, server) == 0;
 }
 
 static void server_stop(struct server *server)

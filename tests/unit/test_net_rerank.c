@@ -2,7 +2,6 @@
  * test_net_rerank.c -- the reranking client against a server that plays one reply: good ones of each dialect, and
  * broken, lying, slow and refusing ones.
  */
-#include <arpa/inet.h>
 #include <net/rerank_client.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "../support/test.h"
+#include "../support/test_server.h"
 
 struct server {
     int listener;
@@ -20,23 +20,6 @@ struct server {
     char request[8192];
 };
 
-static void read_request(struct server *server, int peer)
-{
-    size_t used = 0, wanted = SIZE_MAX;
-
-    while (used < sizeof server->request - 1 && used < wanted) {
-        ssize_t got = recv(peer, server->request + used, sizeof server->request - 1 - used, 0);
-        if (got <= 0)
-            return;
-        used += (size_t)got;
-        server->request[used] = '\0';
-        const char *end = strstr(server->request, "\r\n\r\n");
-        const char *length = strcasestr(server->request, "content-length: ");
-        if (end != NULL && length != NULL)
-            wanted = (size_t)(end - server->request) + 4 + strtoul(length + 16, NULL, 10);
-    }
-}
-
 static void *serve(void *context)
 {
     struct server *server = context;
@@ -45,14 +28,14 @@ static void *serve(void *context)
 
     if (peer < 0)
         return NULL;
-    read_request(server, peer);
+    test_read_request(peer, server->request, sizeof server->request);
     if (server->body == NULL) {
         (void)recv(peer, byte, sizeof byte, 0); /* until the client gives up */
     } else {
         (void)snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
                        server->status, strlen(server->body));
-        (void)send(peer, head, strlen(head), MSG_NOSIGNAL);
-        (void)send(peer, server->body, strlen(server->body), MSG_NOSIGNAL);
+        (void)test_send_text(peer, head);
+        (void)test_send_text(peer, server->body);
     }
     (void)shutdown(peer, SHUT_RDWR);
     (void)close(peer);
@@ -61,14 +44,9 @@ static void *serve(void *context)
 
 static void server_start(struct server *server, const char *status, const char *body)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-
-    *server = (struct server){.status = status, .body = body, .listener = socket(AF_INET, SOCK_STREAM, 0)};
-    REQUIRE(server->listener >= 0 && bind(server->listener, (struct sockaddr *)&address, sizeof address) == 0 &&
-            listen(server->listener, 4) == 0 &&
-            getsockname(server->listener, (struct sockaddr *)&address, &size) == 0);
-    server->port = ntohs(address.sin_port);
+    *server = (struct server){.status = status, .body = body};
+    server->listener = test_listen(&server->port);
+    REQUIRE(server->listener >= 0);
     REQUIRE(pthread_create(&server->thread, NULL, serve, server) == 0);
 }
 
