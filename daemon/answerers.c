@@ -232,7 +232,7 @@ static enum sl_err respond(struct sl_engine *engine, struct asked *asked,
                            const struct sl_snapshot *snapshot, const struct sl_reply_target *target,
                            struct sl_error *err)
 {
-    SL_CLEANUP(sl_synonyms_closep) struct sl_synonyms *synonyms = engine_synonyms(engine);
+    SL_CLEANUP(sl_synonyms_closep) struct sl_synonyms *synonyms = NULL;
     struct settings settings;
     struct sl_responder responder = {
         .embedder = engine->embedder, .encoder_gone = engine->encoder_gone,
@@ -240,11 +240,8 @@ static enum sl_err respond(struct sl_engine *engine, struct asked *asked,
     struct sl_answer answer;
     enum sl_err r;
 
-    engine_settings(engine, &settings);
+    engine_retrieve(engine, &settings, &synonyms);
     responder.retrieve = settings.retrieve;
-    responder.retrieve.lists = engine->lists;
-    responder.retrieve.synonyms = synonyms;
-    responder.retrieve.reranker = engine->heads.reranker;
     responder.reader = engine->heads.reader;
     responder.answer_tokens_max = settings.answer_tokens_max;
     responder.generate_deadline_ms = settings.generate_deadline_ms;

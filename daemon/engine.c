@@ -71,14 +71,21 @@ void engine_settings(struct sl_engine *engine, struct settings *ret)
     pthread_mutex_unlock(&engine->mutex);
 }
 
-struct sl_synonyms *engine_synonyms(struct sl_engine *engine)
+/* Those the index was made with: not the configured ones while another is still being made with these. */
+static const struct sl_word_lists *lists_in_use(const struct sl_engine *engine)
 {
-    struct sl_synonyms *synonyms;
+    return sl_ingest_lists_for(sl_index_fingerprint(engine->index), engine->lists);
+}
 
+void engine_retrieve(struct sl_engine *engine, struct settings *ret, struct sl_synonyms **ret_synonyms)
+{
     pthread_mutex_lock(&engine->mutex);
-    synonyms = sl_synonyms_take(engine->synonyms);
+    *ret = engine->settings;
+    *ret_synonyms = sl_synonyms_take(engine->synonyms);
     pthread_mutex_unlock(&engine->mutex);
-    return synonyms;
+    ret->retrieve.lists = lists_in_use(engine);
+    ret->retrieve.synonyms = *ret_synonyms;
+    ret->retrieve.reranker = engine->heads.reranker;
 }
 
 /* ------------------------------------------------------------------------------ settings */
@@ -124,7 +131,7 @@ static enum sl_err take_synonyms(struct sl_engine *engine, const struct sl_confi
                                  struct sl_error *err)
 {
     struct sl_synonyms *fresh, *old;
-    enum sl_err r = sl_config_synonyms(config, engine->lists, &fresh, err);
+    enum sl_err r = sl_config_synonyms(config, lists_in_use(engine), &fresh, err);
 
     if (r != SL_OK)
         return r;
@@ -276,9 +283,9 @@ static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
     r = sl_config_lists(engine->config, &engine->lists, err);
     engine->ingest.lists = engine->lists;
     if (r == SL_OK)
-        r = take_synonyms(engine, engine->config, err);
-    if (r == SL_OK)
         r = reindex_open_index(engine, err);
+    if (r == SL_OK)
+        r = take_synonyms(engine, engine->config, err);
     if (r == SL_OK)
         r = setup_generator(engine->config, &engine->ending, &engine->generator, err);
     if (r == SL_OK)

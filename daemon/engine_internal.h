@@ -148,7 +148,7 @@ struct sl_engine {
 
     pthread_mutex_t mutex; /* settings, failure, cluster, reply topics */
     struct settings settings;
-    struct sl_synonyms *synonyms; /* NULL: none; a question takes them: engine_synonyms() */
+    struct sl_synonyms *synonyms; /* NULL: none; a question takes them: engine_retrieve() */
     struct sl_config_list reply_topics; /* a copy of the engine's own */
     atomic_bool failed;
     struct sl_error failure;
@@ -216,8 +216,9 @@ void engine_fail(struct sl_engine *engine, const struct sl_error *err);
 void engine_sleep(struct sl_engine *engine, uint32_t ms);
 
 void engine_settings(struct sl_engine *engine, struct settings *ret);
-/* The synonyms now in use, to be closed by the caller. */
-struct sl_synonyms *engine_synonyms(struct sl_engine *engine);
+/* The settings with all that a question is searched with: the users' words, which are to be closed as *ret_synonyms
+   when it is answered, and the reranker. */
+void engine_retrieve(struct sl_engine *engine, struct settings *ret, struct sl_synonyms **ret_synonyms);
 
 /* engine_setup.c: from configuration to options. */
 void setup_settings(const struct sl_config *config, struct settings *ret);

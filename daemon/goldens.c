@@ -58,12 +58,13 @@ static enum sl_err ask_one(struct sl_engine *engine, const struct sl_golden *gol
 {
     SL_CLEANUP(sl_arena_closep) struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
     SL_CLEANUP(sl_snapshot_closep) struct sl_snapshot *snapshot = NULL;
+    SL_CLEANUP(sl_synonyms_closep) struct sl_synonyms *synonyms = NULL;
     struct settings settings;
     enum sl_err e;
 
     if (arena == NULL)
         return sl_stop(err, SL_EXIT_OS, ENOMEM, "memory", "golden questions: no memory");
-    engine_settings(engine, &settings);
+    engine_retrieve(engine, &settings, &synonyms);
     if ((e = sl_snapshot_open(engine->index, &snapshot, err)))
         return e;
     return sl_golden_ask(golden, snapshot, &settings.retrieve, engine->embedder, &sl_daemon_clock, arena,
@@ -199,6 +200,7 @@ enum sl_err goldens_judge(struct sl_engine *engine, struct sl_error *err)
     const struct sl_config *config = reindex->config;
     struct sl_goldens_gate gate = {.clock = &sl_daemon_clock, .drop_max = config->golden.drop_max,
                                    .goes_on = goes_on, .context = engine};
+    SL_CLEANUP(sl_synonyms_closep) struct sl_synonyms *synonyms = NULL, *theirs = NULL;
     struct sl_retrieve_options options;
     struct settings settings;
     struct sl_buffer content = {0};
@@ -206,11 +208,13 @@ enum sl_err goldens_judge(struct sl_engine *engine, struct sl_error *err)
 
     if (config->golden.file[0] == '\0')
         return SL_OK;
-    engine_settings(engine, &settings);
-    settings.retrieve.lists =
-        sl_ingest_lists_for(sl_index_fingerprint(engine->index), engine->lists);
+    if ((r = sl_config_synonyms(config, reindex->ingest.lists, &theirs, err)))
+        return r;
+    engine_retrieve(engine, &settings, &synonyms);
     sl_config_retrieve(config, &options);
     options.lists = reindex->ingest.lists;
+    options.synonyms = theirs;
+    options.reranker = engine->heads.reranker;
     if (read_file(config->golden.file, &content))
         r = sl_goldens_judge(
             (struct sl_view){content.data != NULL ? content.data : "", content.size}, &gate,

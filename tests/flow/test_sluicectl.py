@@ -457,6 +457,18 @@ class Index(Case):
         found = self.ctl_json("golden", "--check", accepted)
         self.assertEqual((found["questions"], found["recall"], found["reciprocal_rank"]), (5, 1, 1))
 
+    def test_golden_questions_are_asked_with_the_users_words(self):
+        """Through synonyms, and in an index with stop words of its own: by `golden --check` and before a generation is taken."""
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write(f"[text]\nsynonyms = {self.write('synonyms', 'calcination = beech kiln')}\nstop_words = {self.write('stop', 'oiled')}\n")
+        self.import_all(DOCUMENTS + [{"_id": f"kiln{i}", "text": f"Kiln {i}, kiln."} for i in range(12)])
+        golden = self.lines("golden.jsonl", [{"query": "calcination", "relevant": ["1"]}, {"query": "oiled", "relevant": ["2"]}])
+        self.assertEqual(self.ctl_json("golden", "--check", golden)["recall"], 0.5)
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write(f"[golden]\nfile = {self.lines('through.jsonl', [{'query': 'calcination', 'relevant': ['1']}])}\n")
+        self.write("stop", "beech")
+        self.assertIn("recall 0.000 in the new generation, 1.000 in the old one", self.ctl("reindex", exit_code=65).stderr)
+
     def test_a_generation_that_loses_golden_answers_is_held(self):
         """Stop words that a question is made of: in the new generation it finds nothing."""
         self.import_all()

@@ -285,6 +285,8 @@ static enum sl_err ask_all(const struct ctl *ctl, const struct ctl_opened *opene
     if (arena == NULL)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a question");
     ctl_retrieve_options(ctl->config, SL_MODE_DEFAULT, 0, 0, &options);
+    ctl_retrieve_words(opened, &options);
+    options.reranker = opened->heads.reranker;
     for (uint32_t i = 0; e == SL_OK && i < goldens->count; i++) {
         sl_arena_reset(arena);
         e = sl_golden_ask(&goldens->items[i], snapshot, &options, opened->embedder, &ctl_clock, arena,

@@ -163,7 +163,10 @@ static enum sl_err judge(const struct here *here, struct sl_index *index, struct
 {
     const struct sl_config *config = here->ctl->config;
     struct sl_goldens_gate gate = {.clock = &ctl_clock, .drop_max = config->golden.drop_max};
+    SL_CLEANUP(sl_synonyms_closep) struct sl_synonyms *synonyms = NULL, *theirs = NULL;
+    const struct sl_word_lists *lists = sl_ingest_lists_for(sl_index_fingerprint(index), ingest->lists);
     struct sl_retrieve_options options, before;
+    struct sl_config_heads heads = {0};
     struct sl_embedder *embedder = NULL;
     struct sl_buffer content = {0};
     enum sl_err r;
@@ -171,17 +174,27 @@ static enum sl_err judge(const struct here *here, struct sl_index *index, struct
     if (config->golden.file[0] == '\0' || here->forced)
         return SL_OK;
     r = ctl_read_file(config->golden.file, GOLDENS_BYTES_MAX, &content, err);
+    if (r == SL_OK)
+        r = sl_config_synonyms(config, ingest->lists, &synonyms, err);
+    if (r == SL_OK)
+        r = sl_config_synonyms(config, lists, &theirs, err);
+    if (r == SL_OK)
+        r = sl_config_heads_open(config, NULL, &heads, err);
     if (r == SL_OK) {
         ctl_retrieve_options(config, SL_MODE_DEFAULT, 0, 0, &options);
         options.lists = ingest->lists;
+        options.synonyms = synonyms;
+        options.reranker = heads.reranker;
         before = options;
-        before.lists = sl_ingest_lists_for(sl_index_fingerprint(index), ingest->lists);
+        before.lists = lists;
+        before.synonyms = theirs;
         embedder = sl_config_embedder_of(config, index);
         r = sl_goldens_judge((struct sl_view){content.data != NULL ? content.data : "", content.size},
                              &gate, &(struct sl_goldens_side){index, &before, embedder},
                              &(struct sl_goldens_side){building, &options, here->embedder}, err);
     }
     (void)sl_embedder_close(embedder);
+    sl_config_heads_close(&heads);
     sl_buffer_fini(&content);
     return r;
 }
