@@ -214,16 +214,33 @@ static enum sl_err too_late(const struct asked *asked, struct sl_error *err)
                    "question: its deadline of %u ms has passed", asked->question.deadline_ms);
 }
 
+static void observe_rerank(const struct sl_answer *answer)
+{
+    struct sl_view why = answer->rerank_reason;
+    char reason[48];
+
+    if (answer->rerank_scored == 0 && why.data == NULL)
+        return;
+    sl_metric_add_label(SL_METRIC_RERANKS,
+                        why.data == NULL              ? "ok"
+                        : answer->rerank_scored > 0 ? "partial"
+                                                       : "failed",
+                        1);
+    sl_metric_observe(SL_METRIC_RERANK_DURATION, answer->rerank_ms / 1000.0);
+    sl_metric_add_label(SL_METRIC_RERANK_PASSAGES, "scored", answer->rerank_scored);
+    sl_metric_add_label(SL_METRIC_RERANK_PASSAGES, "late", answer->rerank_late);
+    if (why.data == NULL)
+        return;
+    (void)snprintf(reason, sizeof reason, "%.*s", SL_VIEW_ARG(why));
+    sl_metric_add_label(SL_METRIC_RERANK_FAILURES, reason, 1);
+}
+
 static void observe(const struct sl_answer *answer)
 {
     if (!answer->retrieved)
         return;
     sl_metric_observe(SL_METRIC_INDEX_SEARCH_DURATION, answer->search_ms / 1000.0);
-    if (answer->retrieved->rerank_ms > 0) {
-        bool failed = answer->retrieved->rerank_failure.data != NULL;
-        sl_metric_add_label(SL_METRIC_RERANKS, failed ? "failed" : "ok", 1);
-        sl_metric_observe(SL_METRIC_RERANK_DURATION, answer->retrieved->rerank_ms / 1000.0);
-    }
+    observe_rerank(answer);
     sl_metric_observe(SL_METRIC_INDEX_VISITED_NODES,
                       (double)answer->retrieved->vector_stats.distances);
 }

@@ -112,7 +112,11 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
     X(INDEX_SEARCH_DURATION, HISTOGRAM, "sluice_index_search_duration_seconds", "", "", 1,         \
       "Time of one question's search, both legs.")                                                 \
     X(RERANKS, COUNTER, "sluice_reranks_total", "status", "", 0,                                   \
-      "Questions whose passages were looked at again: ok, or failed (the first order stayed).")    \
+      "Questions whose passages were looked at again: ok, partial, or failed (the first order stayed).") \
+    X(RERANK_FAILURES, COUNTER, "sluice_rerank_failures_total", "reason", "", 0,                   \
+      "Those that were not ok, by reason; see REASONS.md.")                                        \
+    X(RERANK_PASSAGES, COUNTER, "sluice_rerank_passages_total", "result", "", 0,                   \
+      "Passages scored by the reranker, and those it was late for (they keep their order).")   \
     X(RERANK_DURATION, HISTOGRAM, "sluice_rerank_duration_seconds", "", "", 1,                     \
       "Time of one question's second look at its passages.")                                       \
     X(INDEX_VISITED_NODES, HISTOGRAM, "sluice_index_visited_nodes", "", "", 2,                     \

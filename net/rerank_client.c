@@ -156,7 +156,8 @@ static enum sl_err send_request(const struct client *client, const struct sl_buf
 
 static enum sl_err score(const struct sl_reranker *reranker, struct sl_view question,
                          const struct sl_view *passages, uint32_t count,
-                         const struct sl_time_limit *limit, float *scores, struct sl_error *err)
+                         const struct sl_time_limit *limit, float *scores, uint32_t *ret_scored,
+                         struct sl_error *err)
 {
     const struct client *client = of(reranker);
     int64_t left_ms = (limit->deadline_us - limit->monotonic_us(limit->context)) / 1000;
@@ -170,6 +171,7 @@ static enum sl_err score(const struct sl_reranker *reranker, struct sl_view ques
                     : send_request(client, &body, left_ms, &response, err);
     if (!e)
         e = read_response(client, &response, count, scores, err);
+    *ret_scored = e ? 0 : count;
     sl_buffer_fini(&body);
     sl_buffer_fini(&response);
     return e;

@@ -137,6 +137,9 @@ static void add_hits(struct sl_buffer *out, const struct sl_answer *answer)
         add_rounded(out, "score", (double)result->score, 1e-6);
         add_leg(out, "lexical_score", "lexical_rank", result->lexical_score, result->lexical_rank);
         add_leg(out, "vector_score", "vector_rank", result->vector_score, result->vector_rank);
+        add_number(out, "rank_before", result->rank_before);
+        add_leg(out, "rerank_score", "rerank_rank", result->rerank_score, result->rerank_rank);
+        add_rounded(out, "rerank_share", result->rerank_rank > 0 ? (double)result->rerank_share : NAN, 1e-6);
         add_number(out, "duplicates", result->duplicates);
         sl_buffer_view(out, SL_VIEW("}"));
     }

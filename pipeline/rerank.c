@@ -3,8 +3,8 @@
  *
  *     first order --> texts of the best few --> scores --> mixed with the first order --> new order, the rest behind
  *
- * A reranker that fails, is late or says nonsense costs the better order and nothing else: the first one stays, and
- * the answer says why. Scores are scaled by the best and the worst of the few, so that they can be mixed with the
+ * A reranker that fails or says nonsense costs the better order and nothing else: the first one stays, and the
+ * answer says why. One that is late has looked at the first few, and the depth was less, that is all. Scores are scaled by the best and the worst of the few, so that they can be mixed with the
  * first order's, whatever either's scale is. Known weakness: what the first order left beyond the depth stays there.
  */
 #include <sluice/limits.h>
@@ -12,6 +12,7 @@
 #include <sluice/text.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "retrieve_internal.h"
@@ -27,7 +28,7 @@ struct reranking {
     struct sl_arena *arena;
     struct sl_retrieved *retrieved;
     struct sl_error *err;
-    uint32_t count; /* looked at */
+    uint32_t count; /* to be looked at; in the end, looked at */
 };
 
 static enum sl_err no_memory(struct reranking *r)
@@ -80,24 +81,43 @@ static enum sl_err score_texts(struct reranking *r, struct sl_view question, con
     const struct sl_reranker *reranker = r->options->reranker;
     int64_t now = r->clock->monotonic_us(r->clock->context);
     struct sl_time_limit limit = {r->clock->monotonic_us, r->clock->context, deadline_us(r, now)};
-    enum sl_err e = reranker->ops->score(reranker, question, texts, r->count, &limit, scores, why);
+    uint32_t scored = 0;
+    enum sl_err e = reranker->ops->score(reranker, question, texts, r->count, &limit, scores, &scored, why);
 
-    for (uint32_t i = 0; !e && i < r->count; i++)
+    for (uint32_t i = 0; !e && i < scored; i++)
         if (!isfinite(scores[i]))
             e = sl_fail(why, SL_REJECT, "rerank_broken", "rerank: a score that is no number");
+    SL_INVARIANT(e || (scored > 0 && scored <= r->count));
+    r->retrieved->rerank_scored = e ? 0 : scored;
+    if (e == SL_OK)
+        r->retrieved->rerank_late = r->count - scored;
+    else if (strcmp(why->reason, "rerank_late") == 0)
+        r->retrieved->rerank_late = r->count;
     return e;
 }
 
-/* The first order stays; why goes into the answer. */
-static enum sl_err keep_order(struct reranking *r, const struct sl_error *why)
+/* Why not all were looked at, for the answer. */
+static enum sl_err say_why(struct reranking *r, const char *reason, const char *message, const char *result)
 {
+    struct sl_retrieved *retrieved = r->retrieved;
     struct sl_buffer text = {0};
 
-    sl_buffer_format(&text, "%s: %s; ranked without", why->reason, why->message);
-    r->retrieved->rerank_failure =
+    sl_buffer_format(&text, "%s: %s; %s", reason, message, result);
+    retrieved->rerank_reason = sl_arena_copy(r->arena, sl_view_of(reason));
+    retrieved->rerank_failure =
         sl_arena_copy(r->arena, (struct sl_view){text.data ? text.data : "", text.size});
     sl_buffer_fini(&text);
-    return r->retrieved->rerank_failure.data == NULL ? no_memory(r) : SL_OK;
+    return retrieved->rerank_failure.data == NULL || retrieved->rerank_reason.data == NULL ? no_memory(r)
+                                                                                           : SL_OK;
+}
+
+static enum sl_err say_late(struct reranking *r)
+{
+    char message[64];
+
+    (void)snprintf(message, sizeof message, "rerank: %u of %u passages in time",
+                   r->retrieved->rerank_scored, r->count);
+    return say_why(r, "rerank_late", message, "the others follow in their first order");
 }
 
 static int by_score(const void *a, const void *b)
@@ -117,6 +137,7 @@ static double share_of(float value, float least, float greatest)
     return greatest > least ? (double)(value - least) / (double)(greatest - least) : 1;
 }
 
+/* The first r->count are those that have scores. */
 static void reorder(struct reranking *r, const float *scores)
 {
     struct sl_result *results = r->retrieved->results;
@@ -131,6 +152,7 @@ static void reorder(struct reranking *r, const float *scores)
         double again = share_of(scores[i], least, greatest);
         double before = share_of(results[i].score, last, first);
         results[i].rerank_score = scores[i];
+        results[i].rerank_share = (float)again;
         results[i].score =
             (float)(r->options->rerank_weight * again + (1 - r->options->rerank_weight) * before);
     }
@@ -164,12 +186,15 @@ enum sl_err sl_rerank(const struct sl_snapshot *snapshot, struct sl_view questio
     if (e)
         return e;
     e = score_texts(&r, question, texts, scores, &why);
-    if (e == SL_OK)
-        reorder(&r, scores);
-    else if (e != SL_STOP)
-        e = keep_order(&r, &why);
-    else if (err != NULL)
+    if (e == SL_STOP && err != NULL)
         *err = why;
+    if (e == SL_AGAIN || e == SL_REJECT)
+        e = say_why(&r, why.reason, why.message, "ranked without");
+    else if (e == SL_OK && retrieved->rerank_late > 0)
+        e = say_late(&r);
+    r.count = retrieved->rerank_scored;
+    if (e == SL_OK && r.count > 0)
+        reorder(&r, scores);
     retrieved->rerank_ms += (double)(clock->monotonic_us(clock->context) - start) / 1000.0;
     return e;
 }

@@ -104,6 +104,8 @@ static enum sl_err retrieve(struct answering *a, bool widened)
     struct sl_question question = *a->question;
     enum sl_err e;
 
+    if (a->answer->rerank_reason.data != NULL) /* this question has waited for it once */
+        options.reranker = NULL;
     question.widened = widened;
     question.k = wanted_k(a) > SL_PASSAGES_MAX ? wanted_k(a) : SL_PASSAGES_MAX;
     options.answer_until_us = a->deadline_us == INT64_MAX ? 0 : a->deadline_us;
@@ -197,7 +199,7 @@ static enum sl_err extract(struct answering *a, const struct sl_needs *needs,
                                            reading_deadline_us(a, start)}};
     enum sl_err e = sl_extract(needs, &meaning, passages, count, a->arena, ret, a->err);
 
-    a->answer->rerank_ms += (double)(now_us(a) - start) / 1000.0; /* of sentences */
+    a->answer->generate_ms += (double)(now_us(a) - start) / 1000.0;
     return e;
 }
 
@@ -228,7 +230,7 @@ static enum sl_err generate(struct answering *a, const struct sl_passage *passag
     if (!e)
         e = sl_llm_answer(generator, a->question->text, expanded, count,
                           generate_deadline_us(a, start), a->arena, &written, &declined, &why);
-    a->answer->generate_ms = (double)(now_us(a) - start) / 1000.0;
+    a->answer->generate_ms += (double)(now_us(a) - start) / 1000.0;
     if (e == SL_STOP) {
         *a->err = why;
         return e;
@@ -257,6 +259,19 @@ static enum sl_err generate(struct answering *a, const struct sl_passage *passag
     return SL_OK;
 }
 
+static enum sl_err count_rerank(struct answering *a, const struct sl_retrieved *retrieved)
+{
+    struct sl_answer *answer = a->answer;
+
+    answer->rerank_ms += retrieved->rerank_ms;
+    answer->rerank_scored += retrieved->rerank_scored;
+    answer->rerank_late += retrieved->rerank_late;
+    if (retrieved->rerank_reason.data == NULL)
+        return SL_OK;
+    answer->rerank_reason = retrieved->rerank_reason;
+    return add_warning(a, retrieved->rerank_failure);
+}
+
 /* Search, and take out what the passages say. */
 static enum sl_err find(struct answering *a, bool widened, struct sl_passage **ret_passages,
                         uint32_t *ret_count, struct sl_extracted *ret)
@@ -270,9 +285,7 @@ static enum sl_err find(struct answering *a, bool widened, struct sl_passage **r
         return e;
     answer->embed_ms += answer->retrieved->embed_ms;
     answer->search_ms += answer->retrieved->search_ms;
-    answer->rerank_ms += answer->retrieved->rerank_ms;
-    if (answer->retrieved->rerank_failure.data != NULL &&
-        (e = add_warning(a, answer->retrieved->rerank_failure)))
+    if ((e = count_rerank(a, answer->retrieved)))
         return e;
     if ((e = sl_passages_read(a->snapshot, answer->retrieved, SL_PASSAGES_MAX, a->arena,
                               ret_passages, ret_count, a->err)) ||

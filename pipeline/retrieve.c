@@ -422,13 +422,12 @@ static uint32_t refined_count(const struct search *s)
     return wanted;
 }
 
-/* From all that was found, in order, to what is handed on. */
-static enum sl_err refine(struct search *s, struct sl_result *all, uint32_t count)
+/* Of all that was found, in order: one of each text. */
+static enum sl_err drop_copies(struct search *s, struct sl_result *all, uint32_t count)
 {
     struct sl_retrieved *retrieved = s->retrieved;
     enum sl_copies copies = copies_dropped(s);
     uint32_t wanted = refined_count(s);
-    uint32_t dim = s->embedder != NULL ? s->embedder->dim : 0;
     enum sl_err e;
 
     if (copies != SL_COPIES_NONE && !s->when.versions &&
@@ -436,15 +435,27 @@ static enum sl_err refine(struct search *s, struct sl_result *all, uint32_t coun
         return e;
     retrieved->results = all;
     retrieved->count = count;
-    if ((e = sl_duplicates_drop(s->snapshot, copies, wanted, s->arena, all, &retrieved->count, s->err)) ||
-        (e = sl_rerank(s->snapshot, retrieved->search_text, s->options, s->clock, s->arena, retrieved,
-                       s->err)))
-        return e;
-    if ((e = sl_diversify(s->snapshot, s->options->diversity, dim, s->k, s->arena, all,
-                          &retrieved->count, s->err)))
-        return e;
+    return sl_duplicates_drop(s->snapshot, copies, wanted, s->arena, all, &retrieved->count, s->err);
+}
+
+/* What is handed on, of results in order: looked at again, and different from each other. */
+static enum sl_err refine(struct search *s)
+{
+    struct sl_retrieved *retrieved = s->retrieved;
+    uint32_t dim = s->embedder != NULL ? s->embedder->dim : 0;
+    int64_t start;
+    enum sl_err e;
+
+    for (uint32_t i = 0; i < retrieved->count; i++)
+        retrieved->results[i].rank_before = i + 1;
+    e = sl_rerank(s->snapshot, retrieved->search_text, s->options, s->clock, s->arena, retrieved, s->err);
+    start = now_us(s);
+    if (!e)
+        e = sl_diversify(s->snapshot, s->options->diversity, dim, s->k, s->arena, retrieved->results,
+                         &retrieved->count, s->err);
+    retrieved->search_ms += elapsed_ms(s, start);
     retrieved->count = retrieved->count < s->k ? retrieved->count : s->k;
-    return SL_OK;
+    return e;
 }
 
 static enum sl_err rank_results(struct search *s)
@@ -465,7 +476,7 @@ static enum sl_err rank_results(struct search *s)
     if (e)
         return e;
     qsort(all, count, sizeof *all, by_score);
-    return refine(s, all, count);
+    return drop_copies(s, all, count);
 }
 
 static enum sl_err search_once(struct search *s, bool dated)
@@ -517,7 +528,7 @@ static enum sl_err search_deep(struct search *s, bool dated)
         e = search_once(s, dated);
     }
     s->depth = depth;
-    return e;
+    return e ? e : refine(s);
 }
 
 enum sl_err sl_retrieve(const struct sl_snapshot *snapshot, const struct sl_question *question,

@@ -61,8 +61,9 @@ enum sl_err sl_versions_collapse(const struct sl_snapshot *snapshot, sl_day at, 
 
 /*
  * Order the first options->rerank_depth results again by options->reranker; without one nothing happens. When it
- * fails the order stays, and retrieved->rerank_failure says why.
+ * fails the order stays, when it is late what it has not looked at; retrieved->rerank_failure says why.
  *
+ * Pre:     retrieved->results are sorted, best first.
  * Post:    sorted; what was not looked at follows, in its order.
  * Owns:    nothing; works in `arena`.
  * Thread:  the snapshot's.

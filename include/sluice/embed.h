@@ -108,11 +108,13 @@ struct sl_time_limit {
 struct sl_reranker;
 
 struct sl_reranker_ops {
-    /* How well each passage answers the question: scores float[count], finite, greater is better. Safe from several
-     * threads at once. SL_AGAIN: not in time, or not reachable; SL_REJECT: refused or broken; SL_STOP. */
+    /* How well each passage answers the question: scores float[count], finite, greater is better. When the time is
+     * over, *ret_scored of them are, the first ones; never none. Safe from several threads at once. SL_AGAIN: none in
+     * time, or not reachable; SL_REJECT: refused or broken; SL_STOP. */
     enum sl_err (*score)(const struct sl_reranker *reranker, struct sl_view question,
                          const struct sl_view *passages, uint32_t count,
-                         const struct sl_time_limit *limit, float *scores, struct sl_error *err);
+                         const struct sl_time_limit *limit, float *scores, uint32_t *ret_scored,
+                         struct sl_error *err);
     void (*close)(struct sl_reranker *reranker);
 };
 

@@ -67,7 +67,9 @@ struct sl_answer {
     uint32_t hit_count;
     struct sl_view *warnings;
     uint32_t warning_count;
-    double embed_ms, search_ms, rerank_ms, generate_ms, total_ms;
+    uint32_t rerank_scored, rerank_late; /* passages, of all searches of this question; see retrieve.h */
+    struct sl_view rerank_reason;        /* data == NULL: it did all it should, or there is none */
+    double embed_ms, search_ms, rerank_ms, generate_ms, total_ms; /* generate: extracting and writing */
     struct sl_view embed_model;  /* "" when none */
     struct sl_view pipeline;     /* sl_ingest_pipeline() of what was searched; data == NULL: nothing was */
     struct sl_view answer_model; /* "extract", or the chat model that wrote the text */

@@ -49,8 +49,10 @@ struct sl_result {
     sl_doc_id doc;
     uint32_t chunk;
     float score;         /* in the end */
+    uint32_t rank_before; /* from 1: its place before reranking and diversity */
     float rerank_score;  /* as the reranker gave it */
-    uint32_t rerank_rank; /* 0: it was not looked at again */
+    float rerank_share;  /* the same, between the least (0) and the greatest (1) of those looked at */
+    uint32_t rerank_rank; /* its place after; 0: it was not looked at again */
     float lexical_score; /* BM25   */
     uint32_t lexical_rank;
     float vector_score;  /* cosine */
@@ -74,7 +76,11 @@ struct sl_retrieved {
     struct sl_view filter_expression; /* all of it, as text: caller's, tenant's and date's */
     uint64_t selected_documents;      /* of the filter; UINT64_MAX: no filter */
     struct sl_search_stats lexical_stats, vector_stats;
-    struct sl_view rerank_failure; /* why the results were not reranked; data == NULL: they were, or need not be */
+    uint32_t rerank_scored; /* results that were looked at again */
+    uint32_t rerank_late;   /* and that should have been, had there been time */
+    struct sl_view rerank_reason;  /* why not all were: one word of docs/REASONS.md; data == NULL: all were, or none
+                                      had to be */
+    struct sl_view rerank_failure; /* the same as a warning for people */
     double embed_ms, search_ms, rerank_ms;
 };
 

@@ -86,14 +86,17 @@ static uint32_t fill(const struct cross_encoder *cross, struct sl_encoder_pass *
 static enum sl_err score_passes(const struct cross_encoder *cross, struct sl_encoder_pass *pass,
                                 struct sl_view question, const struct sl_view *passages,
                                 uint32_t count, const struct sl_time_limit *limit, uint32_t *ids,
-                                float *scratch, float *scores, struct sl_error *err)
+                                float *scratch, float *scores, uint32_t *ret_scored,
+                                struct sl_error *err)
 {
     const uint32_t hidden = cross->parts.config.hidden;
 
-    for (uint32_t done = 0, size; done < count; done += size) {
+    *ret_scored = 0;
+    for (uint32_t done = 0, size; done < count; *ret_scored = done += size) {
         if (sl_time_over(limit))
-            return sl_fail(err, SL_AGAIN, "rerank_late", "rerank: %u of %u passages in time", done,
-                           count);
+            return done > 0 ? SL_OK
+                            : sl_fail(err, SL_AGAIN, "rerank_late",
+                                      "rerank: none of %u passages in time", count);
         size = fill(cross, pass, question, passages + done, count - done, ids);
         sl_encoder_run(cross->parts.encoder, pass, SL_ENCODER_ROWS_FIRST);
         for (uint32_t i = 0; i < size; i++)
@@ -104,7 +107,8 @@ static enum sl_err score_passes(const struct cross_encoder *cross, struct sl_enc
 
 static enum sl_err score(const struct sl_reranker *reranker, struct sl_view question,
                          const struct sl_view *passages, uint32_t count,
-                         const struct sl_time_limit *limit, float *scores, struct sl_error *err)
+                         const struct sl_time_limit *limit, float *scores, uint32_t *ret_scored,
+                         struct sl_error *err)
 {
     const struct cross_encoder *cross = of(reranker);
     struct sl_encoder_pass *pass = sl_encoder_pass_take(cross->parts.encoder);
@@ -115,7 +119,8 @@ static enum sl_err score(const struct sl_reranker *reranker, struct sl_view ques
     if (pass == NULL || ids == NULL || scratch == NULL)
         e = sl_stop(err, SL_EXIT_OS, ENOMEM, "no_memory", "out of memory for reranking");
     else
-        e = score_passes(cross, pass, question, passages, count, limit, ids, scratch, scores, err);
+        e = score_passes(cross, pass, question, passages, count, limit, ids, scratch, scores,
+                         ret_scored, err);
     if (pass != NULL)
         sl_encoder_pass_give(cross->parts.encoder, pass);
     free(ids);

@@ -21,12 +21,16 @@ struct line {
 static struct line lines[LINES_MAX];
 static int line_count;
 
+static int64_t now_us, step_us;
+
 static int64_t clock_at(void *context)
 {
-    return *(int64_t *)context;
+    int64_t *now = context, at = *now;
+
+    *now += step_us;
+    return at;
 }
 
-static int64_t now_us;
 static const struct sl_time_limit LIMIT = {clock_at, &now_us, 1000};
 
 static const char *path_of(const char *name)
@@ -100,10 +104,11 @@ static void check_ranking(const char *model)
         struct sl_view views[PASSAGES];
         double golden[PASSAGES];
         float scores[PASSAGES] = {0};
+        uint32_t scored = 0;
         views_of(&lines[l], views);
         golden_scores(model, l, golden);
         REQUIRE(reranker->ops->score(reranker, sl_view_of(lines[l].question), views, PASSAGES, &LIMIT, scores,
-                                     &err) == SL_OK);
+                                     &scored, &err) == SL_OK && scored == PASSAGES);
         for (int i = 0; i < PASSAGES; i++)
             CHECK_THAT(fabs((double)scores[i] - golden[i]) < 1e-3, "%s line %d passage %d: %g, reference %g", model,
                        l, i, (double)scores[i], golden[i]);
@@ -165,17 +170,45 @@ TEST(what_comes_too_late_is_given_up)
     struct sl_reader *reader = NULL;
     struct sl_reading reading;
     struct sl_error err = {0};
+    uint32_t scored = 0;
     float score;
 
     REQUIRE(sl_cross_encoder_open(path_of("one"), NULL, &reranker, &err) == SL_OK);
     REQUIRE(sl_reader_open(path_of("reader"), NULL, &reader, &err) == SL_OK);
     now_us = 1000;
-    CHECK(reranker->ops->score(reranker, SL_VIEW("who"), &passage, 1, &LIMIT, &score, &err) == SL_AGAIN);
+    CHECK(reranker->ops->score(reranker, SL_VIEW("who"), &passage, 1, &LIMIT, &score, &scored, &err) == SL_AGAIN);
     CHECK(strcmp(err.reason, "rerank_late") == 0);
     CHECK(sl_reader_read(reader, SL_VIEW("who"), &passage, 1, &LIMIT, &reading, &err) == SL_AGAIN);
     CHECK(strcmp(err.reason, "reader_late") == 0);
     (void)sl_reranker_close(reranker);
     (void)sl_reader_close(reader);
+}
+
+TEST(what_is_scored_in_time_is_kept)
+{
+    struct sl_view passages[60];
+    struct sl_reranker *reranker = NULL;
+    struct sl_error err = {0};
+    float scores[60], all[60];
+    uint32_t scored = 0, before;
+    char text[600] = "";
+
+    for (int i = 0; i < 60; i++)
+        (void)strcat(text, "the lamp ");
+    for (int i = 0; i < 60; i++)
+        passages[i] = (struct sl_view){text, (size_t)(9 * (i + 1) - 1)};
+    now_us = step_us = 0;
+    REQUIRE(sl_cross_encoder_open(path_of("one"), NULL, &reranker, &err) == SL_OK);
+    CHECK(reranker->ops->score(reranker, SL_VIEW("who"), passages, 60, &LIMIT, all, &scored, &err) == SL_OK);
+    CHECK(scored == 60);
+    step_us = 600; /* each look at the clock; the limit is 1000 */
+    CHECK(reranker->ops->score(reranker, SL_VIEW("who"), passages, 60, &LIMIT, scores, &scored, &err) == SL_OK);
+    CHECK_THAT(scored > 0 && scored < 60, "%u", scored);
+    before = scored;
+    for (uint32_t i = 0; i < before; i++)
+        CHECK(fabsf(scores[i] - all[i]) < 1e-6f);
+    now_us = step_us = 0;
+    (void)sl_reranker_close(reranker);
 }
 
 TEST(empty_texts_are_scored_and_say_nothing)
@@ -186,11 +219,12 @@ TEST(empty_texts_are_scored_and_say_nothing)
     struct sl_reading readings[2];
     struct sl_error err = {0};
     float scores[2] = {-1, -1};
+    uint32_t scored = 0;
 
     now_us = 0;
     REQUIRE(sl_cross_encoder_open(path_of("one"), NULL, &reranker, &err) == SL_OK);
     REQUIRE(sl_reader_open(path_of("reader"), NULL, &reader, &err) == SL_OK);
-    CHECK(reranker->ops->score(reranker, SL_VIEW(""), passages, 2, &LIMIT, scores, &err) == SL_OK);
+    CHECK(reranker->ops->score(reranker, SL_VIEW(""), passages, 2, &LIMIT, scores, &scored, &err) == SL_OK);
     CHECK(scores[0] > 0 && fabsf(scores[0] - scores[1]) < 1e-4f);
     CHECK(sl_reader_read(reader, SL_VIEW(""), passages, 2, &LIMIT, readings, &err) == SL_OK);
     CHECK(readings[0].byte_end == 0 && readings[1].byte_end == 0);

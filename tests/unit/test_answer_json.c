@@ -36,7 +36,8 @@ TEST(an_answer_has_every_key_in_its_order)
                                    .byte_start = 1201, .byte_end = 1206, .quote = SL_VIEW("a\nb c"),
                                    .score = 0.83F};
     struct sl_result result = {.doc = 7, .chunk = 3, .score = 0.5F, .lexical_score = 12.25F,
-                               .lexical_rank = 1};
+                               .lexical_rank = 1, .rank_before = 3, .rerank_rank = 1, .rerank_score = -2.5F,
+                               .rerank_share = 1};
     struct sl_retrieved retrieved = {.results = &result, .count = 1, .date_read = true,
                                      .date = {.days = {0, SL_DAY_MAX}},
                                      .filter_expression = SL_VIEW("date >= \"1970-01-01\"")};
@@ -58,7 +59,8 @@ TEST(an_answer_has_every_key_in_its_order)
         "0.83}], \"hits\": [{\"doc\": \"k\\\"1\", \"topic\": \"docs\", \"partition\": 0, "
         "\"offset\": 17, \"chunk\": 3, \"title\": \"T\", \"date\": \"2015-12\", \"byte_start\": "
         "1201, \"byte_end\": 1206, \"text\": \"a\\nb c\", \"score\": 0.5, \"lexical_score\": 12.25, "
-        "\"lexical_rank\": 1, \"vector_score\": null, \"vector_rank\": null, \"duplicates\": 0}], \"filter\": "
+        "\"lexical_rank\": 1, \"vector_score\": null, \"vector_rank\": null, \"rank_before\": 3, "
+        "\"rerank_score\": -2.5, \"rerank_rank\": 1, \"rerank_share\": 1, \"duplicates\": 0}], \"filter\": "
         "{\"expression\": \"date >= \\\"1970-01-01\\\"\", \"from_query\": true, \"date_from\": "
         "\"1970-01-01\", \"date_to\": null, \"widened\": false}, \"index\": {\"position\": "
         "{\"docs/0\": 18}, \"lag_records\": 0, \"documents\": 63, \"chunks\": 4100}, \"warnings\": "

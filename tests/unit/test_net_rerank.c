@@ -79,10 +79,11 @@ static struct outcome ask_url(const char *api, const char *url, int64_t timeout_
     struct sl_time_limit limit = {monotonic_us, NULL, monotonic_us(NULL) + timeout_ms * 1000};
     struct sl_reranker *reranker = NULL;
     struct outcome out = {0};
+    uint32_t scored = 0;
 
     out.e = sl_rerank_client_open(&options, &reranker, &out.err);
     if (!out.e)
-        out.e = reranker->ops->score(reranker, SL_VIEW("who?"), passages, 3, &limit, out.scores, &out.err);
+        out.e = reranker->ops->score(reranker, SL_VIEW("who?"), passages, 3, &limit, out.scores, &scored, &out.err);
     (void)sl_reranker_close(reranker);
     return out;
 }
@@ -187,6 +188,7 @@ TEST(a_response_over_its_size_is_given_up)
     struct sl_view passage = SL_VIEW("x");
     struct sl_error err = {0};
     char url[64];
+    uint32_t scored = 0;
     float score;
 
     memset(body, ' ', sizeof body - 1);
@@ -195,7 +197,7 @@ TEST(a_response_over_its_size_is_given_up)
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", server.port);
     options.url = url;
     REQUIRE(sl_rerank_client_open(&options, &reranker, &err) == SL_OK);
-    CHECK(reranker->ops->score(reranker, SL_VIEW("q"), &passage, 1, &limit, &score, &err) == SL_REJECT);
+    CHECK(reranker->ops->score(reranker, SL_VIEW("q"), &passage, 1, &limit, &score, &scored, &err) == SL_REJECT);
     CHECK(strcmp(err.reason, "rerank_broken") == 0);
     (void)sl_reranker_close(reranker);
     server_stop(&server);

@@ -10,19 +10,24 @@ struct fake {
     enum sl_err e;
     const char *liked; /* passages with it score 2, others 1 */
     float wrong;       /* != 0: the score of the first */
+    uint32_t in_time;  /* 0: all are scored */
     uint32_t count;    /* passages of the last call */
+    uint32_t calls;
     int64_t deadline_us;
     char first[256];
 };
 
 static enum sl_err fake_score(const struct sl_reranker *reranker, struct sl_view question,
                               const struct sl_view *passages, uint32_t count,
-                              const struct sl_time_limit *limit, float *scores, struct sl_error *err)
+                              const struct sl_time_limit *limit, float *scores, uint32_t *ret_scored,
+                              struct sl_error *err)
 {
     struct fake *fake = (struct fake *)(uintptr_t)reranker;
 
     (void)question;
+    fake->calls++;
     fake->count = count;
+    *ret_scored = fake->in_time > 0 ? fake->in_time : count;
     fake->deadline_us = limit->deadline_us;
     (void)snprintf(fake->first, sizeof fake->first, "%.*s", SL_VIEW_ARG(passages[0]));
     if (fake->e)
@@ -91,6 +96,8 @@ TEST(what_the_reranker_likes_comes_first)
     CHECK(r->count == 4 && fake.count == 4 && r->rerank_failure.data == NULL && r->rerank_ms > 0);
     CHECK(holds(small, r, 0, "sleeps") && r->results[0].rerank_rank == 1);
     CHECK(r->results[0].rerank_score > 1.9f && r->results[1].rerank_score < 1.1f);
+    CHECK(r->results[0].rerank_share > 0.99f && r->results[1].rerank_share < 0.01f);
+    CHECK(r->results[0].rank_before > 1 && r->rerank_scored == 4 && r->rerank_late == 0);
     CHECK_THAT(strncmp(fake.first, "First\nThe lamp, ", 16) == 0, "%s", fake.first); /* title, then passage */
     small_close(small);
 }
@@ -147,6 +154,42 @@ TEST(a_reranker_that_fails_costs_its_order_only)
         CHECK(strncmp(r->rerank_failure.data, "rerank_broken", 13) == 0);
         CHECK(r->results[0].doc == first->results[0].doc && r->results[0].rerank_rank == 0);
     }
+    small_close(small);
+}
+
+TEST(what_was_not_looked_at_in_time_stays_behind)
+{
+    struct small_index *small = open_lamps();
+    struct fake fake = {.base = {.ops = &OPS}, .liked = "oil", .in_time = 3};
+    struct sl_retrieve_options options = options_of(&fake), plain = options;
+    const struct sl_retrieved *r, *first;
+
+    plain.reranker = NULL;
+    first = search(small, &plain);
+    r = search(small, &options);
+    CHECK(r->count == 4 && r->rerank_scored == 3 && r->rerank_late == 1);
+    CHECK(r->results[3].doc == first->results[3].doc && r->results[3].rerank_rank == 0);
+    CHECK(r->results[3].rank_before == 4 && r->results[0].rerank_rank == 1);
+    CHECK(sl_view_is(r->rerank_reason, "rerank_late"));
+    CHECK(strstr(r->rerank_failure.data, "3 of 4 passages in time") != NULL);
+    small_close(small);
+}
+
+TEST(a_search_that_looks_deeper_asks_the_reranker_once)
+{
+    struct small_index *small = small_open(true);
+    struct fake fake = {.base = {.ops = &OPS}, .liked = "sleeps"};
+    struct sl_retrieve_options options = options_of(&fake);
+    const struct sl_retrieved *r;
+
+    for (uint32_t i = 0; i < 130; i++) { /* copies fill the first depth */
+        char key[16];
+        (void)snprintf(key, sizeof key, "copy%u", i);
+        small_put(small, key, "{\"text\": \"The lamp keeper, the lamp keeper.\"}");
+    }
+    small_put(small, "c", "{\"text\": \"A keeper without any lamp sleeps by day and by night and in between.\"}");
+    r = search(small, &options);
+    CHECK_THAT(r->count == 2 && fake.calls == 1 && holds(small, r, 0, "sleeps"), "%u, %u", r->count, fake.calls);
     small_close(small);
 }
 

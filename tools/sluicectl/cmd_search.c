@@ -129,6 +129,11 @@ static void found_json(struct sl_buffer *out, const struct found *found, uint32_
              found->result->lexical_rank);
     name_leg(out, "vector_score", found->result->vector_score, "vector_rank",
              found->result->vector_rank);
+    name_number(out, "rank_before", found->result->rank_before);
+    name_leg(out, "rerank_score", found->result->rerank_score, "rerank_rank",
+             found->result->rerank_rank);
+    name_number(out, "rerank_share",
+                found->result->rerank_rank > 0 ? (double)found->result->rerank_share : (double)NAN);
     if (found->parts != NULL)
         parts_json(out, found, term_count);
     sl_buffer_format(out, "}");
@@ -174,8 +179,9 @@ static void head_json(struct search *search)
     leg_stats_json(out, "lexical", &retrieved->lexical_stats);
     leg_stats_json(out, "vector", &retrieved->vector_stats);
     sl_json_name(out, "timing_ms");
-    sl_buffer_format(out, "{\"embed\": %.3f, \"search\": %.3f}", retrieved->embed_ms,
-                     retrieved->search_ms);
+    sl_buffer_format(out, "{\"embed\": %.3f, \"search\": %.3f, \"rerank\": %.3f}",
+                     retrieved->embed_ms, retrieved->search_ms, retrieved->rerank_ms);
+    name_text(out, "rerank_failure", retrieved->rerank_failure);
 }
 
 static void explain_text(struct search *search)
@@ -212,8 +218,12 @@ static void explain_text(struct search *search)
     sl_buffer_format(out, "vector    %s, %llu vectors compared\n",
                      path_name(retrieved->vector_stats.path),
                      (unsigned long long)retrieved->vector_stats.distances);
-    sl_buffer_format(out, "time      embed %.1f ms, search %.1f ms\n\n", retrieved->embed_ms,
-                     retrieved->search_ms);
+    if (retrieved->rerank_scored > 0)
+        sl_buffer_format(out, "rerank    %u passages\n", retrieved->rerank_scored);
+    if (retrieved->rerank_failure.data != NULL)
+        sl_buffer_format(out, "warning   %.*s\n", SL_VIEW_ARG(retrieved->rerank_failure));
+    sl_buffer_format(out, "time      embed %.1f ms, search %.1f ms, rerank %.1f ms\n\n",
+                     retrieved->embed_ms, retrieved->search_ms, retrieved->rerank_ms);
 }
 
 static void leg_text(struct sl_buffer *out, const char *name, uint32_t rank, float score)
@@ -222,6 +232,16 @@ static void leg_text(struct sl_buffer *out, const char *name, uint32_t rank, flo
         sl_buffer_format(out, "  %s -", name);
     else
         sl_buffer_format(out, "  %s #%u %.4f", name, rank, (double)score);
+}
+
+/* Nothing where neither a reranker nor diversity moved it. */
+static void rerank_text(struct sl_buffer *out, const struct sl_result *result, uint32_t rank)
+{
+    if (result->rerank_rank > 0)
+        sl_buffer_format(out, "  rerank #%u %.4f (%.2f)", result->rerank_rank,
+                         (double)result->rerank_score, (double)result->rerank_share);
+    if (result->rank_before != rank)
+        sl_buffer_format(out, "  was #%u", result->rank_before);
 }
 
 static void parts_text(struct sl_buffer *out, const struct found *found, uint32_t term_count)
@@ -273,6 +293,7 @@ static void found_text(struct search *search, const struct found *found)
         sl_buffer_format(out, "   ");
         leg_text(out, "lexical", found->result->lexical_rank, found->result->lexical_score);
         leg_text(out, "vector", found->result->vector_rank, found->result->vector_score);
+        rerank_text(out, found->result, found->rank);
         sl_buffer_format(out, "\n");
         if (found->parts != NULL)
             parts_text(out, found, search->retrieved->term_count);
