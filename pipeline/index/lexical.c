@@ -27,7 +27,6 @@
 
 #define MARGIN 1.00001f
 #define WINDOW 4096u
-#define LINE   32u
 #define NONE   UINT32_MAX
 
 struct block {
@@ -36,6 +35,12 @@ struct block {
     float bound;         /* of one posting, without the term's weight */
     uint8_t count;
     struct sl_occurrence *kept; /* decoded, of one that spans windows: they come in no order */
+};
+
+/* What a list has in a window. */
+struct place {
+    uint32_t first; /* block; of no meaning when the bound is 0 */
+    float bound;    /* of one posting, without the term's weight; 0: the list has none here */
 };
 
 struct list {
@@ -47,6 +52,7 @@ struct list {
     struct block *blocks;
     uint32_t block_count;
     uint32_t capacity;
+    struct place *places; /* by window */
 
     uint32_t first, end; /* blocks in the window */
     float bound;         /* in the window, weighed */
@@ -71,12 +77,15 @@ struct search {
     float average;
     struct list *lists; /* in the order of the terms */
     uint32_t list_count;
-    struct list **order; /* by bound in the window, least first */
+    struct list **order; /* those with postings in the window, by bound, least first */
+    uint32_t order_count;
+    struct place *places;
     uint32_t segment_count;
     struct sl_view *segments;
     struct window *windows;
     uint32_t window_count;
     float sums[WINDOW];
+    uint64_t near[WINDOW / 64]; /* bits of chunks whose sum may suffice */
     struct sl_hit *hits;
     uint32_t k, count;
     struct sl_search_stats stats;
@@ -207,6 +216,20 @@ static bool decode(struct search *search, struct list *list, uint32_t number)
            room[list->count - 1].chunk / SL_SEGMENT_CHUNKS < search->segment_count;
 }
 
+/* The first posting at hand, from `at` on, whose chunk is not below this one. */
+static inline uint32_t place_of(const struct list *list, uint32_t chunk)
+{
+    uint32_t at = list->at, rest = list->count - at;
+
+    while (rest > 0) {
+        uint32_t half = rest / 2;
+        bool below = list->postings[at + half].chunk < chunk;
+        at = below ? at + half + 1 : at;
+        rest = below ? rest - half - 1 : half;
+    }
+    return at;
+}
+
 /* The list's posting of a chunk, or NULL. Chunks asked for in a window ascend. */
 static enum sl_err find(struct search *search, struct list *list, uint32_t chunk,
                         const struct sl_occurrence **ret_posting)
@@ -218,8 +241,7 @@ static enum sl_err find(struct search *search, struct list *list, uint32_t chunk
         return SL_OK;
     if (!decode(search, list, list->first))
         return senseless(search, chunk);
-    while (list->at < list->count && list->postings[list->at].chunk < chunk)
-        list->at++;
+    list->at = place_of(list, chunk);
     if (list->at < list->count && list->postings[list->at].chunk == chunk)
         *ret_posting = &list->postings[list->at];
     return SL_OK;
@@ -227,15 +249,19 @@ static enum sl_err find(struct search *search, struct list *list, uint32_t chunk
 
 /* ----------------------------------------------------------------------------------- windows */
 
-static void raise_bound(float *bounds, uint32_t window, float bound)
+static void raise_bound(struct list *list, uint32_t block, uint32_t window, float bound)
 {
-    if (bound > bounds[window])
-        bounds[window] = bound;
+    struct place *place = &list->places[window];
+
+    if (place->bound == 0)
+        place->first = block;
+    if (bound > place->bound)
+        place->bound = bound;
 }
 
 /* What a list gives in each window at most. A block that spans more windows than it has postings is
  * decoded: a rare term counts where it stands, not all over its run. */
-static enum sl_err bound_windows(struct search *search, struct list *list, float *bounds)
+static enum sl_err bound_windows(struct search *search, struct list *list)
 {
     for (uint32_t i = 0; i < list->block_count; i++) {
         const struct block *block = &list->blocks[i];
@@ -244,14 +270,14 @@ static enum sl_err bound_windows(struct search *search, struct list *list, float
             last = search->window_count - 1;
         if (last - first < block->count) {
             for (uint32_t w = first; w <= last; w++)
-                raise_bound(bounds, w, block->bound);
+                raise_bound(list, i, w, block->bound);
             continue;
         }
         if (!decode(search, list, i))
             return senseless(search, block->from);
         for (uint32_t p = 0; p < list->count; p++) {
             struct sl_bound bound = {list->postings[p].count, list->postings[p].length};
-            raise_bound(bounds, list->postings[p].chunk / WINDOW, bound_of(search, &bound, 1));
+            raise_bound(list, i, list->postings[p].chunk / WINDOW, bound_of(search, &bound, 1));
         }
     }
     return SL_OK;
@@ -268,59 +294,49 @@ static int compare_windows(const void *a, const void *b)
 
 static enum sl_err order_windows(struct search *search)
 {
+    uint32_t count = (search->segment_count * SL_SEGMENT_CHUNKS + WINDOW - 1) / WINDOW;
     enum sl_err rc = SL_OK;
-    float *bounds;
 
-    search->window_count = (search->segment_count * SL_SEGMENT_CHUNKS + WINDOW - 1) / WINDOW;
-    search->windows = calloc(search->window_count, sizeof *search->windows);
-    bounds = calloc(search->window_count, sizeof *bounds);
-    if (search->windows == NULL || bounds == NULL)
-        rc = sl_batch_memory(search->err);
-    for (uint32_t i = 0; rc == SL_OK && i < search->window_count; i++)
+    search->window_count = count;
+    search->windows = calloc(count, sizeof *search->windows);
+    search->places = calloc((size_t)count * search->list_count, sizeof *search->places);
+    if (search->windows == NULL || search->places == NULL)
+        return sl_batch_memory(search->err);
+    for (uint32_t i = 0; i < count; i++)
         search->windows[i].number = i;
     for (uint32_t i = 0; rc == SL_OK && i < search->list_count; i++) {
-        memset(bounds, 0, search->window_count * sizeof *bounds);
-        rc = bound_windows(search, &search->lists[i], bounds);
-        for (uint32_t w = 0; rc == SL_OK && w < search->window_count; w++)
-            search->windows[w].bound += search->lists[i].weight * bounds[w];
+        struct list *list = &search->lists[i];
+        list->places = search->places + (size_t)i * count;
+        rc = bound_windows(search, list);
+        for (uint32_t w = 0; rc == SL_OK && w < count; w++)
+            search->windows[w].bound += list->weight * list->places[w].bound;
     }
-    free(bounds);
     if (rc == SL_OK)
-        qsort(search->windows, search->window_count, sizeof *search->windows, compare_windows);
+        qsort(search->windows, count, sizeof *search->windows, compare_windows);
     return rc;
 }
 
-/* The first block that may hold a chunk from `chunk` on. */
-static uint32_t first_block(const struct list *list, uint32_t chunk)
-{
-    uint32_t low = 0, high = list->block_count;
-
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (list->blocks[middle].last < chunk)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* The blocks of each list in the window; lists in the order of what they can give there. */
-static void enter(struct search *search, uint32_t first, uint32_t last)
+static void enter(struct search *search, uint32_t number)
 {
+    uint32_t last = number * WINDOW + (WINDOW - 1);
+
+    search->order_count = 0;
     for (uint32_t i = 0; i < search->list_count; i++) {
         struct list *list = &search->lists[i];
-        uint32_t at = i;
-        list->first = list->end = first_block(list, first);
-        list->bound = 0;
+        const struct place *place = &list->places[number];
+        uint32_t at = search->order_count;
+        list->first = list->end = place->first;
+        list->bound = list->weight * place->bound;
         list->at = 0;
-        for (; list->end < list->block_count && list->blocks[list->end].from <= last; list->end++)
-            if (list->blocks[list->end].bound > list->bound)
-                list->bound = list->blocks[list->end].bound;
-        list->bound *= list->weight;
+        if (place->bound == 0)
+            continue;
+        while (list->end < list->block_count && list->blocks[list->end].from <= last)
+            list->end++;
         for (; at > 0 && search->order[at - 1]->bound > list->bound; at--)
             search->order[at] = search->order[at - 1];
         search->order[at] = list;
+        search->order_count++;
     }
 }
 
@@ -398,16 +414,18 @@ static inline float most_of(const struct search *search, const struct list *list
                                : sl_bm25_part(list->weight, tf, search->norms[posting->length]);
 }
 
-/* Add up what a list gives to the chunks of a window, at most. */
-static enum sl_err walk(struct search *search, struct list *list, uint32_t first)
+/* Add up what a list gives to the chunks of a window, at most, and mark those with `enough`. */
+static enum sl_err walk(struct search *search, struct list *list, uint32_t first, float enough)
 {
     for (uint32_t b = list->first; b < list->end; b++) {
         if (!decode(search, list, b))
             return senseless(search, first);
-        for (uint32_t i = 0; i < list->count; i++) {
+        for (uint32_t i = place_of(list, first); i < list->count; i++) {
             uint32_t at = list->postings[i].chunk - first;
-            if (at < WINDOW)
-                search->sums[at] += most_of(search, list, &list->postings[i]);
+            if (at >= WINDOW)
+                break;
+            search->sums[at] += most_of(search, list, &list->postings[i]);
+            search->near[at / 64] |= (uint64_t)(search->sums[at] >= enough) << at % 64;
         }
     }
     list->block = NONE; /* find() begins with the first */
@@ -436,45 +454,28 @@ static enum sl_err complete(struct search *search, uint32_t chunk, float sum, ui
     return most * MARGIN < at_least(search) ? SL_OK : score(search, chunk);
 }
 
-/* Without a branch a sum: most lines of a window have none that suffices. */
-static bool any_at_least(const float sums[LINE], float enough)
-{
-    uint32_t any = 0;
-
-    for (uint32_t i = 0; i < LINE; i++)
-        any |= (uint32_t)(sums[i] > 0) & (uint32_t)(sums[i] >= enough);
-    return any != 0;
-}
-
-static enum sl_err complete_line(struct search *search, uint32_t first, uint32_t at,
-                                 uint32_t unwalked, float rest)
-{
-    enum sl_err rc = SL_OK;
-
-    for (uint32_t i = at; rc == SL_OK && i < at + LINE; i++)
-        if (search->sums[i] > 0 && (search->sums[i] + rest) * MARGIN >= at_least(search))
-            rc = complete(search, first + i, search->sums[i], unwalked, rest);
-    return rc;
-}
-
 static enum sl_err search_window(struct search *search, uint32_t number)
 {
     uint32_t first = number * WINDOW, unwalked = 0;
-    float rest = 0;
+    float rest = 0, enough;
     enum sl_err rc = SL_OK;
 
-    enter(search, first, first + (WINDOW - 1));
-    while (unwalked < search->list_count &&
+    enter(search, number);
+    while (unwalked < search->order_count &&
            (rest + search->order[unwalked]->bound) * MARGIN < at_least(search))
         rest += search->order[unwalked++]->bound;
-    if (unwalked == search->list_count)
+    if (unwalked == search->order_count)
         return SL_OK;
     memset(search->sums, 0, sizeof search->sums);
-    for (uint32_t i = unwalked; rc == SL_OK && i < search->list_count; i++)
-        rc = walk(search, search->order[i], first);
-    for (uint32_t i = 0; rc == SL_OK && i < WINDOW; i += LINE)
-        if (any_at_least(search->sums + i, at_least(search) / MARGIN / MARGIN - rest))
-            rc = complete_line(search, first, i, unwalked, rest);
+    memset(search->near, 0, sizeof search->near);
+    enough = at_least(search) / MARGIN / MARGIN - rest;
+    for (uint32_t i = unwalked; rc == SL_OK && i < search->order_count; i++)
+        rc = walk(search, search->order[i], first, enough);
+    for (uint32_t i = 0; rc == SL_OK && i < WINDOW / 64; i++)
+        for (uint64_t near = search->near[i]; rc == SL_OK && near != 0; near &= near - 1) {
+            uint32_t at = i * 64 + (uint32_t)__builtin_ctzll(near);
+            rc = complete(search, first + at, search->sums[at], unwalked, rest);
+        }
     return rc;
 }
 
@@ -525,6 +526,7 @@ static struct search *search_free(struct search *search, uint32_t term_count)
     free(search->order);
     free(search->segments);
     free(search->windows);
+    free(search->places);
     free(search);
     return NULL;
 }
