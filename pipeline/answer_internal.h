@@ -101,6 +101,11 @@ bool sl_word_is(struct sl_view word, const char *text);
 bool sl_word_among(struct sl_view word, const char *list);
 bool sl_word_starts(struct sl_view word, const char *start);
 
+static inline bool sl_text_holds(struct sl_view text, const char *part)
+{
+    return memmem(text.data, text.size, part, strlen(part)) != NULL;
+}
+
 /* Are at least half of the letters in the first 4,096 bytes Hangul? */
 bool sl_text_hangul(struct sl_view text);
 
@@ -111,6 +116,7 @@ static inline bool sl_is_digit(char c)
 
 /* A question's terms that carry meaning, each with the weight of finding it. Sorted by term. */
 struct sl_needs {
+    struct sl_view question;
     struct sl_view *terms;
     double *weights;
     uint32_t count;
@@ -135,6 +141,9 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
 
 /* What finding `term` is worth; 0 when the question does not need it. */
 double sl_needs_weight(const struct sl_needs *needs, struct sl_view term);
+
+/* What the question's terms in `text` weigh together; 0 also when there is no memory to find them. */
+double sl_needs_meet(const struct sl_needs *needs, struct sl_view text, struct sl_arena *arena);
 
 /* Figures from which relevance is made. */
 struct sl_evidence {

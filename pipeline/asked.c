@@ -119,8 +119,10 @@ static enum sl_asked korean_word(struct sl_view word, struct sl_view next)
 {
     if (sl_word_starts(word, "누구") || sl_word_starts(word, "누가"))
         return SL_ASKED_WHO;
-    if (sl_word_starts(word, "언제") || sl_word_starts(word, "며칠"))
+    if (sl_word_starts(word, "언제") || sl_word_is(word, "며칠에") || sl_word_is(word, "며칠날"))
         return SL_ASKED_WHEN;
+    if (sl_word_starts(word, "며칠"))
+        return SL_ASKED_COUNT;
     if (sl_word_starts(word, "어디"))
         return SL_ASKED_WHERE;
     if (sl_word_starts(word, "얼마"))

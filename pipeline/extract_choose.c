@@ -1,10 +1,11 @@
-/* extract_choose.c -- which sentences are cited, and what they need around them to be understood. */
+/* extract_choose.c -- which sentences are cited, and what they need around them to be understood.
+ */
 #include "extract_internal.h"
 
 #define FURTHER_MIN    0.55 /* of the best sentence's score, to be cited beside it ... */
 #define FURTHER_OTHER  0.75 /* ... and from another document */
 #define FURTHER_NEW    0.10 /* share of the needs it must add */
-#define LIST_BYTES_MAX  1600u
+#define LIST_BYTES_MAX 1600u
 
 static bool is_better(const struct sl_sentence *a, const struct sl_sentence *b)
 {
@@ -35,15 +36,16 @@ static bool adds_enough(const struct sl_extractor *x, const struct sl_sentence *
     return added >= FURTHER_NEW * x->needs->total;
 }
 
-/* The next sentence worth citing; NULL when there is none. `met` is what those taken meet already. */
+/* The next sentence worth citing; NULL when there is none. `met` is what those taken meet already.
+ */
 static struct sl_sentence *next_sentence(struct sl_extractor *x, const uint64_t *met,
-                                      const struct sl_sentence *best)
+                                         const struct sl_sentence *best)
 {
     struct sl_sentence *found = NULL;
 
     for (uint32_t i = 0; i < x->count; i++) {
         struct sl_sentence *sentence = &x->sentences[i];
-        if (sentence->taken || !(sentence->score > 0) ||
+        if (sentence->taken || !(sentence->score > 0) || !sl_sentence_stands_alone(sentence) ||
             (best != NULL && !adds_enough(x, sentence, best, met)))
             continue;
         if (is_better(sentence, found) && !is_repeated(x, sentence))
@@ -52,41 +54,21 @@ static struct sl_sentence *next_sentence(struct sl_extractor *x, const uint64_t 
     return found;
 }
 
-size_t sl_item_mark(struct sl_view text)
-{
-    size_t digits = 0;
-
-    if (text.size > 2 && (text.data[0] == '-' || text.data[0] == '*') && text.data[1] == ' ')
-        return 2;
-    if (sl_word_starts(text, "• ") || sl_word_starts(text, "· "))
-        return strcspn(text.data, " ") + 1;
-    while (digits < text.size && digits < 3 && sl_is_digit(text.data[digits]))
-        digits++;
-    return digits > 0 && text.size > digits + 2 && text.data[digits + 1] == ' ' &&
-                   (text.data[digits] == '.' || text.data[digits] == ')')
-               ? digits + 2
-               : 0;
-}
-
 static bool is_item(const struct sl_extractor *x, const struct sl_sentence *sentence)
 {
     return sl_item_mark(sl_sentence_text(x, sentence)) > 0;
 }
 
-static bool is_lead(const struct sl_extractor *x, const struct sl_sentence *sentence)
-{
-    struct sl_view text = sl_sentence_text(x, sentence);
-
-    return text.data[text.size - 1] == ':';
-}
-
-/* The list that a sentence is an item of, or that it introduces: all of it, with what introduces it. */
+/* The list that a sentence is an item of, or that it introduces: all of it, with what introduces
+ * it. */
 static void widen_to_list(const struct sl_extractor *x, uint32_t *from, uint32_t *to)
 {
     uint32_t passage = x->sentences[*from].passage, first = *from, last = *to;
 
-    while (first > 0 && x->sentences[first - 1].passage == passage && is_item(x, &x->sentences[first]) &&
-           (is_item(x, &x->sentences[first - 1]) || is_lead(x, &x->sentences[first - 1])))
+    while (first > 0 && x->sentences[first - 1].passage == passage &&
+           is_item(x, &x->sentences[first]) &&
+           (is_item(x, &x->sentences[first - 1]) ||
+            sl_line_leads(sl_sentence_text(x, &x->sentences[first - 1]))))
         first--;
     while (last + 1 < x->count && x->sentences[last + 1].passage == passage &&
            is_item(x, &x->sentences[last + 1]) &&
@@ -104,8 +86,9 @@ static bool leans_back(const struct sl_extractor *x, const struct sl_sentence *s
     struct sl_view text = sl_sentence_text(x, sentence);
     size_t at = 0;
 
-    return sl_word_among(sl_word_next(text, &at), " he her his it its she such their these they this those 그는 "
-                                                  "그녀는 그것은 그들은 그의 이는 이것은 이들은 이에 이를 ");
+    return sl_word_among(sl_word_next(text, &at),
+                         " he her his it its she such their these they this those 그는 "
+                         "그녀는 그것은 그들은 그의 이는 이것은 이들은 이에 이를 ");
 }
 
 /* A sentence with those around it that it cannot be understood without. */
@@ -114,10 +97,12 @@ static struct sl_pick pick_of(const struct sl_extractor *x, const struct sl_sent
     uint32_t from = (uint32_t)(sentence - x->sentences), to = from;
     const struct sl_sentence *before = from > 0 ? sentence - 1 : NULL;
 
-    if (is_lead(x, sentence) || (x->needs->asked == SL_ASKED_LIST && is_item(x, sentence)))
+    if (sl_line_leads(sl_sentence_text(x, sentence)) ||
+        (x->needs->asked == SL_ASKED_LIST && is_item(x, sentence)))
         widen_to_list(x, &from, &to);
-    else if (before != NULL && !before->taken && before->passage == sentence->passage && leans_back(x, sentence) &&
-             !leans_back(x, before) && before->cover > 0 && !sl_sentence_asks(x, before) &&
+    else if (before != NULL && !before->taken && before->passage == sentence->passage &&
+             leans_back(x, sentence) && !leans_back(x, before) && before->cover > 0 &&
+             !sl_sentence_asks(x, before) &&
              sentence->byte_end - before->byte_start <= SL_QUOTE_BYTES_MAX)
         from--;
     return (struct sl_pick){sentence, x->sentences[from].byte_start, x->sentences[to].byte_end};
@@ -127,8 +112,8 @@ static void mark_taken(struct sl_extractor *x, const struct sl_pick *pick, uint6
 {
     for (uint32_t i = 0; i < x->count; i++) {
         struct sl_sentence *sentence = &x->sentences[i];
-        if (sentence->passage != pick->sentence->passage || sentence->byte_start < pick->byte_start ||
-            sentence->byte_end > pick->byte_end)
+        if (sentence->passage != pick->sentence->passage ||
+            sentence->byte_start < pick->byte_start || sentence->byte_end > pick->byte_end)
             continue;
         sentence->taken = true;
         for (uint32_t w = 0; w < x->words; w++)

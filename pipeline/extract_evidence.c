@@ -12,9 +12,11 @@ static enum sl_err gather_around(struct sl_extractor *x, struct sl_evidence *out
         return sl_extract_no_memory(x);
     for (uint32_t c = 0; c < x->close_count; c++) {
         uint32_t at = (uint32_t)(x->close[c] - x->sentences);
-        memcpy(met, x->around[x->close[c]->passage], x->words * sizeof *met);
+        for (uint32_t w = 0; w < x->words; w++)
+            met[w] = sl_sentence_above(x, x->close[c], w);
         for (uint32_t i = at > 0 ? at - 1 : 0; i < x->count && i <= at + 1; i++)
-            for (uint32_t w = 0; w < x->words && x->sentences[i].passage == x->close[c]->passage; w++)
+            for (uint32_t w = 0; w < x->words && x->sentences[i].passage == x->close[c]->passage;
+                 w++)
                 met[w] |= x->sentences[i].met[w];
         out->around_cover = fmax(out->around_cover, sl_extract_weight(x, met));
     }
@@ -26,8 +28,8 @@ static bool is_foreign(const struct sl_extractor *x, const struct sl_sentence *f
 {
     const struct sl_passage *passage = &x->passages[first->passage];
 
-    return sl_text_hangul(sl_view_range(passage->document->text, passage->byte_start, passage->byte_end)) !=
-           x->needs->hangul;
+    return sl_text_hangul(sl_view_range(passage->document->text, passage->byte_start,
+                                        passage->byte_end)) != x->needs->hangul;
 }
 
 enum sl_err sl_extract_evidence(struct sl_extractor *x, const struct sl_sentence *first,
@@ -35,8 +37,8 @@ enum sl_err sl_extract_evidence(struct sl_extractor *x, const struct sl_sentence
 {
     double lexical = 0;
 
-    *out = (struct sl_evidence){.cosine = -1, .sentence_cosine = x->cosine,
-                                .kind_missing = x->kind_missing};
+    *out = (struct sl_evidence){
+        .cosine = -1, .sentence_cosine = x->cosine, .kind_missing = x->kind_missing};
     for (uint32_t p = 0; p < x->passage_count; p++) {
         const struct sl_result *result = x->passages[p].result;
         if (result->vector_rank > 0)

@@ -1,9 +1,10 @@
 /*
  * extract_span.c -- the few words that answer.
  *
- * With a reader, a network that was trained for it points at them in the best passages; without one, or when it is
- * late, the runs of words in the best sentences are compared by their looks (spans.c). How sure a reader is decides
- * which passage is quoted first, and not whether there is an answer: its scale is not known.
+ * With a reader, a network that was trained for it points at them in the best passages; without
+ * one, or when it is late, the runs of words in the best sentences are compared by their looks
+ * (spans.c). How sure a reader is decides which passage is quoted first, and not whether there is
+ * an answer: its scale is not known.
  */
 #include "extract_internal.h"
 
@@ -37,17 +38,16 @@ static void choose_span(struct sl_extractor *x, const struct sl_sentence *senten
                         const struct sl_candidate *candidates, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        double score = sl_span_score(&candidates[i]);
-        if (x->span_sentence == NULL || score > x->span_score) {
+        if (x->span_sentence == NULL || candidates[i].score > x->span.score) {
             x->span = candidates[i];
             x->span_sentence = sentence;
-            x->span_score = score;
         }
     }
 }
 
 /* The sentence of a passage that a byte of its document stands in. */
-static const struct sl_sentence *sentence_at(const struct sl_extractor *x, uint32_t passage, uint32_t byte)
+static const struct sl_sentence *sentence_at(const struct sl_extractor *x, uint32_t passage,
+                                             uint32_t byte)
 {
     for (uint32_t i = 0; i < x->count; i++)
         if (x->sentences[i].passage == passage && x->sentences[i].byte_start <= byte &&
@@ -67,26 +67,65 @@ static enum sl_err read_passages(struct sl_extractor *x)
     for (uint32_t i = 0; i < count; i++)
         texts[i] = sl_view_range(x->passages[i].document->text, x->passages[i].byte_start,
                                  x->passages[i].byte_end);
-    e = sl_reader_read(x->meaning->reader, x->meaning->question, texts, count, &x->meaning->limit, readings,
-                       x->err);
+    e = sl_reader_read(x->meaning->reader, x->meaning->question, texts, count, &x->meaning->limit,
+                       readings, x->err);
     for (uint32_t i = 0; e == SL_OK && i < count; i++) {
         uint32_t start = x->passages[i].byte_start + readings[i].byte_start;
         const struct sl_sentence *sentence = sentence_at(x, i, start);
         if (readings[i].byte_end == 0 || sentence == NULL ||
-            (x->span_sentence != NULL && readings[i].score <= x->span_score))
+            (x->span_sentence != NULL && readings[i].score <= x->span.score))
             continue;
-        x->span = (struct sl_candidate){.byte_start = start,
-                                        .byte_end = x->passages[i].byte_start + readings[i].byte_end};
+        x->span =
+            (struct sl_candidate){.byte_start = start,
+                                  .byte_end = x->passages[i].byte_start + readings[i].byte_end,
+                                  .score = readings[i].score};
         if (x->span.byte_end > sentence->byte_end) /* an answer is of one sentence */
             x->span.byte_end = sentence->byte_end;
         x->span_sentence = sentence;
-        x->span_score = readings[i].score;
     }
     return e == SL_STOP ? e : SL_OK;
 }
 
+struct asking {
+    const struct sl_extractor *x;
+};
+
+static double weight_of_cell(void *context, struct sl_view cell)
+{
+    const struct asking *asking = context;
+
+    return sl_needs_meet(asking->x->needs, cell, asking->x->arena);
+}
+
+/* The best sentence is a row of a table: the cell that is asked for, if a column is. */
+static void choose_cell(struct sl_extractor *x, const struct sl_sentence *row)
+{
+    struct sl_view text = x->passages[row->passage].document->text;
+    struct asking asking = {x};
+    struct sl_view cell = sl_row_cell(sl_sentence_text(x, row->above), sl_sentence_text(x, row),
+                                      weight_of_cell, &asking);
+
+    if (cell.size == 0)
+        return;
+    x->span = (struct sl_candidate){.byte_start = (uint32_t)(cell.data - text.data)};
+    x->span.byte_end = x->span.byte_start + (uint32_t)cell.size;
+    x->span_sentence = row;
+}
+
+/* The best sentence introduces a list: all of that is the answer. */
+static bool list_answers(const struct sl_extractor *x)
+{
+    const struct sl_sentence *best = x->close_count > 0 ? x->close[0] : NULL;
+    const struct sl_sentence *next =
+        best != NULL && best + 1 < x->sentences + x->count ? best + 1 : NULL;
+
+    return next != NULL && next->passage == best->passage &&
+           sl_line_leads(sl_sentence_text(x, best)) && sl_item_mark(sl_sentence_text(x, next)) > 0;
+}
+
 enum sl_err sl_extract_span(struct sl_extractor *x, struct sl_extracted *out)
 {
+    bool found;
     enum sl_err e;
 
     out->close = SL_NEW_ARRAY(x->arena, struct sl_span_sentence, SL_CLOSE_MAX);
@@ -95,19 +134,23 @@ enum sl_err sl_extract_span(struct sl_extractor *x, struct sl_extracted *out)
     if (x->meaning->reader != NULL && (e = read_passages(x)))
         return e;
     out->close_count = x->close_count = choose_close(x);
+    if (x->span_sentence == NULL && x->close_count > 0 && x->close[0]->line == SL_LINE_ROW &&
+        x->close[0]->above != NULL)
+        choose_cell(x, x->close[0]);
+    found = x->span_sentence != NULL || list_answers(x); /* nothing is left to compare by looks */
     for (uint32_t i = 0; i < out->close_count; i++) {
         struct sl_candidate *candidates = NULL;
         uint32_t count = 0;
         out->close[i] = (struct sl_span_sentence){x->passages[x->close[i]->passage].document->text,
                                                   x->close[i]->byte_start, x->close[i]->byte_end,
                                                   x->close[i]->score, i == 0};
-        if (x->span.byte_end > 0 && x->span.feature_count == 0)
-            continue; /* the reader's */
+        if (found || x->close[i]->line == SL_LINE_ROW)
+            continue;
         if ((e = sl_spans_of(x->needs, &out->close[i], x->arena, &candidates, &count, x->err)))
             return e;
         choose_span(x, x->close[i], candidates, count);
     }
-    x->kind_missing = x->span.feature_count > 0 && x->needs->asked != SL_ASKED_WHAT &&
-                      x->needs->asked != SL_ASKED_LIST && !sl_span_of_kind(&x->span);
+    x->kind_missing = x->span_sentence != NULL && !found && x->needs->asked != SL_ASKED_WHAT &&
+                      x->needs->asked != SL_ASKED_LIST && !x->span.of_kind;
     return SL_OK;
 }

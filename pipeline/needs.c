@@ -41,7 +41,7 @@ static const char *const MEASURES[] = {"big",  "deep",  "far", "fast", "high", "
 /* Korean words (eojeols) that start like this ask and do not tell. */
 static const char *const KOREAN_STARTS[] = {"무엇", "뭐",   "무슨", "누구",   "누가", "언제",
                                             "어디", "어느", "어떤", "어떻게", "왜",   "얼마",
-                                            "몇",   "알려", "말해", "설명해"};
+                                            "몇",   "며칠", "알려", "말해", "설명해"};
 
 /* Endings that turn the last word into a question; longest first. */
 static const char *const KOREAN_ENDINGS[] = {
@@ -150,7 +150,7 @@ static double weight_of(struct sl_view term, uint64_t holding, uint64_t chunks)
 enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view question,
                           struct sl_arena *arena, struct sl_needs *ret_needs, struct sl_error *err)
 {
-    struct sl_needs needs = {.language = sl_text_language(question)};
+    struct sl_needs needs = {.question = question, .language = sl_text_language(question)};
     struct sl_term_count *terms = NULL;
     struct sl_view text = question;
     uint32_t length = 0;
@@ -199,4 +199,17 @@ double sl_needs_weight(const struct sl_needs *needs, struct sl_view term)
         needs->count > 0 ? bsearch(&term, needs->terms, needs->count, sizeof term, compare_term) : NULL;
 
     return found != NULL ? needs->weights[found - needs->terms] : 0;
+}
+
+double sl_needs_meet(const struct sl_needs *needs, struct sl_view text, struct sl_arena *arena)
+{
+    struct sl_term_count *terms = NULL;
+    uint32_t count = 0, length = 0;
+    double weight = 0;
+
+    if (sl_text_terms(text, needs->language, arena, &terms, &count, &length, NULL))
+        return 0;
+    for (uint32_t i = 0; i < count; i++)
+        weight += sl_needs_weight(needs, terms[i].term);
+    return weight;
 }

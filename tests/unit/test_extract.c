@@ -16,7 +16,8 @@ static struct sl_extracted extract_from(const char *question, const char *const 
     static struct sl_extracted extracted;
     struct sl_meaning meaning = {0};
     struct sl_term_count *terms = NULL;
-    struct sl_needs needs = {.language = sl_text_language(sl_view_of(question)),
+    struct sl_needs needs = {.question = sl_view_of(question),
+                             .language = sl_text_language(sl_view_of(question)),
                              .asked = sl_asked_read(sl_view_of(question)),
                              .hangul = sl_text_hangul(sl_view_of(question))};
     struct sl_error err = {0};
@@ -228,6 +229,82 @@ TEST(korean_spans_end_before_their_particle)
         CHECK_THAT(x.span.n > 0 && sl_view_is(x.span.text, cases[i].span), "%s: %.*s (%.*s)",
                    cases[i].question, SL_VIEW_ARG(x.span.text), SL_VIEW_ARG(x.text));
     }
+    end();
+}
+
+TEST(korean_questions_are_answered_by_what_their_asking_word_wants)
+{
+    static const char text[] =
+        "육아휴직 기간은 자녀 1명당 최대 1년이다. 휴직 급여는 고용센터에서 지급하며, 통상임금의 80퍼센트로 월 상한액은 "
+        "150만원이다. 만 8세 이하의 자녀를 둔 직원은 휴직을 신청할 수 있다. 해외 출장은 사전에 대표이사의 승인을 받아야 "
+        "한다. 휴직이 끝나기 7일 전까지 복직원을 인사팀에 내야 한다. 반차는 4시간 단위로 쓸 수 있다.";
+    static const struct {
+        const char *question, *span;
+    } cases[] = {
+        {"휴직을 누가 신청할 수 있나요?", "만 8세 이하의 자녀를 둔 직원"},
+        {"육아휴직 기간은 얼마나 되나요?", "최대 1년"},
+        {"휴직 급여의 월 상한액은 얼마인가요?", "150만원"},
+        {"휴직 급여는 어디에서 지급하나요?", "고용센터"},
+        {"해외 출장은 누구의 승인을 받나요?", "대표이사"},
+        {"복직원은 언제까지 내야 하나요?", "7일 전"},
+        {"반차는 몇 시간인가요?", "4시간"},
+    };
+
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sl_extracted x = extract(cases[i].question, text);
+        CHECK_THAT(x.span.n > 0 && sl_view_is(x.span.text, cases[i].span), "%s: %.*s (%.*s)",
+                   cases[i].question, SL_VIEW_ARG(x.span.text), SL_VIEW_ARG(x.text));
+    }
+    end();
+}
+
+/* --------------------------------------------------------------------- lines that are no sentences */
+
+TEST(a_heading_is_not_cited_and_says_what_is_below_it)
+{
+    begin();
+    struct sl_extracted x = extract("lamp keeper wages", "# Keepers\n\n## Wages of the lamp keeper\n\nForty crowns are "
+                                                         "paid in May.\n\n## Food\n\nSoup is paid for the keeper.");
+    REQUIRE(x.citation_count >= 1);
+    CHECK_THAT(sl_view_is(x.citations[0].quote, "Forty crowns are paid in May."), "%.*s",
+               SL_VIEW_ARG(x.citations[0].quote));
+    for (uint32_t i = 0; i < x.citation_count; i++)
+        CHECK(x.citations[i].quote.data[0] != '#');
+    end();
+}
+
+TEST(a_row_is_told_with_its_columns)
+{
+    static const char text[] = "Fees of the ferry.\n\n| Who | Summer | Winter |\n| --- | --- | --- |\n| Keeper | 4 | 7 |\n"
+                               "| Child | 2 | 3 |\n\nNobody pays twice.";
+
+    begin();
+    struct sl_extracted x = extract("How much does a child pay in winter?", text);
+    REQUIRE(x.citation_count >= 1);
+    CHECK_THAT(sl_view_is(x.citations[0].quote, "| Child | 2 | 3 |"), "%.*s", SL_VIEW_ARG(x.citations[0].quote));
+    CHECK_THAT(memmem(x.text.data, x.text.size, "Who: Child, Summer: 2, Winter: 3 [1]", 36) != NULL, "%.*s",
+               SL_VIEW_ARG(x.text));
+    CHECK_THAT(sl_view_is(x.span.text, "3"), "%.*s", SL_VIEW_ARG(x.span.text));
+    end();
+}
+
+TEST(a_label_that_is_asked_for_answers)
+{
+    begin();
+    struct sl_extracted x = extract("담당은 누구인가요?", "담당: 김민지 과장 (내선 2314)\n\n담당 업무는 매년 바뀐다.");
+    REQUIRE(x.citation_count >= 1);
+    CHECK_THAT(sl_view_is(x.span.text, "김민지 과장"), "%.*s (%.*s)", SL_VIEW_ARG(x.span.text), SL_VIEW_ARG(x.text));
+    end();
+}
+
+TEST(a_sentence_that_says_a_list_follows_brings_it_along)
+{
+    begin();
+    struct sl_extracted x = extract("제출 서류는 무엇인가요?", "제출 서류는 다음과 같다.\n- 신청서\n- 통장 사본\n\n끝이다.");
+    REQUIRE(x.citation_count >= 1);
+    CHECK_THAT(sl_view_is(x.text, "제출 서류는 다음과 같다. 신청서; 통장 사본 [1]") && x.span.n == 0, "%.*s",
+               SL_VIEW_ARG(x.text));
     end();
 }
 
