@@ -2,8 +2,8 @@
  * dates_english.c -- one date in English words or digits.
  *
  * Each form is a short function that tries itself at a place; the first that fits wins, so the longer ones
- * come first. 03/04/2015 is not read at all: half the world means April. A month without a year is
- * read only as one end of a range, for it says nothing about which year.
+ * come first. 03/04/2015 is not read at all: half the world means April. A date without a year is left in the
+ * year 0 (`partial`): the other end of a range, or the question's own time, says which is meant.
  */
 #include "dates_cursor.h"
 
@@ -18,12 +18,14 @@ static const char *const ORDINALS[] = {"first", "second", "third", "fourth", "1s
                                        "4th", NULL};
 static const char *const SEASONS[] = {"spring", "summer", "fall", "winter", "autumn", NULL};
 
-/* Four digits that can be a year and are not part of 2,015 or 2015.5 or 2015%. */
+/* A year of four digits that are no part of 2,015 or 2015.5 or 2015%, or in words. */
 static bool year(struct cursor *c, int *ret)
 {
     struct cursor try = *c;
     size_t at = try.at;
 
+    if (sl_english_year_words(c, ret))
+        return true;
     if (at > 0 && memchr("$#./", c->text.data[at - 1], 4) != NULL)
         return false;
     if (at > 2 && memcmp(c->text.data + at - 2, "\xC2\xA3", 2) == 0) /* pound sign */
@@ -108,22 +110,50 @@ static bool day_fits(int y, int m, int d)
     return m >= 1 && m <= 12 && d >= 1 && d <= sl_month_days(y, m);
 }
 
-/* ", 2015", " 2015", " of 2015" */
+/* '19, or the two digits behind FY: 1950 .. 2049 */
+static bool short_year(struct cursor *c, int *ret)
+{
+    if (!digits(c, 2, 2, ret) || at_letter_or_digit(c))
+        return false;
+    *ret += *ret < 50 ? 2000 : 1900;
+    return true;
+}
+
+static bool apostrophe(struct cursor *c)
+{
+    return byte(c, '\'') || sl_scan_bytes(c->text, &c->at, "\xE2\x80\x98") ||
+           sl_scan_bytes(c->text, &c->at, "\xE2\x80\x99");
+}
+
+static bool year_name(struct cursor *c)
+{
+    static const char *const names[] = {"the year", "fiscal year", "financial year", "fiscal",
+                                        "calendar year", "calendar", "FY", "CY", NULL};
+    int ignored;
+
+    return any_of(c, names, &ignored);
+}
+
+/* ", 2015", " 2015", " of 2015", " '15", " of fiscal year 2015", " FY15" */
 static bool year_after(struct cursor *c, int *ret)
 {
-    struct cursor try = *c;
+    struct cursor try = *c, plain;
 
     space(&try);
     if (byte(&try, ','))
         space(&try);
     if (word(&try, "of") || word(&try, "in"))
         space(&try);
-    if (word(&try, "the year") || word(&try, "fiscal year") || word(&try, "calendar year") ||
-        word(&try, "FY"))
+    bool named = year_name(&try);
+    if (named)
         space(&try);
-    if (!year(&try, ret))
-        return false;
-    *c = try;
+    plain = try;
+    if (!year(&plain, ret)) {
+        plain = try;
+        if ((!apostrophe(&plain) && !named) || !short_year(&plain, ret))
+            return false;
+    }
+    *c = plain;
     return true;
 }
 
@@ -143,6 +173,19 @@ static bool relative_year(struct cursor *c, int *ret)
     *c = try;
     sl_day_to_civil(c->today, ret, &m, &d);
     *ret += shift;
+    return true;
+}
+
+bool sl_english_year_after(struct cursor *c, int *ret)
+{
+    return year_after(c, ret) || relative_year(c, ret);
+}
+
+/* A date that lacks its year, in the year 0. */
+static bool yearless(const struct cursor *c, struct sl_day_range days, struct sl_date_atom *ret)
+{
+    done(c, days, ret);
+    ret->partial = ret->yearless = ret->weak = true;
     return true;
 }
 
@@ -174,9 +217,36 @@ static bool read_year_first(struct cursor c, struct sl_date_atom *ret)
     return done(&months, sl_days_of(y, m, 0), ret);
 }
 
-/* 12/16/2015, 16.12.2015, 16-12-2015 when only one reading fits; 11/2016 */
+/* Does the number go on, as in 1/2/2015/7 and 10-2015-3? */
+static bool at_mark_and_digit(const struct cursor *c)
+{
+    return c->at + 1 < c->text.size && memchr("-/.", c->text.data[c->at], 3) != NULL &&
+           c->text.data[c->at + 1] >= '0' && c->text.data[c->at + 1] <= '9';
+}
+
+/* Is the number here one of a law? "Regulation 11/2016", "Regulation (EU) 11/2016", "No. 11/2016" */
+static bool is_law(struct cursor c)
+{
+    static const char *const laws[] = {"regulation", "directive", "decision", "law", "act", "no", "number",
+                                       "order", "case", "resolution", "opinion", "circular", "rule",
+                                       "article", "decree", "ruling", "bill", "regulations", NULL};
+    size_t end = c.at, start;
+    int ignored;
+
+    while (end > 0 && (c.text.data[end - 1] == ' ' || c.text.data[end - 1] == '.'))
+        end--;
+    if (end > 0 && c.text.data[end - 1] == ')')
+        return true;
+    for (start = end; start > 0 && (c.text.data[start - 1] | 0x20) >= 'a' &&
+                      (c.text.data[start - 1] | 0x20) <= 'z';)
+        start--;
+    return sl_scan_any_word(c.text, &start, laws, &ignored);
+}
+
+/* 12/16/2015, 16.12.2015, 16-12-2015, 9/18/15 when only one reading fits; 11/2016, 11-2016 */
 static bool read_year_last(struct cursor c, struct sl_date_atom *ret)
 {
+    bool law = is_law(c);
     int y, first, second;
     char mark;
 
@@ -185,14 +255,18 @@ static bool read_year_last(struct cursor c, struct sl_date_atom *ret)
         return false;
     mark = c.text.data[c.at++];
     struct cursor months = c;
-    if (mark == '/' && digits(&months, 4, 4, &y) && fits_year(y) && first >= 1 && first <= 12 &&
-        !at_letter_or_digit(&months)) {
-        done(&months, sl_days_of(y, first, 0), ret);
-        ret->weak = true; /* also the number of a law */
-        return true;
+    if (mark != '.' && digits(&months, 4, 4, &y) && fits_year(y) && first >= 1 && first <= 12 &&
+        !at_letter_or_digit(&months) && !at_mark_and_digit(&months))
+        return !law && done(&months, sl_days_of(y, first, 0), ret);
+    if (!digits(&c, 1, 2, &second) || !byte(&c, mark))
+        return false;
+    struct cursor two = c;
+    if (!digits(&c, 4, 4, &y)) {
+        c = two;
+        if (mark != '/' || !short_year(&c, &y) || at_mark_and_digit(&c))
+            return false;
     }
-    if (!digits(&c, 1, 2, &second) || !byte(&c, mark) || !digits(&c, 4, 4, &y) ||
-        at_letter_or_digit(&c) || !fits_year(y))
+    if (at_letter_or_digit(&c) || !fits_year(y))
         return false;
     if (first > 12 && day_fits(y, second, first))
         return done(&c, sl_days_of(y, second, first), ret);
@@ -244,6 +318,11 @@ static bool read_digits(struct cursor c, struct sl_date_atom *ret)
            read_compact(c, ret);
 }
 
+static struct sl_day_range days_of_month(int y, int m, int first, int last)
+{
+    return (struct sl_day_range){sl_day_from_civil(y, m, first), sl_day_from_civil(y, m, last)};
+}
+
 /* December 16, 2015; December 2015; December 16-18, 2015; December (partial); December 16 (partial) */
 static bool read_month_first(struct cursor c, struct sl_date_atom *ret)
 {
@@ -268,21 +347,16 @@ static bool read_month_first(struct cursor c, struct sl_date_atom *ret)
         if (byte(&c, '-') || sl_scan_bytes(c.text, &c.at, "\xE2\x80\x93") || word(&c, "to") ||
             word(&c, "and") || word(&c, "through")) {
             space(&c);
-            if (sl_english_day(&c, &last) && year_after(&c, &y) && day_fits(y, m, d) && day_fits(y, m, last) &&
-                d <= last)
-                return done(&c, (struct sl_day_range){sl_day_from_civil(y, m, d),
-                                                      sl_day_from_civil(y, m, last)},
-                            ret);
+            if (sl_english_day(&c, &last) && d <= last && day_fits(0, m, last)) {
+                if (!year_after(&c, &y))
+                    return yearless(&c, days_of_month(0, m, d, last), ret);
+                if (day_fits(y, m, last))
+                    return done(&c, days_of_month(y, m, d, last), ret);
+            }
         }
-        if (!day_fits(0, m, d))
-            return false;
-        done(&after_day, sl_days_of(0, m, d), ret);
-        ret->partial = true;
-        return true;
+        return day_fits(0, m, d) && yearless(&after_day, sl_days_of(0, m, d), ret);
     }
-    done(&after_month, sl_days_of(0, m, 0), ret);
-    ret->partial = true;
-    return true;
+    return yearless(&after_month, sl_days_of(0, m, 0), ret);
 }
 
 /* 16 December 2015; the 16th of December, 2015; 14-16 December 2015; 16 December (partial) */
@@ -313,15 +387,9 @@ static bool read_day_first(struct cursor c, struct sl_date_atom *ret)
     if (!sl_english_month(&c, &m))
         return false;
     try = c;
-    if (year_after(&try, &y) && day_fits(y, m, d) && day_fits(y, m, last))
-        return done(&try, (struct sl_day_range){sl_day_from_civil(y, m, d),
-                                                sl_day_from_civil(y, m, last)},
-                    ret);
-    if (last != d || !day_fits(0, m, d))
-        return false;
-    done(&c, sl_days_of(0, m, d), ret);
-    ret->partial = true;
-    return true;
+    if (sl_english_year_after(&try, &y) && day_fits(y, m, d) && day_fits(y, m, last))
+        return done(&try, days_of_month(y, m, d, last), ret);
+    return day_fits(0, m, d) && day_fits(0, m, last) && yearless(&c, days_of_month(0, m, d, last), ret);
 }
 
 static bool part_of_year(const struct cursor *c, int y, char kind, int part, struct sl_date_atom *ret)
@@ -333,39 +401,76 @@ static bool part_of_year(const struct cursor *c, int y, char kind, int part, str
     return done(c, sl_days_of_months(y, (part - 1) * months + 1, months), ret);
 }
 
-/* Q3 2015, Q3 of 2015, 3Q 2015, H1 2015, 2015 Q3, 2015Q3, 2015-Q3 */
+/* Q3, 3Q, H1, 1H: the letter first or last */
+static bool part_code(struct cursor *c, char *ret_kind, int *ret_part, bool *ret_digit_first)
+{
+    struct cursor try = *c;
+    size_t letter = c->at;
+
+    *ret_digit_first = digits(&try, 1, 1, ret_part);
+    if (*ret_digit_first)
+        letter = try.at;
+    if (letter >= c->text.size)
+        return false;
+    *ret_kind = (char)(c->text.data[letter] | 0x20);
+    try.at = letter + 1;
+    if ((*ret_kind != 'q' && *ret_kind != 'h') || (!*ret_digit_first && !digits(&try, 1, 1, ret_part)))
+        return false;
+    *c = try;
+    return true;
+}
+
+/* 2015 or FY15 before "Q3" */
+static bool year_before_code(struct cursor *c, int *ret)
+{
+    struct cursor try = *c, plain;
+    bool named = year_name(&try);
+
+    if (named)
+        space(&try);
+    plain = try;
+    if (!digits(&plain, 4, 4, ret) || !fits_year(*ret)) {
+        plain = try;
+        if (!named || !short_year(&plain, ret))
+            return false;
+    }
+    *c = plain;
+    space(c);
+    if (byte(c, '-') || byte(c, '/') || byte(c, ','))
+        space(c);
+    return true;
+}
+
+/* Behind a code: " of 2015", "-2015", "'15", and 15 at once behind 3Q */
+static bool year_after_code(struct cursor *c, bool digit_first, int *ret)
+{
+    struct cursor try = *c;
+
+    if (digit_first && short_year(&try, ret)) {
+        *c = try;
+        return true;
+    }
+    try = *c;
+    (void)byte(&try, '-');
+    if (!sl_english_year_after(&try, ret))
+        return false;
+    *c = try;
+    return true;
+}
+
+/* Q3 2015, Q3 of 2015, 3Q 2015, H1 2015, 2015 Q3, 2015Q3, 2015-Q3, FY15 Q3, Q3 FY15, 3Q15, Q3'15; Q3 (partial) */
 static bool read_code(struct cursor c, struct sl_date_atom *ret)
 {
-    bool year_first;
     int y = 0, part;
     char kind;
+    bool has_year = year_before_code(&c, &y), digit_first;
 
-    year_first = digits(&c, 4, 4, &y) && y >= SL_YEAR_MIN && y <= SL_YEAR_MAX;
-    if (year_first) {
-        space(&c);
-        if (byte(&c, '-') || byte(&c, '/'))
-            space(&c);
-    }
-    kind = c.at < c.text.size ? (char)(c.text.data[c.at] | 0x20) : ' ';
-    if (kind == 'q' || kind == 'h') {
-        c.at++;
-        if (!digits(&c, 1, 1, &part))
-            return false;
-    } else {
-        if (!digits(&c, 1, 1, &part) || c.at >= c.text.size)
-            return false;
-        kind = (char)(c.text.data[c.at++] | 0x20);
-        if (kind != 'q' && kind != 'h')
-            return false;
-    }
-    if (at_letter_or_digit(&c))
+    if (!part_code(&c, &kind, &part, &digit_first))
         return false;
-    if (!year_first) {
-        (void)byte(&c, '-');
-        if (!year_after(&c, &y) && !relative_year(&c, &y))
-            return false;
-    }
-    return part_of_year(&c, y, kind, part, ret);
+    has_year = has_year || year_after_code(&c, digit_first, &y);
+    if (at_letter_or_digit(&c) || !part_of_year(&c, y, kind, part, ret))
+        return false;
+    return has_year || (kind == 'q' && yearless(&c, ret->days, ret));
 }
 
 /* the third quarter of 2015, first half 2015, 2015 third quarter */
@@ -412,21 +517,51 @@ static bool read_season(struct cursor c, struct sl_date_atom *ret)
     return done(&c, sl_days_of_season(y, season == 4 ? 2 : season), ret);
 }
 
-/* FY 2018, FY 2018 (calendar), fiscal year 2018, the year 2018 */
+/* school year 2019, academic year 2019-20, 2019/2020 school year: from August to July */
+static bool read_school_year(struct cursor c, struct sl_date_atom *ret)
+{
+    static const char *const names[] = {"school year", "academic year", NULL};
+    struct cursor try;
+    int y, next, ignored;
+    bool named;
+
+    (void)skip(&c, "the");
+    named = any_of(&c, names, &ignored) || word(&c, "SY");
+    space(&c);
+    if (!digits(&c, 4, 4, &y) && !(named && short_year(&c, &y)))
+        return false;
+    try = c;
+    if ((byte(&try, '-') || byte(&try, '/') || sl_scan_bytes(try.text, &try.at, "\xE2\x80\x93")) &&
+        digits(&try, 2, 4, &next) && (next == y + 1 || next == (y + 1) % 100))
+        c = try;
+    if (!named) {
+        space(&c);
+        if (!any_of(&c, names, &ignored))
+            return false;
+    }
+    return fits_year(y) && !at_letter_or_digit(&c) && done(&c, sl_days_of_months(y, 8, 12), ret);
+}
+
+/* FY 2018, FY18, FY 2018 (calendar), fiscal year 2018, the year 2018 */
 static bool read_named_year(struct cursor c, struct sl_date_atom *ret)
 {
+    struct cursor try;
+    bool named;
     int y;
 
-    if (word(&c, "the"))
-        space(&c);
-    if (!word(&c, "FY") && !word(&c, "fiscal year") && !word(&c, "fiscal") &&
-        !word(&c, "calendar year") && !word(&c, "calendar") && !word(&c, "year of") &&
-        !word(&c, "year"))
+    (void)skip(&c, "the");
+    named = year_name(&c);
+    if (!named && !word(&c, "year of") && !word(&c, "year"))
         return false;
     space(&c);
-    if (!year(&c, &y))
-        return false;
-    struct cursor try = c;
+    (void)(named && apostrophe(&c));
+    try = c;
+    if (!year(&c, &y)) {
+        c = try;
+        if (!named || !short_year(&c, &y))
+            return false;
+    }
+    try = c;
     space(&try);
     if (sl_scan_bytes(try.text, &try.at, "(calendar)"))
         c = try;
@@ -439,13 +574,17 @@ static bool read_age(struct cursor c, struct sl_date_atom *ret)
     bool article = skip(&c, "the");
     int y;
 
-    (void)(byte(&c, '\'') || sl_scan_bytes(c.text, &c.at, "\xE2\x80\x98") ||
-           sl_scan_bytes(c.text, &c.at, "\xE2\x80\x99"));
+    if (sl_english_decade_words(&c, &y)) {
+        done(&c, sl_days_of_months(y, 1, 120), ret);
+        ret->weak = true;
+        return true;
+    }
+    (void)apostrophe(&c);
     if (!digits(&c, 2, 4, &y) || y % 10 != 0)
         return false;
     if (y < 100) /* the 40s are the 1940s */
         y += !article ? 0 : y < 20 ? 2000 : 1900;
-    (void)(byte(&c, '\'') || sl_scan_bytes(c.text, &c.at, "\xE2\x80\x99"));
+    (void)apostrophe(&c);
     if (!fits_year(y) || !word(&c, "s"))
         return false;
     done(&c, sl_days_of_months(y, 1, 120), ret);
@@ -459,7 +598,7 @@ static bool read_year(struct cursor c, struct sl_date_atom *ret)
     struct cursor try;
     int y, m;
 
-    if (!year(&c, &y))
+    if (!year(&c, &y) && !(apostrophe(&c) && short_year(&c, &y)))
         return false;
     try = c;
     space(&try);
@@ -482,8 +621,9 @@ bool sl_english_absolute(struct cursor c, struct sl_date_atom *ret)
         space(&try);
         return (read_month_first(try, ret) || read_day_first(try, ret)) && !ret->partial;
     }
-    return read_digits(c, ret) || read_code(c, ret) || read_part(c, ret) || read_season(c, ret) ||
-           read_named_year(c, ret) || read_month_first(c, ret) || read_day_first(c, ret);
+    return read_school_year(c, ret) || read_digits(c, ret) || read_code(c, ret) || read_part(c, ret) || read_season(c, ret) ||
+           read_named_year(c, ret) || sl_english_holiday(c, ret) || read_month_first(c, ret) ||
+           read_day_first(c, ret);
 }
 
 static bool read_plain(struct cursor c, struct sl_date_atom *ret)
@@ -518,8 +658,10 @@ static bool read_third(struct cursor c, struct sl_date_atom *ret)
         return false;
     if (word(&c, "the"))
         space(&c);
-    if (!read_plain(c, ret) || ret->partial || ret->days.to - ret->days.from < 6)
+    if (!read_plain(c, ret) || ret->days.to - ret->days.from < 6)
         return false;
+    if (ret->partial)
+        sl_date_resolve(ret, c.today, false);
     ret->days = sl_days_third(ret->days, third);
     ret->weak = false;
     return true;

@@ -7,6 +7,8 @@
  *     dates_relative.c  English dates that count from today
  *     dates_korean.c    one date in Korean
  *     dates_korean_relative.c  Korean dates that count from today
+ *     dates_words.c     years and days in words
+ *     dates_holidays.c  days that have a name
  *     dates_name.c      the date in a title or file name
  *     dates_scan.c      small steps over a text, and calendar units
  */
@@ -63,10 +65,23 @@ struct sl_date_atom {
     struct sl_day_range days;
     size_t end;
     bool weak;    /* a bare year: a date only with a word such as "in" before it */
-    bool partial; /* no year: days are of year 0, to be filled in from the other end of a range */
+    bool partial; /* no year: days are of year 0, to be filled in */
+    bool yearless; /* the text says no year, whether it is filled in yet or not */
     bool now;     /* "now", "today": an end of a range, and no date by itself */
     bool as_of;   /* asked is what was in force then */
 };
+
+/* A length of time. Few, several: `count` to look back, `least` to `most` when it is "ago". */
+struct sl_amount {
+    int count, least, most;
+    enum sl_unit unit;
+};
+
+/* The days of a partial date in `year`; false when it has no such day (February 29). */
+bool sl_date_place(struct sl_date_atom *atom, int year);
+
+/* Fill in the year of a partial date: the last such that has begun, or the nearest to today on either side. */
+void sl_date_resolve(struct sl_date_atom *atom, sl_day today, bool either_side);
 
 bool sl_date_english(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
 bool sl_date_korean(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
@@ -98,6 +113,10 @@ bool sl_korean_in_week(struct sl_view text, size_t at, struct sl_day_range days,
                        struct sl_date_atom *ret);
 bool sl_korean_weekday(struct sl_view text, size_t *at, int *ret); /* Monday 0 */
 bool sl_korean_absolute(struct sl_view text, size_t at, struct sl_date_atom *ret);
+/* In dates_words.c: 이천십구 */
+bool sl_korean_words(struct sl_view text, size_t *at, int *ret);
+/* In dates_holidays.c: 크리스마스 behind a year */
+bool sl_korean_holiday(struct sl_view text, size_t *at, int year, struct sl_day_range *ret);
 /* In dates_korean_relative.c. */
 bool sl_korean_relative(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
 

@@ -1,18 +1,31 @@
 /*
- * dates_korean.c -- one date in Korean: 2015년, 2015년 12월 16일, 2015. 12. 16., 4분기, 상반기, 12월 첫째 주.
+ * dates_korean.c -- one date in Korean: 2015년, 2015년 12월 16일, 2015. 12. 16., 4분기, 상반기,
+ * 12월 첫째 주.
  *
- * A number with 년, 월 or 일 behind it says what it is, so no word is needed before it. Particles that only
- * tie the date to the sentence (에, 의, 중, 동안) belong to the phrase; those that make a range of it (부터,
- * 이후) are left for the caller. What counts from today is in dates_korean_relative.c.
+ * A number with 년, 월 or 일 behind it says what it is, so no word is needed before it. Particles
+ * that only tie the date to the sentence (에, 의, 중, 동안) belong to the phrase; those that make a
+ * range of it (부터, 이후) are left for the caller. What counts from today is in
+ * dates_korean_relative.c.
  */
 #include "dates_internal.h"
+
+/* 이천십구, 십이: a number in words of so many digits */
+static bool in_words(struct sl_view text, size_t *at, int min, int max, int *ret)
+{
+    size_t i = *at;
+
+    if (!sl_korean_words(text, &i, ret) || (min >= 4 && *ret < 1000) || (max <= 2 && *ret > 99))
+        return false;
+    *at = i;
+    return true;
+}
 
 bool sl_korean_number(struct sl_view text, size_t *at, int min, int max, const char *unit, int *ret)
 {
     size_t i = *at;
 
     sl_scan_space(text, &i);
-    if (!sl_scan_digits(text, &i, min, max, ret))
+    if (!sl_scan_digits(text, &i, min, max, ret) && !in_words(text, &i, min, max, ret))
         return false;
     sl_scan_space(text, &i);
     if (!sl_scan_bytes(text, &i, unit))
@@ -33,7 +46,8 @@ static bool with_third(struct sl_view text, size_t at, struct sl_day_range days,
 {
     static const struct sl_named thirds[] = {{"초순", 0}, {"상순", 0}, {"초반", 0}, {"초", 0},
                                              {"중순", 1}, {"중반", 1}, {"하순", 2}, {"후반", 2},
-                                             {"말", 2},   {NULL, 0}};
+                                             {"연초", 0}, {"연말", 2}, {"월초", 0}, {"월말", 2},
+                                             {"주초", 0}, {"말", 2},   {NULL, 0}};
     size_t i = at;
     int third;
 
@@ -45,8 +59,9 @@ static bool with_third(struct sl_view text, size_t at, struct sl_day_range days,
 
 bool sl_korean_weekday(struct sl_view text, size_t *at, int *ret)
 {
-    static const struct sl_named days[] = {{"월요일", 0}, {"화요일", 1}, {"수요일", 2}, {"목요일", 3},
-                                           {"금요일", 4}, {"토요일", 5}, {"일요일", 6}, {NULL, 0}};
+    static const struct sl_named days[] = {{"월요일", 0}, {"화요일", 1}, {"수요일", 2},
+                                           {"목요일", 3}, {"금요일", 4}, {"토요일", 5},
+                                           {"일요일", 6}, {NULL, 0}};
 
     return sl_scan_named(text, at, days, ret);
 }
@@ -54,10 +69,10 @@ bool sl_korean_weekday(struct sl_view text, size_t *at, int *ret)
 /* 첫째, 두 번째, 3번째; 마지막 is 0 */
 static bool ordinal(struct sl_view text, size_t *at, int *ret)
 {
-    static const struct sl_named words[] = {{"첫째", 1},     {"둘째", 2},     {"셋째", 3},   {"넷째", 4},
-                                            {"다섯째", 5},   {"마지막", 0},   {NULL, 0}};
-    static const struct sl_named counted[] = {{"첫", 1}, {"두", 2}, {"세", 3}, {"네", 4}, {"다섯", 5},
-                                              {NULL, 0}};
+    static const struct sl_named words[] = {{"첫째", 1},   {"둘째", 2},   {"셋째", 3}, {"넷째", 4},
+                                            {"다섯째", 5}, {"마지막", 0}, {NULL, 0}};
+    static const struct sl_named counted[] = {{"첫", 1}, {"두", 2},   {"세", 3},
+                                              {"네", 4}, {"다섯", 5}, {NULL, 0}};
     size_t i = *at;
 
     if (!sl_scan_named(text, &i, words, ret)) {
@@ -123,17 +138,32 @@ bool sl_korean_in_month(struct sl_view text, size_t at, struct sl_day_range days
     return with_ordinal(text, at, days, true, ret) || with_third(text, at, days, ret);
 }
 
+/* 유월, 시월: June and October have a form of their own */
+static bool read_month_word(struct sl_view text, size_t *at, int *ret)
+{
+    static const struct sl_named months[] = {{"유월", 6}, {"시월", 10}, {NULL, 0}};
+    size_t i = *at;
+
+    sl_scan_space(text, &i);
+    if (!sl_scan_named(text, &i, months, ret))
+        return false;
+    *at = i;
+    return true;
+}
+
 bool sl_korean_in_year(struct sl_view text, size_t at, int year, struct sl_date_atom *ret)
 {
-    static const struct sl_named halves[] = {{"상반기", 0}, {"전반기", 0}, {"하반기", 1},
-                                             {"후반기", 1}, {NULL, 0}};
-    static const struct sl_named seasons[] = {{"봄", 0}, {"여름", 1}, {"가을", 2}, {"겨울", 3},
-                                              {NULL, 0}};
-    static const struct sl_named quarters[] = {{"분기", 0}, {"사분기", 0}, {"/4분기", 0}, {NULL, 0}};
+    static const struct sl_named halves[] = {
+        {"상반기", 0}, {"전반기", 0}, {"하반기", 1}, {"후반기", 1}, {NULL, 0}};
+    static const struct sl_named seasons[] = {
+        {"봄", 0}, {"여름", 1}, {"가을", 2}, {"겨울", 3}, {NULL, 0}};
+    static const struct sl_named quarters[] = {
+        {"분기", 0}, {"사분기", 0}, {"/4분기", 0}, {NULL, 0}};
+    struct sl_day_range holiday;
     int month, part, ignored;
     size_t i = at;
 
-    if (sl_korean_number(text, &i, 1, 2, "월", &month))
+    if (read_month_word(text, &i, &month) || sl_korean_number(text, &i, 1, 2, "월", &month))
         return month >= 1 && month <= 12 &&
                sl_korean_in_month(text, i, sl_days_of(year, month, 0), ret);
     sl_scan_space(text, &i);
@@ -143,6 +173,8 @@ bool sl_korean_in_year(struct sl_view text, size_t at, int year, struct sl_date_
         return done(i, sl_days_of_months(year, part * 3 - 2, 3), ret);
     i = at;
     sl_scan_space(text, &i);
+    if (sl_korean_holiday(text, &i, year, &holiday))
+        return done(i, holiday, ret);
     if (sl_scan_named(text, &i, halves, &part))
         return done(i, sl_days_of_months(year, part * 6 + 1, 6), ret);
     if (sl_scan_named(text, &i, seasons, &part))
@@ -151,24 +183,54 @@ bool sl_korean_in_year(struct sl_view text, size_t at, int year, struct sl_date_
            with_third(text, at, sl_days_of(year, 0, 0), ret);
 }
 
-/* 2015년 ..., 1990년대, 90년대, 2018 회계연도 */
+/* 19년 7월, '19년 3분기: a year of two digits says what it is by what stands behind it */
+static bool read_short_year(struct sl_view text, size_t at, struct sl_date_atom *ret)
+{
+    int year;
+    size_t behind;
+    bool marked = sl_scan_bytes(text, &at, "'") || sl_scan_bytes(text, &at, "\xE2\x80\x99");
+
+    if (!sl_scan_digits(text, &at, 2, 2, &year) || !sl_scan_bytes(text, &at, "년"))
+        return false;
+    year += year < 50 ? 2000 : 1900;
+    (void)sl_scan_bytes(text, &at, "도");
+    behind = at;
+    return sl_korean_in_year(text, at, year, ret) && (marked || ret->end > behind);
+}
+
+/* 2019학년도: from March to February */
+static bool read_school_year(struct sl_view text, size_t at, struct sl_date_atom *ret)
+{
+    int year;
+
+    return sl_korean_number(text, &at, 4, 4, "학년도", &year) && year >= SL_YEAR_MIN &&
+           year <= SL_YEAR_MAX && done(at, sl_days_of_months(year, 3, 12), ret);
+}
+
+/* 2015년 ..., 1990년대, 90년대, 2018 회계연도, 2019년도 */
 static bool read_year(struct sl_view text, size_t at, struct sl_date_atom *ret)
 {
+    static const struct sl_named lengths[] = {
+        {"형", 0}, {"간", 0}, {"차", 0}, {"이상", 0}, {NULL, 0}};
     size_t i = at;
-    int year;
+    int year, ignored;
 
     if (sl_korean_number(text, &i, 2, 2, "년대", &year) && year % 10 == 0)
         return done(i, sl_days_of_months(year + (year < 20 ? 2000 : 1900), 1, 120), ret);
     if (!sl_korean_number(text, &at, 4, 4, "년", &year) &&
-        !sl_korean_number(text, &at, 4, 4, "회계연도", &year))
+        !sl_korean_number(text, &at, 4, 4, "회계연도", &year) &&
+        !sl_korean_number(text, &at, 4, 4, "회계 연도", &year))
         return false;
     if (year < SL_YEAR_MIN || year > SL_YEAR_MAX)
         return false;
-    if (sl_scan_bytes(text, &at, "대"))
+    i = at;
+    if (sl_scan_bytes(text, &i, "대") && (i >= text.size || !sl_scan_bytes(text, &i, "비"))) {
+        at += strlen("대");
         return done(at, sl_days_of_months(year / 10 * 10, 1, 120), ret);
-    if (sl_scan_bytes(text, &at, "형") || sl_scan_bytes(text, &at, "간"))
+    }
+    if (sl_scan_named(text, &at, lengths, &ignored))
         return false; /* a model year, a number of years */
-    (void)sl_scan_bytes(text, &at, "도");
+    (void)(sl_scan_bytes(text, &at, "도") && sl_scan_bytes(text, &at, " 회계연도"));
     return sl_korean_in_year(text, at, year, ret);
 }
 
@@ -188,31 +250,64 @@ static bool read_dotted(struct sl_view text, size_t at, struct sl_date_atom *ret
     return done(at, sl_days_of(year, month, day), ret);
 }
 
-/* 12월, 12월 16일: one end of a range */
-static bool read_partial(struct sl_view text, size_t at, struct sl_date_atom *ret)
+static bool yearless(size_t at, struct sl_day_range days, struct sl_date_atom *ret)
 {
-    int month, day;
-
-    if (!sl_korean_number(text, &at, 1, 2, "월", &month) || month < 1 || month > 12)
-        return false;
-    if (sl_korean_number(text, &at, 1, 2, "일", &day)) {
-        if (day < 1 || day > sl_month_days(0, month))
-            return false;
-        done(at, sl_days_of(0, month, day), ret);
-    } else {
-        done(at, sl_days_of(0, month, 0), ret);
-    }
-    ret->partial = true;
+    done(at, days, ret);
+    ret->partial = ret->yearless = true;
     return true;
+}
+
+/* The whole month and what stands behind it, of the last year in which it has begun: 3월 말, 7월
+ * 마지막 주 */
+static bool in_last_month(struct sl_view text, size_t at, int month, sl_day today,
+                          struct sl_date_atom *ret)
+{
+    struct sl_date_atom atom = {.days = sl_days_of(0, month, 0)};
+
+    sl_date_resolve(&atom, today, false);
+    if (!sl_korean_in_month(text, at, atom.days, ret) || ret->end == at)
+        return false;
+    ret->yearless = true;
+    return true;
+}
+
+/* Without a year: 12월, 12월 16일, 12월 초, 3분기, 상반기 */
+static bool read_partial(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret)
+{
+    static const struct sl_named quarters[] = {
+        {"분기", 0}, {"사분기", 0}, {"/4분기", 0}, {NULL, 0}};
+    static const struct sl_named halves[] = {{"상반기", 0}, {"하반기", 1}, {NULL, 0}};
+    size_t i = at;
+    int month, day, part, ignored;
+    bool ordinal = sl_scan_bytes(text, &i, "제");
+
+    if (sl_scan_digits(text, &i, 1, 1, &part) && part >= 1 && part <= 4 &&
+        sl_scan_named(text, &i, quarters, &ignored))
+        return !sl_scan_bytes(text, &(size_t){i}, " 연속") &&
+               yearless(i, sl_days_of_months(0, part * 3 - 2, 3), ret);
+    i = at;
+    if (sl_scan_named(text, &i, halves, &part))
+        return yearless(i, sl_days_of_months(0, part * 6 + 1, 6), ret);
+    if (ordinal || !sl_scan_digits(text, &at, 1, 2, &month) || month < 1 || month > 12)
+        return false;
+    sl_scan_space(text, &at);
+    if (!sl_scan_bytes(text, &at, "월"))
+        return false;
+    i = at;
+    if (sl_korean_number(text, &i, 1, 2, "일", &day))
+        return day >= 1 && day <= sl_month_days(0, month) &&
+               yearless(i, sl_days_of(0, month, day), ret);
+    return in_last_month(text, at, month, today, ret) || yearless(at, sl_days_of(0, month, 0), ret);
 }
 
 bool sl_korean_absolute(struct sl_view text, size_t at, struct sl_date_atom *ret)
 {
-    return read_year(text, at, ret) || read_dotted(text, at, ret);
+    return read_year(text, at, ret) || read_school_year(text, at, ret) ||
+           read_short_year(text, at, ret) || read_dotted(text, at, ret);
 }
 
 bool sl_date_korean(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret)
 {
     return sl_korean_absolute(text, at, ret) || sl_korean_relative(text, at, today, ret) ||
-           read_partial(text, at, ret);
+           read_partial(text, at, today, ret);
 }

@@ -1,14 +1,15 @@
 /*
  * dates_question.c -- the date range a question asks for.
  *
- * At every word: an open end ("since X", "X 이후"), a range ("between X and Y", "X부터 Y까지", "X-Y"), or one
- * date with the word that ties it to the sentence ("in X", "X에"). The question's own date stands where
- * people put it: at its start, or anywhere in a short question. In a long text, such as a question with its
- * background, dates further in are part of the matter ("growth in 2014"), and a hard filter made of one
- * would lose the answer. So a date counts in the first words, or when the question is short.
+ * At every word: an open end ("since X", "X 이후"), a range ("between X and Y", "X부터 Y까지",
+ * "X-Y"), or one date with the word that ties it to the sentence ("in X", "X에"). The question's
+ * own date stands where people put it: at its start, or anywhere in a short question. In a long
+ * text, such as a question with its background, dates further in are part of the matter ("growth in
+ * 2014"), and a hard filter made of one would lose the answer. So a date counts in the first words,
+ * or when the question is short.
  *
- * A grammar of a time library was left out: they read as much as possible, and here a wrong date costs more
- * than one not read, which still is searched as text.
+ * A grammar of a time library was left out: they read as much as possible, and here a wrong date
+ * costs more than one not read, which still is searched as text.
  */
 #include "dates_internal.h"
 
@@ -17,11 +18,13 @@
 struct reader {
     struct sl_view text;
     sl_day today;
+    bool is_short;
 };
 
 static bool atom_at(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
-    return sl_date_korean(r->text, at, r->today, ret) || sl_date_english(r->text, at, r->today, ret);
+    return sl_date_korean(r->text, at, r->today, ret) ||
+           sl_date_english(r->text, at, r->today, ret);
 }
 
 static size_t past_space(const struct reader *r, size_t at)
@@ -53,16 +56,35 @@ static bool any_bytes(const struct reader *r, size_t *at, const char *const *byt
     return false;
 }
 
-/* What ties a Korean date to its sentence and says nothing of its own; *ret_as_of: asked is what held then. */
+/* What ties a Korean date to its sentence and says nothing of its own; *ret_as_of: asked is what
+ * held then. */
 static size_t past_particles(const struct reader *r, size_t at, bool *ret_as_of)
 {
-    static const char *const in_force[] = {"에 시행 중이던", "에 시행 중인", "에 시행중이던", "에 시행중인",
-                                           "에 시행되던", "에 유효하던", "에 유효한", "을 기준으로",
-                                           "를 기준으로", "기준으로", "기준", "당시에는", "당시에",
-                                           "당시의", "당시", "시점에서", "시점에", "시점의", "시점",
-                                           "현재로", "현재의", "현재", NULL};
+    static const char *const in_force[] = {"에 시행 중이던",
+                                           "에 시행 중인",
+                                           "에 시행중이던",
+                                           "에 시행중인",
+                                           "에 시행되던",
+                                           "에 유효하던",
+                                           "에 유효한",
+                                           "을 기준으로",
+                                           "를 기준으로",
+                                           "기준으로",
+                                           "기준",
+                                           "당시에는",
+                                           "당시에",
+                                           "당시의",
+                                           "당시",
+                                           "시점에서",
+                                           "시점에",
+                                           "시점의",
+                                           "시점",
+                                           "현재로",
+                                           "현재의",
+                                           "현재",
+                                           NULL};
     static const char *const particles[] = {"동안에는", "동안에", "동안", "중에는", "중에", "중",
-                                            "에서는", "에는", "에", "의", NULL};
+                                            "에서는",   "에는",   "에",   "의",     NULL};
     size_t i = at;
 
     if (any_bytes(r, &i, in_force)) {
@@ -77,24 +99,19 @@ static size_t past_particles(const struct reader *r, size_t at, bool *ret_as_of)
 
 /* ------------------------------------------------------------------------------------- ranges */
 
-/* Give a date without a year the year of the other end, one earlier or later if the order asks for it. */
+/* Give a date without a year the year of the other end, one earlier or later if the order asks for
+ * it. */
 static bool fill_year(struct sl_date_atom *partial, const struct sl_date_atom *whole, bool is_first)
 {
-    int year, month, day, ignored, last_month, last_day;
-    sl_day near = is_first ? whole->days.to : whole->days.from;
-    struct sl_day_range days;
+    struct sl_date_atom placed;
+    int year, ignored;
 
-    sl_day_to_civil(near, &year, &ignored, &ignored);
-    sl_day_to_civil(partial->days.from, &ignored, &month, &day);
-    sl_day_to_civil(partial->days.to, &ignored, &last_month, &last_day);
+    sl_day_to_civil(is_first ? whole->days.to : whole->days.from, &year, &ignored, &ignored);
     for (int try = 0; try < 2; try++, year += is_first ? -1 : 1) {
-        bool one_day = partial->days.from == partial->days.to;
-        if (one_day && day > sl_month_days(year, month))
-            return false;
-        days = sl_days_of(year, month, one_day ? day : 0);
-        if (is_first ? days.from <= whole->days.to : days.to >= whole->days.from) {
-            partial->days = days;
-            partial->partial = false;
+        placed = *partial;
+        if (sl_date_place(&placed, year) &&
+            (is_first ? placed.days.from <= whole->days.to : placed.days.to >= whole->days.from)) {
+            *partial = placed;
             return true;
         }
     }
@@ -115,8 +132,10 @@ static bool day_of_same_month(const struct reader *r, size_t at, const struct sl
     if (!sl_scan_bytes(r->text, &i, "일"))
         (void)(sl_scan_word(r->text, &i, "th") || sl_scan_word(r->text, &i, "st") ||
                sl_scan_word(r->text, &i, "nd") || sl_scan_word(r->text, &i, "rd"));
-    *ret = (struct sl_date_atom){.days = sl_days_of(year, month_number, day), .end = i,
-                                 .partial = month->partial};
+    *ret = (struct sl_date_atom){.days = sl_days_of(year, month_number, day),
+                                 .end = i,
+                                 .partial = month->partial,
+                                 .yearless = month->yearless};
     return true;
 }
 
@@ -125,19 +144,23 @@ static bool second_end(const struct reader *r, size_t at, struct sl_date_atom *f
 {
     struct sl_date_atom second;
 
-    if (!atom_at(r, at, &second) && (first->days.from != first->days.to ||
-                                     !day_of_same_month(r, at, first, &second)))
+    if (!atom_at(r, at, &second) &&
+        (first->days.from != first->days.to || !day_of_same_month(r, at, first, &second)))
         return false;
-    if (first->partial && second.partial)
-        return false;
+    bool yearless = first->yearless && second.yearless;
+    bool months = first->partial && second.partial && first->days.from != first->days.to;
+    if (first->partial && second.partial) /* from March to May: the last that have begun */
+        sl_date_resolve(first, r->today, false);
     if (first->partial && !fill_year(first, &second, true))
         return false;
     if (second.partial && !fill_year(&second, first, false))
         return false;
     if (first->days.from > second.days.to)
         return false;
-    *ret = (struct sl_date_atom){.days = {first->days.from, second.days.to}, .end = second.end,
-                                 .weak = first->weak && second.weak};
+    *ret = (struct sl_date_atom){.days = {first->days.from, second.days.to},
+                                 .end = second.end,
+                                 .weak = first->weak && second.weak && !(yearless && !months),
+                                 .yearless = yearless};
     return true;
 }
 
@@ -151,9 +174,18 @@ static bool spans_years(struct sl_day_range days)
     return first >= 1900 && last < 2100;
 }
 
-/* The end of "from 4 to 22 January 1995" and of "between 4 and 22 this month", after the first number: the
- * month comes behind both. */
-static bool month_behind(const struct reader *r, size_t first_at, size_t at, struct sl_date_atom *ret)
+/* With a year, found or given: the last such that has begun. */
+static bool settled(const struct reader *r, struct sl_date_atom *atom)
+{
+    if (atom->partial)
+        sl_date_resolve(atom, r->today, false);
+    return true;
+}
+
+/* The end of "from 4 to 22 January 1995" and of "between 4 and 22 this month", after the first
+ * number: the month comes behind both. */
+static bool month_behind(const struct reader *r, size_t first_at, size_t at,
+                         struct sl_date_atom *ret)
 {
     struct sl_date_atom month, first, last;
     size_t i = at;
@@ -163,17 +195,20 @@ static bool month_behind(const struct reader *r, size_t first_at, size_t at, str
         static const char *const of[] = {"of", "in", NULL};
         i = past_space(r, i);
         (void)any_word(r, &i, of);
-        if (atom_at(r, i, &month) && !month.partial && month.days.to - month.days.from <= 30 &&
+        if (atom_at(r, i, &month) && month.days.to - month.days.from <= 30 && settled(r, &month) &&
             day_of_same_month(r, first_at, &month, &first) &&
             day_of_same_month(r, at, &month, &last)) {
-            *ret = (struct sl_date_atom){.days = {first.days.from, last.days.to}, .end = month.end};
+            *ret = (struct sl_date_atom){.days = {first.days.from, last.days.to},
+                                         .end = month.end,
+                                         .yearless = month.yearless};
             return first.days.from <= last.days.to;
         }
     }
-    if (!atom_at(r, at, &month) || month.partial || month.days.from != month.days.to ||
+    if (!atom_at(r, at, &month) || !settled(r, &month) || month.days.from != month.days.to ||
         !day_of_same_month(r, first_at, &month, &first))
         return false;
-    *ret = (struct sl_date_atom){.days = {first.days.from, month.days.to}, .end = month.end};
+    *ret = (struct sl_date_atom){
+        .days = {first.days.from, month.days.to}, .end = month.end, .yearless = month.yearless};
     return first.days.from <= month.days.to;
 }
 
@@ -181,7 +216,8 @@ static bool month_behind(const struct reader *r, size_t first_at, size_t at, str
 static bool english_range(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
     static const char *const opening[] = {"between", "from", NULL};
-    static const char *const joining[] = {"and", "to", "until", "till", "through", "thru", "or", NULL};
+    static const char *const joining[] = {"and",     "to",   "until", "till",
+                                          "through", "thru", "or",    NULL};
     static const char *const dashes[] = {"-", "\xE2\x80\x93", "\xE2\x80\x94", "~", NULL};
     struct sl_date_atom first;
     size_t i = at, start;
@@ -203,7 +239,7 @@ static bool english_range(const struct reader *r, size_t at, struct sl_date_atom
         return false;
     if (!second_end(r, past_space(r, i), &first, ret))
         return false;
-    if (opened || !joined || spans_years(ret->days))
+    if (opened || !joined || (!ret->yearless && spans_years(ret->days)))
         ret->weak = false;
     return true;
 }
@@ -211,7 +247,8 @@ static bool english_range(const struct reader *r, size_t at, struct sl_date_atom
 /* X부터 Y까지, X에서 Y까지, X과 Y 사이에, X ~ Y */
 static bool korean_range(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
-    static const char *const joining[] = {"부터", "에서", "과", "와", "~", "-", "\xE2\x80\x93", NULL};
+    static const char *const joining[] = {"부터", "에서", "과",           "와",
+                                          "~",    "-",    "\xE2\x80\x93", NULL};
     static const char *const closing[] = {"까지의", "까지", "사이에", "사이의", "사이", NULL};
     struct sl_date_atom first;
     size_t i;
@@ -230,17 +267,18 @@ static bool korean_range(const struct reader *r, size_t at, struct sl_date_atom 
 
 static bool english_open(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
-    static const char *const since[] = {"since", "on or after", "starting from", "starting in",
-                                        "starting on", "starting", "beginning in", "beginning on",
-                                        "ever since", NULL};
+    static const char *const since[] = {
+        "since",    "on or after",  "starting from", "starting in", "starting on",
+        "starting", "beginning in", "beginning on",  "ever since",  NULL};
     static const char *const after[] = {"after", "later than", NULL};
     static const char *const before[] = {"before", "prior to", "earlier than", NULL};
-    static const char *const until[] = {"until", "till", "up to", "on or before", "no later than",
-                                        NULL};
+    static const char *const until[] = {"until",        "till",          "up to",
+                                        "on or before", "no later than", NULL};
     static const char *const articles[] = {"the", NULL};
-    static const char *const onwards[] = {"onwards", "onward", "or later", "and later", "or after",
-                                          "and after", "and beyond", NULL};
-    static const char *const backwards[] = {"or earlier", "and earlier", "or before", "and before", NULL};
+    static const char *const onwards[] = {"onwards",  "onward",    "or later",   "and later",
+                                          "or after", "and after", "and beyond", NULL};
+    static const char *const backwards[] = {"or earlier", "and earlier", "or before", "and before",
+                                            NULL};
     static const char *const tying[] = {"from", "in", "on", "during", "dated", NULL};
     struct sl_date_atom atom;
     size_t i = at;
@@ -251,8 +289,10 @@ static bool english_open(const struct reader *r, size_t at, struct sl_date_atom 
                                          : 0;
 
     (void)any_word(r, &i, kind == 0 ? tying : articles);
-    if (!atom_at(r, i, &atom) || atom.partial || atom.now)
+    if (!atom_at(r, i, &atom) || atom.now)
         return false;
+    if (atom.partial) /* a limit may lie ahead */
+        sl_date_resolve(&atom, r->today, kind >= 3);
     if (kind == 0) {
         i = past_space(r, atom.end);
         kind = any_word(r, &i, onwards) ? 1 : any_word(r, &i, backwards) ? 4 : 0;
@@ -260,7 +300,8 @@ static bool english_open(const struct reader *r, size_t at, struct sl_date_atom 
             return false;
         atom.end = i;
     }
-    *ret = (struct sl_date_atom){.days = {SL_DAY_NONE, SL_DAY_MAX}, .end = atom.end};
+    *ret = (struct sl_date_atom){
+        .days = {SL_DAY_NONE, SL_DAY_MAX}, .end = atom.end, .yearless = atom.yearless};
     if (kind <= 2)
         ret->days.from = kind == 1 ? atom.days.from : atom.days.to + 1;
     else
@@ -268,23 +309,26 @@ static bool english_open(const struct reader *r, size_t at, struct sl_date_atom 
     return true;
 }
 
-/* X 이후, X부터: from its first day; X 이전, X 전: before its first day; X까지: up to its last day */
+/* X 이후, X부터: from its first day; X 이전, X 전: before its first day; X까지: up to its last day
+ */
 static bool korean_open(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
-    static const char *const since[] = {"또는 그 이후", "그리고 그 이후", "및 그 이후", "이후로는", "이후로",
-                                        "이후에는", "이후에", "이후의", "이후", "이래로", "이래", "부터",
-                                        NULL};
+    static const char *const since[] = {
+        "또는 그 이후", "그리고 그 이후", "및 그 이후", "이후로는", "이후로", "이후에는", "이후에",
+        "이후의",       "이후",           "이래로",     "이래",     "부터",   NULL};
     static const char *const before[] = {"이전에는", "이전에", "이전의", "이전", "전에", NULL};
     static const char *const until[] = {"까지의", "까지", NULL};
     struct sl_date_atom atom;
     size_t i;
 
-    if (!sl_date_korean(r->text, at, r->today, &atom) || atom.partial || atom.now)
+    if (!sl_date_korean(r->text, at, r->today, &atom) || atom.now || !settled(r, &atom))
         return false;
     i = atom.end;
-    *ret = (struct sl_date_atom){.days = {SL_DAY_NONE, SL_DAY_MAX}};
+    *ret = (struct sl_date_atom){.days = {SL_DAY_NONE, SL_DAY_MAX}, .yearless = atom.yearless};
     if (any_bytes(r, &i, since))
         ret->days.from = atom.days.from;
+    else if (atom.yearless) /* "3월 31일까지" is a time limit, not a time asked about */
+        return false;
     else if (any_bytes(r, &i, before))
         ret->days.to = atom.days.from - 1;
     else if (any_bytes(r, &i, until))
@@ -300,13 +344,19 @@ static bool korean_open(const struct reader *r, size_t at, struct sl_date_atom *
 /* Is what follows a bare year a thing that is counted? "in 2000 cases" */
 static bool counts_things(const struct reader *r, size_t at)
 {
-    static const char *const things[] = {"people", "men", "women", "cases", "percent", "dollars",
-                                         "euros", "pounds", "won", "years", "days", "hours",
-                                         "minutes", "miles", "feet", "meters", "metres", "km",
-                                         "words", "pages", "students", "jobs", "votes", "of", NULL};
+    static const char *const things[] = {
+        "people", "men",   "women",    "cases",   "percent", "dollars", "euros",  "pounds", "won",
+        "years",  "days",  "hours",    "minutes", "miles",   "feet",    "meters", "metres", "km",
+        "words",  "pages", "students", "jobs",    "votes",   "of",      NULL};
     size_t i = past_space(r, at);
 
     return any_word(r, &i, things);
+}
+
+/* Does the question, or a part of it, end here? */
+static bool ends_part(const struct reader *r, size_t at)
+{
+    return at >= r->text.size || memchr("?.!,;:)]", r->text.data[at], 8) != NULL;
 }
 
 /* Nothing but this phrase: "2014?" */
@@ -326,33 +376,70 @@ static bool is_meant(const struct reader *r, size_t at, const struct sl_date_ato
     if (counts_things(r, atom->end))
         return false;
     if (tied)
-        return !sl_scan_word(r->text, &at, "for") && !sl_scan_word(r->text, &at, "over");
+        return atom->yearless ||
+               (!sl_scan_word(r->text, &at, "for") && !sl_scan_word(r->text, &at, "over"));
+    if (atom->yearless &&
+        atom->days.to - atom->days.from < 27) /* a day, not a month that may be a verb */
+        return ends_part(r, atom->end) || at == past_space(r, 0);
     return ((at == 0 || bracketed) && marked) || is_alone(r, at, atom->end);
+}
+
+/* What was said today? Only a question about the past asks for the day: "which rules apply today?"
+ * does not. */
+static bool is_past(const struct reader *r, size_t at)
+{
+    static const char *const today[] = {"today", NULL};
+    static const char *const past[] = {"was",     "were",      "did",       "happened",
+                                       "said",    "announced", "published", "released",
+                                       "decided", "reported",  NULL};
+    int ignored;
+
+    if (!any_word(r, &at, today))
+        return false;
+    for (size_t i = 0; i < r->text.size; i++) {
+        size_t word = i;
+        if ((i == 0 || r->text.data[i - 1] == ' ') &&
+            sl_scan_any_word(r->text, &word, past, &ignored))
+            return true;
+    }
+    return false;
+}
+
+/* A day of any year up to which something must be done: 3월 31일까지, 3월 말 전에 */
+static bool is_limit(const struct reader *r, const struct sl_date_atom *atom)
+{
+    static const char *const limits[] = {"까지", "이전", "전", "이내", "안에", "생", "개월", NULL};
+    size_t i = atom->end;
+
+    return atom->yearless && any_bytes(r, &i, limits);
 }
 
 /* One date with the word before it. A bare year needs one. */
 static bool single(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
-    static const char *const in_force[] = {"as of", "as at", "in force on", "in force in", "in force at",
-                                           "in effect on", "in effect in", "effective on",
-                                           "effective as of", "valid on", "valid in", "valid at",
-                                           "applicable on", "applicable in", NULL};
-    static const char *const tying[] = {"in", "during", "throughout", "within", "on", "back in",
-                                        "dated", "over", "for", NULL};
+    static const char *const in_force[] = {
+        "as of",        "as at",        "in force on",   "in force in",     "in force at",
+        "in effect on", "in effect in", "effective on",  "effective as of", "valid on",
+        "valid in",     "valid at",     "applicable on", "applicable in",   NULL};
+    static const char *const tying[] = {"in",    "during", "throughout", "within", "on", "back in",
+                                        "dated", "over",   "for",        "from",   NULL};
     size_t i = at;
     bool as_of = any_word(r, &i, in_force), tied = as_of || any_word(r, &i, tying);
 
-    if (!atom_at(r, i, ret) || ret->partial || (ret->now && !as_of) ||
-        (ret->weak && !is_meant(r, at, ret, tied)))
+    if (!atom_at(r, i, ret) || (ret->now && !as_of && !is_past(r, i)) || is_limit(r, ret))
         return false;
+    if (ret->weak && !ret->now && !is_meant(r, at, ret, tied))
+        return false;
+    (void)settled(r, ret);
     ret->as_of = as_of;
     ret->end = past_particles(r, ret->end, &ret->as_of);
     return true;
 }
 
-static bool phrase_at(const struct reader *r, size_t at, struct sl_date_atom *ret)
+static bool any_phrase_at(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
-    static const char *const tying[] = {"in", "during", "for", "over", "throughout", "within", NULL};
+    static const char *const tying[] = {"in", "on", "during", "for", "over",
+                                        "throughout", "within", NULL};
     size_t i = at;
 
     if (korean_range(r, at, ret) || korean_open(r, at, ret) || english_open(r, at, ret))
@@ -364,13 +451,52 @@ static bool phrase_at(const struct reader *r, size_t at, struct sl_date_atom *re
     return single(r, at, ret);
 }
 
+/* Is the word before `at` one of `words`? */
+static bool stands_behind(const struct reader *r, size_t at, const char *const *words)
+{
+    size_t end = at, start;
+    int ignored;
+
+    while (end > 0 && r->text.data[end - 1] == ' ')
+        end--;
+    for (start = end; start > 0 && r->text.data[start - 1] != ' ';)
+        start--;
+    return start < end && sl_scan_any_word(r->text, &start, words, &ignored);
+}
+
+/* A date that comes each year, or that only something else is compared with, is not asked about. */
+static bool is_aside(const struct reader *r, size_t at, const struct sl_date_atom *atom)
+{
+    static const char *const recurring[] = {"every", "each", "매년", "매해", "해마다", "매", NULL};
+    static const char *const comparing[] = {"than", "versus", "vs", NULL};
+    static const char *const compared[] = {"대비",    "보다",    "에 비해", "에 비하",
+                                           "와 비교", "과 비교", NULL};
+    static const char *const verbs[] = {"compared to", "compared with", "relative to", NULL};
+    size_t i = atom->end, start;
+
+    if ((atom->yearless && stands_behind(r, at, recurring)) || stands_behind(r, at, comparing) ||
+        any_bytes(r, &i, compared))
+        return true;
+    for (int n = 0; verbs[n] != NULL; n++) {
+        start = at > strlen(verbs[n]) ? at - strlen(verbs[n]) - 1 : r->text.size;
+        if (sl_scan_word(r->text, &start, verbs[n]))
+            return true;
+    }
+    return false;
+}
+
+static bool phrase_at(const struct reader *r, size_t at, struct sl_date_atom *ret)
+{
+    return any_phrase_at(r, at, ret) && (r->is_short || !ret->yearless) && !is_aside(r, at, ret);
+}
+
 /* May a phrase start here? Not inside a word or a number. */
 static bool is_start(struct sl_view text, size_t at)
 {
     unsigned char here = (unsigned char)text.data[at];
     unsigned char before = at > 0 ? (unsigned char)text.data[at - 1] : ' ';
-    bool before_inner = (before >= '0' && before <= '9') || ((before | 0x20) >= 'a' && (before | 0x20) <= 'z') ||
-                        before == '_';
+    bool before_inner = (before >= '0' && before <= '9') ||
+                        ((before | 0x20) >= 'a' && (before | 0x20) <= 'z') || before == '_';
 
     if ((here & 0xC0) == 0x80 || here <= ' ')
         return false;
@@ -414,8 +540,8 @@ static size_t leading_end(const struct reader *r)
 
 bool sl_date_read(struct sl_view question, sl_day today, struct sl_date_found *ret_found)
 {
-    struct reader r = {question, today};
-    size_t end = sl_question_is_short(question) ? question.size : leading_end(&r) + 1;
+    struct reader r = {question, today, sl_question_is_short(question)};
+    size_t end = r.is_short ? question.size : leading_end(&r) + 1;
 
     for (size_t at = 0; at < end && at < question.size; at++) {
         struct sl_date_atom atom;

@@ -209,3 +209,33 @@ struct sl_day_range sl_days_third(struct sl_day_range days, int third)
         part.to = days.to;
     return part;
 }
+
+bool sl_date_place(struct sl_date_atom *atom, int year)
+{
+    int ignored, month, day, last_month, last_day;
+    bool one_day = atom->days.from == atom->days.to;
+
+    sl_day_to_civil(atom->days.from, &ignored, &month, &day);
+    sl_day_to_civil(atom->days.to, &ignored, &last_month, &last_day);
+    if (day > sl_month_days(year, month))
+        return false;
+    if (last_day > sl_month_days(year, last_month)) /* February, whose year 0 is a leap year */
+        last_day = sl_month_days(year, last_month);
+    atom->days.from = sl_day_from_civil(year, month, day);
+    atom->days.to = one_day ? atom->days.from : sl_day_from_civil(year, last_month, last_day);
+    atom->partial = false;
+    return true;
+}
+
+void sl_date_resolve(struct sl_date_atom *atom, sl_day today, bool either_side)
+{
+    struct sl_date_atom last = *atom, next = *atom;
+    int year, ignored;
+
+    sl_day_to_civil(today, &year, &ignored, &ignored);
+    for (int y = year; !sl_date_place(&last, y) || last.days.from > today; y--)
+        last = *atom;
+    for (int y = year; !sl_date_place(&next, y) || next.days.from <= today; y++)
+        next = *atom;
+    *atom = either_side && next.days.from - today < today - last.days.from ? next : last;
+}

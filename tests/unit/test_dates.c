@@ -248,6 +248,42 @@ TEST(korean_dates_that_count_from_today)
     check_read("올바른 답은", "none", NULL);
 }
 
+TEST(a_date_without_its_year_is_the_last_that_has_begun)
+{
+    check_read("What was said in March?", "2016-03-01 2016-03-31", "in March");
+    check_read("What was said in December?", "2015-12-01 2015-12-31", NULL);
+    check_read("What happened on February 8th?", "2016-02-08 2016-02-08", "on February 8th");
+    check_read("Which rules changed since August?", "2016-08-01 -", "since August");
+    check_read("Which rules changed before December 5?", "- 2016-12-04", NULL);
+    check_read("sales from May to July", "2016-05-01 2016-07-31", "from May to July");
+    check_read("sales from November to February", "2016-11-01 2017-02-28", NULL);
+    check_read("the first week of October", "2016-10-03 2016-10-09", NULL);
+    check_read("what was decided in late July?", "2016-07-21 2016-07-31", "in late July");
+    check_read("how did sales do in Q2?", "2016-04-01 2016-06-30", "in Q2");
+    check_read("12월에 무엇을 했나요?", "2015-12-01 2015-12-31", "12월에");
+    check_read("3월 2일 회의록", "2016-03-02 2016-03-02", "3월 2일");
+    check_read("2분기 실적은?", "2016-04-01 2016-06-30", NULL);
+    check_read("7월 말 회의", "2016-07-21 2016-07-31", NULL);
+    check_read("8월부터 무엇이 바뀌었나요?", "2016-08-01 -", NULL);
+    check_read("What may change?", "none", NULL);
+    check_read("Who led the march from Selma?", "none", NULL);
+    check_read("What is due every March?", "none", NULL);
+    check_read("매년 3월에 내는 보고서는?", "none", NULL);
+    check_read("3월 31일까지 무엇을 내야 하나요?", "none", NULL);
+}
+
+TEST(numbers_of_dates_may_be_words)
+{
+    check_read("reports from nineteen ninety-nine", "1999-01-01 1999-12-31", NULL);
+    check_read("what changed in two thousand and nineteen?", "2019-01-01 2019-12-31", NULL);
+    check_read("what changed in March twenty fifteen?", "2015-03-01 2015-03-31", NULL);
+    check_read("what changed in nineteen oh five?", "1905-01-01 1905-12-31", NULL);
+    check_read("prices in the eighties", "1980-01-01 1989-12-31", "in the eighties");
+    check_read("이천십오년 회의", "2015-01-01 2015-12-31", "이천십오년");
+    check_read("이천십오년 십이월 십육일 회의", "2015-12-16 2015-12-16", NULL);
+    check_read("twenty people in one office", "none", NULL);
+}
+
 TEST(what_was_in_force_is_asked_by_its_day)
 {
     static const char *const asked[] = {"2006년 2월 2일 기준으로 연차는?", "2011.12.15.에 시행 중이던 법은?",
@@ -311,13 +347,12 @@ TEST(numbers_and_words_that_only_look_like_dates_are_left_alone)
 {
     static const char *const undated[] = {
         "What did the chair say about inflation?", "How did 2015 people vote in 2000 cases?",
-        "Is 2,015 more than 2015.5?", "room 2015", "$2015 in fees", "What may happen in March?",
-        "Call 2015-1234", "Is version 1.2.2015 out?", "1.5 percent in the second half",
+        "Is 2,015 more than 2015.5?", "room 2015", "$2015 in fees", "Call 2015-1234", "Is version 1.2.2015 out?", "1.5 percent in the second half",
         "Which rules apply today?", "When was the last year of the war?", "03/04/2015 meeting",
-        "2015년형 자동차", "2000년간 지속된", "12월에 무엇을", "제3조 제2항은?", "이 주식은 무엇인가요?",
+        "2015년형 자동차", "2000년간 지속된", "제3조 제2항은?", "이 주식은 무엇인가요?",
         "Article 2015 of the code", "", " ", "the 2015",
         "What radio format is in the present day?", "Who was eliminated the following week?",
-        "medals in the 19th century", "What happened on February 8th?", "until now", "Regulation 11/2016",
+        "medals in the 19th century", "until now", "Regulation 11/2016",
         "part 10/1/2018-x", "only 3 next to it", "the 1924 olympics"};
 
     for (size_t i = 0; i < sizeof undated / sizeof *undated; i++)
