@@ -1,4 +1,7 @@
-/* json_out.c -- JSON text, valid whatever the input. */
+/*
+ * json_out.c -- JSON text, valid whatever the input. It never holds a character that ends a line, not
+ * even those JSON would allow (U+0085, U+2028, U+2029): readers of JSON lines differ in what a line is.
+ */
 #include <sluice/json.h>
 
 #include <math.h>
@@ -31,6 +34,16 @@ static size_t sequence(const unsigned char *p, size_t left)
     return 0;
 }
 
+/* The escape of the character at p when it ends a line for some reader, and is no ASCII; else NULL. */
+static const char *line_end(const unsigned char *p, size_t size)
+{
+    if (size == 2 && p[0] == 0xC2 && p[1] == 0x85)
+        return "\\u0085";
+    if (size == 3 && p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9))
+        return p[2] == 0xA8 ? "\\u2028" : "\\u2029";
+    return NULL;
+}
+
 void sl_json_string(struct sl_buffer *buffer, struct sl_view text)
 {
     const unsigned char *p = (const unsigned char *)text.data;
@@ -43,17 +56,21 @@ void sl_json_string(struct sl_buffer *buffer, struct sl_view text)
     sl_buffer_view(buffer, SL_VIEW("\""));
     while (i < text.size) {
         size_t size = sequence(p + i, text.size - i);
+        const char *escape = line_end(p + i, size);
+
         if (size == 1 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\' && p[i] != 0x7F) {
             i++;
             continue;
         }
-        if (size > 1) {
+        if (size > 1 && escape == NULL) {
             i += size;
             continue;
         }
         sl_buffer_add(buffer, text.data + start, i - start);
         if (size == 0)
             sl_buffer_view(buffer, SL_VIEW("\xEF\xBF\xBD"));
+        else if (escape != NULL)
+            sl_buffer_view(buffer, sl_view_of(escape));
         else if (p[i] == '"' || p[i] == '\\')
             sl_buffer_format(buffer, "\\%c", p[i]);
         else if (p[i] == '\n')
@@ -64,7 +81,7 @@ void sl_json_string(struct sl_buffer *buffer, struct sl_view text)
             sl_buffer_view(buffer, SL_VIEW("\\r"));
         else
             sl_buffer_format(buffer, "\\u%04x", p[i]);
-        i++;
+        i += size > 0 ? size : 1;
         start = i;
     }
     sl_buffer_add(buffer, text.data + start, i - start);

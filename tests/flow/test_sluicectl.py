@@ -275,6 +275,24 @@ class Index(Case):
             self.assertIn(word, text)
         self.ctl("search", "x", "--mode", "vector", exit_code=64)
 
+    def test_copies_are_counted_by_search_and_shown_on_demand(self):
+        text = "The heron stands in the reeds beside the old mill and waits for the eels that come at dusk."
+        self.import_all([{"_id": str(i), "title": "Heron", "text": text} for i in range(3)])
+        hits = self.ctl_json("search", "heron reeds")["hits"]
+        self.assertEqual([(hit["doc"], hit["duplicates"]) for hit in hits], [("0", 2)])
+        self.assertIn("and 2 like it", self.ctl("search", "heron reeds").stdout)
+        asked = {"query": "heron reeds", "return_hits": True}
+        path = self.lines("q.jsonl", [asked, dict(asked, duplicates=True)])
+        answers = [json.loads(line) for line in self.ctl("answer", "--queries", path).stdout.splitlines()]
+        self.assertEqual([len(answer["hits"]) for answer in answers], [1, 3])
+
+    def test_no_character_that_ends_a_line_stands_in_one(self):
+        text = "The heron waits.\u2028It is grey.\u2029It is old.\u0085It is alone."
+        self.import_all([{"_id": "k", "text": text}])
+        out = self.ctl("export", "--jsonl").stdout
+        self.assertEqual(len(out.splitlines()), 1)
+        self.assertEqual(json.loads(out)["text"], text)
+
     def test_eval_gives_the_figures_of_a_known_ranking(self):
         rows = [{"_id": f"d{i}", "text": "heron " * (6 - i) + "reed " * i} for i in range(1, 5)]
         self.import_all(rows + [{"_id": "e", "text": "nothing of the kind"}])
@@ -295,6 +313,27 @@ class Index(Case):
         self.ctl("eval", "--queries", queries, "--qrels", self.write("bad.tsv", "h\nq1 d1\n"), exit_code=65)
         self.ctl("eval", "--queries", queries, exit_code=64)
         self.ctl("eval", "--queries", queries, "--qrels", self.write("none.tsv", "h\th\ts\n"), exit_code=65)
+
+    def test_an_evaluation_stands_what_people_bring(self):
+        """Windows' line ends, ids that are numbers or have spaces, no header, a question that is too long."""
+        self.import_all([{"_id": 7, "text": "heron"}, {"_id": "a note.md", "text": "reed"}])
+        queries = self.write("q.jsonl", '{"_id": 1, "text": "heron"}\r\n{"_id": "q 2", "text": "reed"}\r\n' +
+                             json.dumps({"_id": "long", "text": "reed " * 2000}) + "\r\n")
+        judged = "1\t7\t2\r\nq 2\ta note.md\t1\r\n"
+        run = os.path.join(self.directory, "run.trec")
+        figures = self.ctl_json("eval", "--queries", queries, "--qrels", self.write("r.tsv", judged), "--run", run)
+        self.assertEqual((figures["queries"], figures["ndcg@10"], figures["mode"]), (2, 1, "lexical"))
+        with open(run, encoding="utf-8") as file:
+            self.assertEqual([line.split()[:4] for line in file],
+                             [["1", "Q0", "7", "1"], ["q%202", "Q0", "a%20note.md", "1"]])
+        qrels = self.write("r.tsv", judged + "long\ta note.md\t1\r\n")
+        done = self.ctl("eval", "--queries", queries, "--qrels", qrels, "--per-question", "each.jsonl", exit_code=65)
+        figures = json.loads(done.stdout)
+        self.assertEqual((figures["queries"], figures["refused"]), (3, 1))
+        self.assertAlmostEqual(figures["ndcg@10"], 2 / 3)
+        self.assertIn("question long: too_large", done.stderr)
+        with open(os.path.join(self.directory, "each.jsonl"), encoding="utf-8") as file:
+            self.assertEqual([json.loads(line)["found"] for line in file], [["7"], ["a note.md"], []])
 
     def test_each_question_is_written_sliced_and_compared(self):
         self.import_all()

@@ -10,13 +10,9 @@
 
 #include "ask.h"
 
-enum sl_err ctl_question(struct sl_view text, struct sl_view filter, int64_t asked_ms,
-                         struct sl_arena *arena, struct sl_question *ret_question,
-                         struct sl_error *err)
+enum sl_err ctl_question_text(struct sl_view text, struct sl_error *err)
 {
-    const struct sl_filter *tree = NULL;
     size_t bad = sl_utf8_bad(text);
-    enum sl_err result;
 
     if (text.size == 0)
         return sl_fail(err, SL_REJECT, "empty_query", "the question is empty");
@@ -25,6 +21,18 @@ enum sl_err ctl_question(struct sl_view text, struct sl_view filter, int64_t ask
                        text.size, SL_QUERY_BYTES_MAX);
     if (bad != text.size)
         return sl_fail(err, SL_REJECT, "bad_utf8", "the question is not UTF-8 at byte %zu", bad);
+    return SL_OK;
+}
+
+enum sl_err ctl_question(struct sl_view text, struct sl_view filter, int64_t asked_ms,
+                         struct sl_arena *arena, struct sl_question *ret_question,
+                         struct sl_error *err)
+{
+    const struct sl_filter *tree = NULL;
+    enum sl_err result = ctl_question_text(text, err);
+
+    if (result != SL_OK)
+        return result;
     if (filter.data != NULL) {
         result = sl_filter_parse(filter, arena, &tree, err);
         if (result != SL_OK)

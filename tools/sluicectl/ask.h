@@ -7,6 +7,16 @@
 #include "ctl.h"
 
 /*
+ * Whether a text may be asked at all.
+ *
+ * Owns:    nothing.
+ * Thread:  any.
+ * Blocks:  no.
+ * Errors:  SL_REJECT  empty_query, bad_utf8, too_large
+ */
+enum sl_err ctl_question_text(struct sl_view text, struct sl_error *err);
+
+/*
  * A question as sl_retrieve() takes it.
  *
  * Owns:    the question points into `text`, `filter` and `arena`.
@@ -26,6 +36,7 @@ struct ctl_query {
     char *filter; /* NULL: none */
     int64_t asked_ms; /* the end of the day "now" names; -1: none */
     char *line;   /* all of it, as JSON */
+    bool refused; /* in an evaluation: it cannot be asked, and finds nothing */
 };
 
 struct ctl_queries {

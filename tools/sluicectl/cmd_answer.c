@@ -37,9 +37,9 @@ struct answering {
 /* The record: the line's members that a question knows, with "text" as "query". */
 static char *record_of(const struct ctl_query *query)
 {
-    static const char *const kept[] = {"k",       "filter",      "mode",         "exact",
-                                       "session", "deadline_ms", "min_position", "return_hits",
-                                       "stream"};
+    static const char *const kept[] = {"k",           "filter",       "mode",        "exact",
+                                       "session",     "deadline_ms",  "min_position", "return_hits",
+                                       "duplicates",  "stream"};
     cJSON *line = cJSON_Parse(query->line);
     cJSON *record = cJSON_CreateObject();
     char *text = NULL;

@@ -97,15 +97,19 @@ static int print_result(const struct ctl_evaluation *evaluation, const struct wa
                         const struct sl_index_stats *stats, double seconds)
 {
     struct sl_buffer out = {0};
+    enum sl_mode mode =
+        evaluation->opened->embedder != NULL ? evaluation->retrieve.mode : SL_MODE_LEXICAL;
 
     sl_buffer_format(&out, "{\"queries\": %u", evaluation->queries.count);
     ctl_evaluation_write(evaluation, NULL, evaluation->queries.count, &out);
     if (wanted->slice != NULL)
         write_slices(evaluation, wanted->slice, &out);
+    if (evaluation->refused > 0)
+        sl_buffer_format(&out, ", \"refused\": %u", evaluation->refused);
     sl_buffer_format(&out,
                      ", \"mode\": \"%s\", \"depth\": %u, \"documents\": %llu, \"chunks\": %llu, "
                      "\"seconds\": %.3f}\n",
-                     ctl_mode_name(evaluation->retrieve.mode), evaluation->depth,
+                     ctl_mode_name(mode), evaluation->depth,
                      (unsigned long long)stats->documents, (unsigned long long)stats->chunks,
                      seconds);
     return ctl_print(evaluation->ctl, &out);
@@ -150,6 +154,8 @@ static int eval_open(struct ctl_evaluation *evaluation, const struct wanted *wan
         exit_code = ctl_runs_add(evaluation, wanted->runs, wanted->record);
     if (exit_code == SL_EXIT_OK)
         exit_code = print_result(evaluation, wanted, &stats, ctl_seconds() - started);
+    if (exit_code == SL_EXIT_OK && evaluation->refused > 0)
+        exit_code = SL_EXIT_DATA;
     ctl_close(&opened);
     return exit_code;
 }
@@ -191,7 +197,9 @@ int cmd_eval(struct ctl *ctl, int argc, char **argv)
         "have a relevant\n"
         "document, with bootstrap 95 % intervals (ci95 is that of nDCG@10). One JSON object on "
         "standard output.\n"
-        "Exit: 65 a line is wrong or no question is judged, 66 no such file or index.",
+        "Exit: 65 a line is wrong, a question cannot be asked (the figures are printed all the same) or none "
+        "is judged, 66 no such\n"
+        "file or index.",
         options,
         CTL_OPTION_COUNT(options),
         0,

@@ -129,6 +129,7 @@ static void found_json(struct sl_buffer *out, const struct found *found, uint32_
              found->result->lexical_rank);
     name_leg(out, "vector_score", found->result->vector_score, "vector_rank",
              found->result->vector_rank);
+    name_number(out, "duplicates", found->result->duplicates);
     name_number(out, "rank_before", found->result->rank_before);
     name_leg(out, "rerank_score", found->result->rerank_score, "rerank_rank",
              found->result->rerank_rank);
@@ -277,7 +278,10 @@ static void found_text(struct search *search, const struct found *found)
     }
     sl_buffer_format(out, "(");
     ctl_show(out, document->key, false);
-    sl_buffer_format(out, ", chunk %u)\n    ", found->result->chunk);
+    sl_buffer_format(out, ", chunk %u", found->result->chunk);
+    if (found->result->duplicates > 0)
+        sl_buffer_format(out, ", and %u like it", found->result->duplicates);
+    sl_buffer_format(out, ")\n    ");
     for (uint32_t i = 0; marked && i < snippet->mark_count; i++) {
         const struct sl_span *mark = &snippet->marks[i];
 

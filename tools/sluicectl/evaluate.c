@@ -3,7 +3,9 @@
  *
  * A document counts with its best chunk: of several chunks of one document the first found stays
  * and the others fall out of the ranking. Only questions with at least one relevant document count.
- * Questions are asked in rounds, so that what is written comes out in their order.
+ * One that cannot be asked (too long, empty) counts as one that found nothing: leaving it out would
+ * make the figures better than they are, and stopping would lose those of all others. Questions are
+ * asked in rounds, so that what is written comes out in their order.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -113,11 +115,29 @@ static enum sl_err score(struct ctl_evaluation *evaluation, uint32_t query,
     return SL_OK;
 }
 
+/* An id in a run file, whose columns end at white space: each such byte of it as %20, %09, ... */
+static void write_id(struct sl_buffer *out, struct sl_view id)
+{
+    size_t written = 0;
+
+    for (size_t i = 0; i < id.size; i++) {
+        if (id.data[i] != ' ' && (id.data[i] < '\t' || id.data[i] > '\r'))
+            continue;
+        sl_buffer_view(out, sl_view_range(id, written, i));
+        sl_buffer_format(out, "%%%02X", (unsigned)id.data[i]);
+        written = i + 1;
+    }
+    sl_buffer_view(out, sl_view_range(id, written, id.size));
+}
+
 static void write_run(struct sl_buffer *out, const char *query, const struct ranking *ranking)
 {
-    for (uint32_t i = 0; i < ranking->count; i++)
-        sl_buffer_format(out, "%s Q0 %.*s %u %.6f sluice\n", query, SL_VIEW_ARG(ranking->keys[i]),
-                         i + 1, (double)ranking->scores[i]);
+    for (uint32_t i = 0; i < ranking->count; i++) {
+        write_id(out, sl_view_of(query));
+        sl_buffer_view(out, SL_VIEW(" Q0 "));
+        write_id(out, ranking->keys[i]);
+        sl_buffer_format(out, " %u %.6f sluice\n", i + 1, (double)ranking->scores[i]);
+    }
 }
 
 /* {"_id", "query", metrics, "found": [keys], "relevant": [keys], "milliseconds"} */
@@ -156,6 +176,27 @@ static void write_question(struct sl_buffer *out, const struct ctl_evaluation *e
     sl_buffer_format(out, "%.3f}\n", milliseconds);
 }
 
+/* Ask one question. The keys of the ranking are the snapshot's. */
+static enum sl_err find(const struct ctl_evaluation *evaluation, const struct ctl_query *query,
+                        const struct sl_snapshot *snapshot, struct sl_arena *arena,
+                        struct ranking *ret_ranking, struct sl_error *err)
+{
+    struct sl_question question;
+    struct sl_retrieved *retrieved;
+    enum sl_err code = ctl_question(sl_view_of(query->text), sl_view_of(query->filter),
+                                    query->asked_ms >= 0 ? query->asked_ms : evaluation->asked_ms,
+                                    arena, &question, err);
+
+    if (code != SL_OK)
+        return code;
+    question.exact = evaluation->exact;
+    code = sl_retrieve(snapshot, &question, &evaluation->retrieve, evaluation->opened->embedder,
+                       &ctl_clock, arena, &retrieved, err);
+    if (code == SL_OK)
+        code = rank_documents(snapshot, retrieved, evaluation->depth, arena, ret_ranking, err);
+    return code;
+}
+
 static enum sl_err evaluate(struct round *round, uint32_t i, struct sl_arena *arena,
                             struct sl_error *err)
 {
@@ -164,22 +205,11 @@ static enum sl_err evaluate(struct round *round, uint32_t i, struct sl_arena *ar
     uint32_t number = round->first + i;
     const struct ctl_query *query = &evaluation->queries.items[number];
     double started = ctl_seconds();
-    struct sl_question question;
-    struct sl_retrieved *retrieved;
     struct ranking ranking = {0};
     enum sl_err code = sl_snapshot_open(evaluation->opened->index, &snapshot, err);
 
-    if (code == SL_OK)
-        code = ctl_question(sl_view_of(query->text), sl_view_of(query->filter),
-                            query->asked_ms >= 0 ? query->asked_ms : evaluation->asked_ms, arena,
-                            &question, err);
-    if (code != SL_OK)
-        return code;
-    question.exact = evaluation->exact;
-    code = sl_retrieve(snapshot, &question, &evaluation->retrieve, evaluation->opened->embedder,
-                       &ctl_clock, arena, &retrieved, err);
-    if (code == SL_OK)
-        code = rank_documents(snapshot, retrieved, evaluation->depth, arena, &ranking, err);
+    if (code == SL_OK && !query->refused)
+        code = find(evaluation, query, snapshot, arena, &ranking, err);
     if (code == SL_OK)
         code = score(evaluation, number, &ranking, arena, err);
     if (code == SL_OK && evaluation->run != NULL)
@@ -282,6 +312,21 @@ static void keep_judged(struct ctl_evaluation *evaluation)
     evaluation->queries.count = kept;
 }
 
+/* Say which questions cannot be asked. */
+static void find_refused(struct ctl_evaluation *evaluation)
+{
+    for (uint32_t i = 0; i < evaluation->queries.count; i++) {
+        struct ctl_query *query = &evaluation->queries.items[i];
+        struct sl_error err = {0};
+
+        query->refused = ctl_question_text(sl_view_of(query->text), &err) != SL_OK;
+        evaluation->refused += query->refused;
+        if (query->refused)
+            ctl_fail(evaluation->ctl, SL_EXIT_DATA, "question %s: %s: %s; it counts as one that finds nothing",
+                     query->id, err.reason, err.message);
+    }
+}
+
 /* Figures of the index; they say how many chunks to ask for so that `depth` documents are among
  * them. */
 static enum sl_err fit_depth(struct ctl_evaluation *evaluation, struct sl_index_stats *ret_stats,
@@ -318,6 +363,7 @@ int ctl_evaluation_read(struct ctl_evaluation *evaluation, const char *queries, 
     keep_judged(evaluation);
     if (evaluation->queries.count == 0)
         return ctl_fail(ctl, SL_EXIT_DATA, "no question has a relevant document in the judgements");
+    find_refused(evaluation);
     for (int m = 0; m < CTL_METRIC_COUNT; m++) {
         evaluation->values[m] = calloc(evaluation->queries.count, sizeof(double));
         if (evaluation->values[m] == NULL)

@@ -25,6 +25,7 @@ struct ctl_evaluation {
     struct ctl *ctl;
     const struct ctl_opened *opened;
     struct ctl_queries queries; /* only those with a relevant document */
+    uint32_t refused; /* of them; cannot be asked, and find nothing */
     struct ctl_qrels qrels;
     struct sl_retrieve_options retrieve;
     uint32_t depth; /* documents looked at */
@@ -37,7 +38,8 @@ struct ctl_evaluation {
 };
 
 /*
- * Read questions and judgements; drop the questions that nothing relevant is known for.
+ * Read questions and judgements; drop the questions that nothing relevant is known for, and say which
+ * cannot be asked: that is no error here.
  *
  * Owns:    free with ctl_evaluation_free(), also after an error.
  * Thread:  main.
