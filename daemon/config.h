@@ -124,6 +124,7 @@ struct sl_config {
         char *rerank_api_key_credential; /* "" = none */
         uint32_t rerank_depth;
         uint32_t rerank_deadline_ms;
+        uint32_t rerank_breaker_wait_ms;
         double rerank_weight;
         double diversity; /* 0 = off */
     } retrieve;

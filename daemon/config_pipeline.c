@@ -13,6 +13,7 @@
 #include "net/rerank_client.h"
 
 #define COVERAGE_MIN     0.5 /* below it a question's language is not the encoder's */
+#define RERANK_MS_MIN    50u /* with less, a reranking server is not asked, unless it never has more */
 
 static struct sl_view text_or_null(const char *text)
 {
@@ -128,15 +129,21 @@ enum sl_err sl_config_embedder(const struct sl_config *config, struct sl_embedde
 }
 
 static enum sl_err open_rerank_server(const struct sl_config *config, const atomic_bool *cancelled,
-                                      struct sl_reranker **ret_reranker, struct sl_error *err)
+                                      const struct sl_endpoint_watch *watch, struct sl_reranker **ret_reranker,
+                                      struct sl_error *err)
 {
+    uint32_t most_ms = config->retrieve.rerank_deadline_ms;
     struct sl_rerank_options options = {.api = config->retrieve.rerank_api,
                                         .url = config->retrieve.rerank_url,
                                         .model = config->retrieve.rerank_model,
+                                        .time_min_ms = most_ms / 2 < RERANK_MS_MIN ? most_ms / 2 : RERANK_MS_MIN,
+                                        .breaker_wait_ms = config->retrieve.rerank_breaker_wait_ms,
                                         .cancelled = cancelled};
     char *key = NULL;
     enum sl_err e = SL_OK;
 
+    if (watch != NULL)
+        options.watch = *watch;
     if (config->retrieve.rerank_api_key_credential[0] != '\0')
         e = sl_secret_read(config->retrieve.rerank_api_key_credential, &key, err);
     options.api_key = key;
@@ -146,8 +153,23 @@ static enum sl_err open_rerank_server(const struct sl_config *config, const atom
     return e;
 }
 
+enum sl_err sl_config_rerank_renew(const struct sl_config *config, const struct sl_reranker *reranker,
+                                   struct sl_error *err)
+{
+    char *key = NULL;
+    enum sl_err e;
+
+    if (!sl_rerank_is_remote(reranker) || config->retrieve.rerank_api_key_credential[0] != '/')
+        return SL_OK;
+    e = sl_secret_read(config->retrieve.rerank_api_key_credential, &key, err);
+    if (!e)
+        e = sl_rerank_renew(reranker, key, err);
+    sl_secret_free(key);
+    return e;
+}
+
 enum sl_err sl_config_heads_open(const struct sl_config *config, const atomic_bool *cancelled,
-                                 struct sl_config_heads *ret_heads, struct sl_error *err)
+                                 const struct sl_endpoint_watch *watch, struct sl_config_heads *ret_heads, struct sl_error *err)
 {
     struct sl_config_heads heads = {0};
     enum sl_err e = SL_OK;
@@ -156,7 +178,7 @@ enum sl_err sl_config_heads_open(const struct sl_config *config, const atomic_bo
         e = sl_cross_encoder_open(config->retrieve.rerank_model, config->embed.precision,
                                   &heads.reranker, err);
     else if (config->retrieve.rerank == SL_RERANK_HTTP)
-        e = open_rerank_server(config, cancelled, &heads.reranker, err);
+        e = open_rerank_server(config, cancelled, watch, &heads.reranker, err);
     if (!e && config->answer.reader[0] != '\0')
         e = sl_reader_open(config->answer.reader, config->embed.precision, &heads.reader, err);
     if (!e)

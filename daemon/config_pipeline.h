@@ -17,6 +17,7 @@
 
 #include "daemon/config.h"
 #include "net/embed_client.h"
+#include "net/endpoint.h"
 
 /*
  * How documents are decoded, cut and embedded; how questions are searched.
@@ -84,6 +85,7 @@ struct sl_config_heads {
 
 /*
  * Open what [retrieve] rerank and [answer] reader name. `cancelled` true gives up requests under way; NULL: never.
+ * `watch` hears of a reranking server's breaker; NULL: nobody does.
  *
  * Owns:    caller closes *ret_heads with sl_config_heads_close().
  * Thread:  any.
@@ -91,8 +93,14 @@ struct sl_config_heads {
  * Errors:  as sl_cross_encoder_open(), sl_rerank_client_open(), sl_reader_open(), sl_secret_read()
  */
 enum sl_err sl_config_heads_open(const struct sl_config *config, const atomic_bool *cancelled,
-                                 struct sl_config_heads *ret_heads, struct sl_error *err);
+                                 const struct sl_endpoint_watch *watch, struct sl_config_heads *ret_heads,
+                                 struct sl_error *err);
 void sl_config_heads_close(struct sl_config_heads *heads);
+
+/* The reranking server's key once more, from its file. Errors: as sl_secret_read(), sl_rerank_renew(). */
+enum sl_err sl_config_rerank_renew(const struct sl_config *config, const struct sl_reranker *reranker,
+                                   struct sl_error *err);
+
 /*
  * What the configuration asks of an index that documents come into by `ingest`.
  *

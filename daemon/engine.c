@@ -153,6 +153,7 @@ void sl_engine_reload(struct sl_engine *engine, const struct sl_config *config)
     if (sl_kafka_login_renew(engine->config, &err) != SL_OK)
         sl_log_error(SL_LOG_ERROR, "credential_kept", &err);
     embed_reload(engine, config);
+    heads_reload(engine, config);
 }
 
 /* ------------------------------------------------------------------------------ threads */
@@ -289,7 +290,7 @@ static enum sl_err open_parts(struct sl_engine *engine, struct sl_error *err)
     if (r == SL_OK)
         r = setup_generator(engine->config, &engine->ending, &engine->generator, err);
     if (r == SL_OK)
-        r = sl_config_heads_open(engine->config, &engine->ending, &engine->heads, err);
+        r = heads_open(engine, err);
     if (r != SL_OK)
         return r;
     engine->parking = parking_open();

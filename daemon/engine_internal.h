@@ -269,6 +269,10 @@ enum sl_err embed_open(struct sl_engine *engine, struct sl_error *err);
 void embed_reload(struct sl_engine *engine, const struct sl_config *config);
 void *embed_tend_run(void *engine);
 
+/* rerank_watch.c: what looks at question and passage together, be it a server. Open; take over what a reload may. */
+enum sl_err heads_open(struct sl_engine *engine, struct sl_error *err);
+void heads_reload(struct sl_engine *engine, const struct sl_config *config);
+
 /* embedder.c */
 struct embedder_stage *embedder_open(struct sl_engine *engine);
 struct embedder_stage *embedder_close(struct embedder_stage *stage);

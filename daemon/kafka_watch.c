@@ -65,7 +65,7 @@ void engine_trouble_over(struct sl_engine *engine, enum sl_trouble kind, const c
         "Kafka lets us in", "the documents can be read", "the group can be joined",
         "the questions can be read",
         "answers are taken", "dead letters are taken", "the embedding server works",
-        "documents may be embedded"};
+        "documents may be embedded", "the reranking server works"};
 
     if (sl_trouble_end(&engine->troubles, kind, subject))
         sl_log(SL_LOG_NOTICE, "trouble_over", "%s again", what[kind]);

@@ -24,6 +24,7 @@ enum sl_trouble {
     SL_TROUBLE_LETTERS,   /* nor dead letters: from here on shown, but ready all the same */
     SL_TROUBLE_EMBED,     /* the embedding server is away */
     SL_TROUBLE_BUDGET,    /* the tokens of the day are spent */
+    SL_TROUBLE_RERANK,    /* the reranking server is away */
     SL_TROUBLE_COUNT
 };
 

@@ -17,7 +17,6 @@
 #include "embed_client.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -25,6 +24,7 @@
 #include <sluice/hash.h>
 #include <sluice/limits.h>
 
+#include "api_key.h"
 #include "embed/embedder_internal.h"
 #include "embed_count.h"
 #include "embed_wire.h"
@@ -46,8 +46,7 @@ struct client {
     char *url;
     struct sl_http_pool *pool;
     struct sl_endpoint *endpoint;
-    pthread_mutex_t mutex;
-    char *api_key; /* the mutex's */
+    struct sl_api_key key;
 };
 
 /* What became of one request. */
@@ -138,23 +137,6 @@ static void judge_status(long status, struct outcome *outcome)
                                                    : "");
 }
 
-static char *copy_key(struct client *client)
-{
-    char *key;
-
-    pthread_mutex_lock(&client->mutex);
-    key = client->api_key != NULL ? strdup(client->api_key) : NULL;
-    pthread_mutex_unlock(&client->mutex);
-    return key;
-}
-
-static void wipe(char *key)
-{
-    if (key != NULL)
-        explicit_bzero(key, strlen(key));
-    free(key);
-}
-
 /* Over the pool. SL_OK: there is a response with some status. */
 static enum sl_err post(struct client *client, struct sl_view body, uint32_t count, bool question,
                         struct sl_http_reply *ret_reply, struct sl_buffer *response,
@@ -162,7 +144,7 @@ static enum sl_err post(struct client *client, struct sl_view body, uint32_t cou
 {
     uint32_t timeout_ms =
         question ? client->options.question_timeout_ms : client->options.timeout_ms;
-    char *key = copy_key(client);
+    char *key = sl_api_key_copy(&client->key);
     struct sl_http_post request = {
         .url = client->url,
         .bearer = key,
@@ -176,7 +158,7 @@ static enum sl_err post(struct client *client, struct sl_view body, uint32_t cou
     };
     enum sl_err e = sl_http_pool_send(client->pool, &request, ret_reply, response, err);
 
-    wipe(key);
+    sl_api_key_wipe(key);
     return e;
 }
 
@@ -457,24 +439,11 @@ enum sl_err sl_embed_renew(const struct sl_embedder *embedder, const char *api_k
                            uint64_t tokens_max_per_day, struct sl_error *err)
 {
     struct client *client = client_of(embedder);
-    char *key = NULL, *old;
 
     if (!sl_embed_is_remote(embedder))
         return SL_OK;
     sl_endpoint_set_tokens_max(client->endpoint, tokens_max_per_day);
-    if (api_key == NULL)
-        return SL_OK;
-    if (sl_http_check_key(api_key, err))
-        return SL_STOP;
-    key = strdup(api_key);
-    if (key == NULL)
-        return sl_stop(err, SL_EXIT_OS, 0, "memory", "embedding: out of memory");
-    pthread_mutex_lock(&client->mutex);
-    old = client->api_key;
-    client->api_key = key;
-    pthread_mutex_unlock(&client->mutex);
-    wipe(old);
-    return SL_OK;
+    return api_key != NULL ? sl_api_key_replace(&client->key, api_key, err) : SL_OK;
 }
 
 /* ------------------------------------------------------------------------------ open, close */
@@ -485,13 +454,12 @@ static void close_client(struct sl_embedder *embedder)
 
     (void)sl_http_pool_close(client->pool);
     (void)sl_endpoint_close(client->endpoint);
-    wipe(client->api_key);
+    sl_api_key_fini(&client->key);
     free((void *)(uintptr_t)client->options.model);
     free((void *)(uintptr_t)client->options.ca_file);
     free((void *)(uintptr_t)client->options.query_prefix);
     free((void *)(uintptr_t)client->options.passage_prefix);
     free(client->url);
-    pthread_mutex_destroy(&client->mutex);
     free(client);
 }
 
@@ -569,11 +537,8 @@ static bool copy_strings(struct client *client, const struct sl_embed_options *o
     client->options.query_prefix = strdup(options->query_prefix ? options->query_prefix : "");
     client->options.passage_prefix = strdup(options->passage_prefix ? options->passage_prefix : "");
     client->options.api_key = NULL;
-    if (options->api_key != NULL)
-        client->api_key = strdup(options->api_key);
     return client->url && client->options.model && client->options.ca_file &&
-           client->options.query_prefix && client->options.passage_prefix &&
-           (client->api_key || !options->api_key);
+           client->options.query_prefix && client->options.passage_prefix;
 }
 
 static void describe(struct client *client)
@@ -598,7 +563,7 @@ enum sl_err sl_embed_open(const struct sl_embed_options *options, struct sl_embe
     struct client *client;
     enum sl_err e = sl_http_check_url(options->url, false, &path_empty, err);
 
-    if (e || (e = sl_http_check_key(options->api_key, err)))
+    if (e)
         return e;
     if (strlen(options->model) >= sizeof client->base.name)
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_model",
@@ -607,10 +572,10 @@ enum sl_err sl_embed_open(const struct sl_embed_options *options, struct sl_embe
     client = calloc(1, sizeof *client);
     if (client == NULL)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "embedding: out of memory");
-    pthread_mutex_init(&client->mutex, NULL);
+    e = sl_api_key_init(&client->key, options->api_key, err);
     client->base = (struct sl_embedder){.ops = &http_ops, .dim = options->dim};
     client->api = sl_embed_api_of(options->api, options->url);
-    if (!copy_strings(client, options, path_empty))
+    if (!e && !copy_strings(client, options, path_empty))
         e = sl_stop(err, SL_EXIT_OS, 0, "memory", "embedding: out of memory");
     if (!e)
         e = open_parts(client, options, err);

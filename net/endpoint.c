@@ -80,7 +80,8 @@ enum sl_err sl_endpoint_open(const struct sl_endpoint_options *options,
     pthread_mutex_init(&endpoint->mutex, NULL);
     sl_bucket_init(&endpoint->requests, (double)options->requests_per_minute, now);
     sl_bucket_init(&endpoint->tokens, (double)options->tokens_per_minute, now);
-    sl_breaker_init(&endpoint->breaker, (int64_t)options->breaker_wait_ms * 1000);
+    sl_breaker_init(&endpoint->breaker, (int64_t)options->breaker_wait_ms * 1000,
+                    options->failed_in_row_max);
     sl_retry_budget_init(&endpoint->retries, now);
     endpoint->spending.tokens_max = options->tokens_max_per_day;
     *ret_endpoint = endpoint;

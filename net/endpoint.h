@@ -27,6 +27,7 @@ struct sl_endpoint_options {
     uint64_t tokens_per_minute;
     uint64_t tokens_max_per_day;
     uint32_t breaker_wait_ms;
+    uint32_t failed_in_row_max;   /* that open the breaker; 0: as pace.h has it */
     uint32_t probe_ms;            /* how long a probe may take */
     const atomic_bool *cancelled; /* true: nobody waits any more; NULL: never */
     struct sl_endpoint_watch watch;

@@ -59,9 +59,11 @@ void sl_bucket_take(struct sl_bucket *bucket, double amount)
 
 /* ------------------------------------------------------------------------------ circuit breaker */
 
-void sl_breaker_init(struct sl_breaker *breaker, int64_t wait_us)
+void sl_breaker_init(struct sl_breaker *breaker, int64_t wait_us, uint32_t failed_in_row_max)
 {
-    *breaker = (struct sl_breaker){.wait_us = wait_us};
+    *breaker = (struct sl_breaker){
+        .wait_us = wait_us,
+        .failed_in_row_max = failed_in_row_max > 0 ? failed_in_row_max : SL_BREAKER_CONSECUTIVE};
 }
 
 const char *sl_breaker_name(enum sl_breaker_state state)
@@ -111,7 +113,7 @@ static bool too_many_failed(const struct sl_breaker *breaker, int64_t second)
             succeeded += breaker->cells[i].succeeded;
             failed += breaker->cells[i].failed;
         }
-    return breaker->failed_in_row >= SL_BREAKER_CONSECUTIVE ||
+    return breaker->failed_in_row >= breaker->failed_in_row_max ||
            (succeeded + failed >= SL_BREAKER_SAMPLE && failed >= succeeded);
 }
 

@@ -36,7 +36,7 @@ void sl_bucket_take(struct sl_bucket *bucket, double amount);
 enum sl_breaker_state { SL_BREAKER_CLOSED = 0, SL_BREAKER_HALF_OPEN, SL_BREAKER_OPEN };
 
 /*
- * CLOSED     all may ask. 10 failures in a row, or half of at least 20 in 30 seconds, open it.
+ * CLOSED     all may ask. Failures in a row, 10 unless set otherwise, or half of at least 20 in 30 seconds, open it.
  * OPEN       nobody may, for `wait` with jitter: [1, 1.5) of it; each time in a row it doubles, up
  * to 12 times. HALF_OPEN  one may ask; its success closes, its failure opens.
  */
@@ -44,6 +44,7 @@ struct sl_breaker {
     enum sl_breaker_state state;
     int64_t wait_us;  /* of the first time */
     int64_t until_us; /* OPEN: not before. HALF_OPEN: the probe is given up for lost */
+    uint32_t failed_in_row_max;
     uint32_t opened_in_row;
     uint32_t failed_in_row;
     struct {
@@ -54,7 +55,8 @@ struct sl_breaker {
 
 enum sl_breaker_word { SL_BREAKER_GO = 1, SL_BREAKER_PROBE, SL_BREAKER_WAIT };
 
-void sl_breaker_init(struct sl_breaker *breaker, int64_t wait_us);
+/* `failed_in_row_max` 0: SL_BREAKER_CONSECUTIVE. */
+void sl_breaker_init(struct sl_breaker *breaker, int64_t wait_us, uint32_t failed_in_row_max);
 
 /* May the server be asked? PROBE: this one alone, and its outcome must be told; after `probe_us`
  * another may. */

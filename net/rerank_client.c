@@ -5,9 +5,14 @@
  *     jina, cohere, llamacpp   {"model", "query", "documents", "top_n"}    -> {"results": [{"index", "relevance_score"}]}
  *
  * Servers sort by score and say which passage each is by its index; what comes back is believed only when every
- * passage has exactly one finite score. Connections are kept open: each question asks. Nothing is tried twice, for a
- * question waits; the order it has already is good enough. Known weakness: a server that hangs costs each question
- * the time it has for this.
+ * passage has exactly one finite score. Connections are kept open: each question asks. Nothing is tried twice and
+ * nothing waits for its turn, for a question waits; the order it has already is good enough.
+ *
+ * A server that hangs costs a few questions the time they have for this, then the breaker (endpoint.h) is open and
+ * they cost nothing; now and then one question finds out whether it is back. That one asks what it has to ask: a
+ * harmless probe, as for embedding, would say of a server that is merely too slow that all is well. Few failures open
+ * the breaker, for each was a question that waited in vain. One that comes with next to no time is not sent: nobody
+ * could tell a slow server by it.
  */
 #include "rerank_client.h"
 
@@ -20,16 +25,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api_key.h"
+#include "endpoint.h"
 #include "http_pool.h"
 
 #define RESPONSE_BYTES_MAX (1u << 20)
 #define CONNECTIONS        8u
+#define FAILED_IN_ROW_MAX  3u
+#define BREAKER_WAIT_MS    5000u
+#define PROBE_MS           60000u /* [retrieve] rerank_deadline_ms at most */
 
 struct client {
     struct sl_reranker base; /* first */
     struct sl_http_pool *pool;
+    struct sl_endpoint *endpoint;
+    struct sl_api_key key;
     bool tei;
-    char *url, *model, *api_key, *ca_file; /* NULL: none */
+    char *url, *model, *ca_file; /* NULL: none */
+    int64_t time_min_ms;
     size_t response_bytes_max;
     bool allow_plain_http;
     const atomic_bool *cancelled;
@@ -132,11 +145,13 @@ static enum sl_err check_status(long status, struct sl_error *err)
 
 /* ------------------------------------------------------------------------------------ asking */
 
-static enum sl_err send_request(const struct client *client, const struct sl_buffer *body,
-                                int64_t timeout_ms, struct sl_buffer *response, struct sl_error *err)
+static enum sl_err send_request(struct client *client, const struct sl_buffer *body, int64_t timeout_ms,
+                                struct sl_http_reply *ret_reply, struct sl_buffer *response,
+                                struct sl_error *err)
 {
+    char *key = sl_api_key_copy(&client->key);
     struct sl_http_post request = {.url = client->url,
-                                   .bearer = client->api_key,
+                                   .bearer = key,
                                    .ca_file = client->ca_file,
                                    .content_type = "application/json",
                                    .body = {body->data, body->size},
@@ -144,14 +159,40 @@ static enum sl_err send_request(const struct client *client, const struct sl_buf
                                    .allow_plain_http = client->allow_plain_http,
                                    .response_bytes_max = client->response_bytes_max,
                                    .cancelled = client->cancelled};
-    struct sl_http_reply reply = {0};
     struct sl_error why = {0};
-    enum sl_err e = sl_http_pool_send(client->pool, &request, &reply, response, &why);
+    enum sl_err e = sl_http_pool_send(client->pool, &request, ret_reply, response, &why);
 
+    sl_api_key_wipe(key);
     if (e)
         return sl_fail(err, e, e == SL_AGAIN ? "rerank_unavailable" : "rerank_broken", "rerank: %s",
                        why.message);
-    return check_status(reply.status, err);
+    return check_status(ret_reply->status, err);
+}
+
+/* The server's concern. A request it objects to says nothing about the next. */
+static enum sl_endpoint_outcome concern_of(enum sl_err e, long status)
+{
+    if (e == SL_OK || status == 400 || status == 413 || status == 422)
+        return SL_ENDPOINT_SERVED;
+    return e == SL_AGAIN || status == 200 || status == 0 ? SL_ENDPOINT_FAILED : SL_ENDPOINT_BROKEN;
+}
+
+/* One request, the endpoint being entered. */
+static enum sl_err ask_server(struct client *client, const struct sl_endpoint_ask *ask,
+                              const struct sl_buffer *body, int64_t timeout_ms, uint32_t count, float *scores,
+                              struct sl_error *err)
+{
+    struct sl_buffer response = {0};
+    struct sl_http_reply reply = {0};
+    struct sl_error why = {0};
+    enum sl_err e = send_request(client, body, timeout_ms, &reply, &response, &why);
+
+    if (!e)
+        e = read_response(client, &response, count, scores, &why);
+    sl_endpoint_leave(client->endpoint, ask, concern_of(e, reply.status), 0,
+                      e == SL_AGAIN ? reply.retry_after_ms : 0, why.message);
+    sl_buffer_fini(&response);
+    return e ? sl_fail(err, e, why.reason, "%s", why.message) : SL_OK;
 }
 
 static enum sl_err score(const struct sl_reranker *reranker, struct sl_view question,
@@ -159,21 +200,23 @@ static enum sl_err score(const struct sl_reranker *reranker, struct sl_view ques
                          const struct sl_time_limit *limit, float *scores, uint32_t *ret_scored,
                          struct sl_error *err)
 {
-    const struct client *client = of(reranker);
+    struct client *client = of(reranker);
     int64_t left_ms = (limit->deadline_us - limit->monotonic_us(limit->context)) / 1000;
-    struct sl_buffer body = {0}, response = {0};
+    struct sl_endpoint_ask ask = {.urgent = true};
+    struct sl_buffer body = {0};
+    bool probe;
     enum sl_err e;
 
-    if (left_ms <= 0)
-        return sl_fail(err, SL_AGAIN, "rerank_unavailable", "rerank: no time left to ask");
+    *ret_scored = 0;
+    if (left_ms < client->time_min_ms)
+        return sl_fail(err, SL_AGAIN, "rerank_late", "rerank: no time left to ask");
     write_request(client, question, passages, count, &body);
     e = body.failed ? sl_fail(err, SL_REJECT, "too_large", "rerank: no room for the request")
-                    : send_request(client, &body, left_ms, &response, err);
+                    : sl_endpoint_enter(client->endpoint, &ask, &probe, err);
     if (!e)
-        e = read_response(client, &response, count, scores, err);
+        e = ask_server(client, &ask, &body, left_ms, count, scores, err);
     *ret_scored = e ? 0 : count;
     sl_buffer_fini(&body);
-    sl_buffer_fini(&response);
     return e;
 }
 
@@ -184,9 +227,8 @@ static void close_client(struct sl_reranker *reranker)
     struct client *client = of(reranker);
 
     client->pool = sl_http_pool_close(client->pool);
-    if (client->api_key != NULL)
-        explicit_bzero(client->api_key, strlen(client->api_key));
-    free(client->api_key);
+    client->endpoint = sl_endpoint_close(client->endpoint);
+    sl_api_key_fini(&client->key);
     free(client->url);
     free(client->model);
     free(client->ca_file);
@@ -225,17 +267,44 @@ static bool copy_text(const char *text, char **ret)
     return *ret != NULL;
 }
 
+static const struct sl_reranker_ops http_ops = {.score = score, .close = close_client};
+
+bool sl_rerank_is_remote(const struct sl_reranker *reranker)
+{
+    return reranker != NULL && reranker->ops == &http_ops;
+}
+
+enum sl_err sl_rerank_renew(const struct sl_reranker *reranker, const char *api_key, struct sl_error *err)
+{
+    if (!sl_rerank_is_remote(reranker) || api_key == NULL)
+        return SL_OK;
+    return sl_api_key_replace(&of(reranker)->key, api_key, err);
+}
+
+static enum sl_err open_parts(struct client *client, const struct sl_rerank_options *options,
+                              struct sl_error *err)
+{
+    struct sl_endpoint_options endpoint = {
+        .name = "rerank",
+        .breaker_wait_ms = options->breaker_wait_ms ? options->breaker_wait_ms : BREAKER_WAIT_MS,
+        .failed_in_row_max = FAILED_IN_ROW_MAX,
+        .probe_ms = PROBE_MS,
+        .cancelled = options->cancelled,
+        .watch = options->watch};
+    enum sl_err e = sl_endpoint_open(&endpoint, &client->endpoint, err);
+
+    return e ? e : sl_http_pool_open(CONNECTIONS, &client->pool, err);
+}
+
 enum sl_err sl_rerank_client_open(const struct sl_rerank_options *options, struct sl_reranker **ret_reranker,
                                   struct sl_error *err)
 {
-    static const struct sl_reranker_ops ops = {.score = score, .close = close_client};
     bool path_empty = false, tei = false;
     const char *path = NULL;
     struct client *client;
     enum sl_err e = sl_http_check_url(options->url, options->allow_plain_http, &path_empty, err);
 
-    if (e || (e = sl_http_check_key(options->api_key, err)) ||
-        (e = choose_api(options->api, options->url, &tei, &path, err)))
+    if (e || (e = choose_api(options->api, options->url, &tei, &path, err)))
         return e;
     if (!tei && (options->model == NULL || options->model[0] == '\0'))
         return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_config",
@@ -243,8 +312,10 @@ enum sl_err sl_rerank_client_open(const struct sl_rerank_options *options, struc
     client = calloc(1, sizeof *client);
     if (client == NULL)
         return sl_stop(err, SL_EXIT_OS, 0, "memory", "rerank: out of memory");
-    client->base.ops = &ops;
+    e = sl_api_key_init(&client->key, options->api_key, err);
+    client->base.ops = &http_ops;
     client->tei = tei;
+    client->time_min_ms = options->time_min_ms > 0 ? options->time_min_ms : 1;
     client->allow_plain_http = options->allow_plain_http;
     client->cancelled = options->cancelled;
     client->response_bytes_max =
@@ -252,11 +323,11 @@ enum sl_err sl_rerank_client_open(const struct sl_rerank_options *options, struc
     (void)snprintf(client->base.name, sizeof client->base.name, "%s",
                    options->model != NULL && options->model[0] != '\0' ? options->model : "rerank");
     client->url = sl_http_whole_url(options->url, path_empty, path, "/rerank");
-    if (client->url == NULL || !copy_text(options->model, &client->model) ||
-        !copy_text(options->api_key, &client->api_key) || !copy_text(options->ca_file, &client->ca_file))
+    if (!e && (client->url == NULL || !copy_text(options->model, &client->model) ||
+               !copy_text(options->ca_file, &client->ca_file)))
         e = sl_stop(err, SL_EXIT_OS, 0, "memory", "rerank: out of memory");
-    else
-        e = sl_http_pool_open(CONNECTIONS, &client->pool, err);
+    if (!e)
+        e = open_parts(client, options, err);
     if (e) {
         close_client(&client->base);
         return e;

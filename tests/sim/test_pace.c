@@ -272,7 +272,7 @@ static const char *run(uint64_t seed, enum broken broken, struct seen *seen)
     sim.wait_us = (int64_t)(1 + draw(&sim, 20)) * SECOND / 2;
     sl_bucket_init(&sim.requests, sim.per_minute, 0);
     sl_bucket_init(&sim.tokens, sim.tokens_per_minute, 0);
-    sl_breaker_init(&sim.breaker, sim.wait_us);
+    sl_breaker_init(&sim.breaker, sim.wait_us, 0);
     sl_retry_budget_init(&sim.retries, 0);
     sim.spending.tokens_max = draw(&sim, 3) ? 0 : 5000 + draw(&sim, 40000);
     while (sim.now < UNSAFE_US && sim.fault == NULL)

@@ -48,6 +48,7 @@ class EmbeddingServer:
         self.dim = dim
         self.requests, self.texts, self.tokens = [], [], 0
         self.script = lambda request: None
+        self.honest = honest
         self.count = count_tokens
         self.lock = threading.Lock()
         self.released = threading.Event()
@@ -103,7 +104,7 @@ class EmbeddingServer:
             self.requests.append(request)
         act = reset if self.closed else self.script(request)
         try:
-            (act or honest)(self, handler, request)
+            (act or self.honest)(self, handler, request)
         except OSError:
             handler.close_connection = True
 

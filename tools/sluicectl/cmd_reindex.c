@@ -179,7 +179,7 @@ static enum sl_err judge(const struct here *here, struct sl_index *index, struct
     if (r == SL_OK)
         r = sl_config_synonyms(config, lists, &theirs, err);
     if (r == SL_OK)
-        r = sl_config_heads_open(config, NULL, &heads, err);
+        r = sl_config_heads_open(config, NULL, NULL, &heads, err);
     if (r == SL_OK) {
         ctl_retrieve_options(config, SL_MODE_DEFAULT, 0, 0, &options);
         options.lists = ingest->lists;

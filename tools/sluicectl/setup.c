@@ -203,7 +203,7 @@ int ctl_open(struct ctl *ctl, enum ctl_access access, bool embedder_wanted,
             return exit_code;
     }
     if (access == CTL_ACCESS_SEARCH &&
-        sl_config_heads_open(config, NULL, &ret_opened->heads, &err) != SL_OK) {
+        sl_config_heads_open(config, NULL, NULL, &ret_opened->heads, &err) != SL_OK) {
         ctl_close(ret_opened);
         return ctl_fail_error(ctl, &err, SL_EXIT_CONFIG);
     }
