@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <sluice/error.h>
+#include <sluice/index.h>
 #include <sluice/view.h>
 
 struct sl_config_list {
@@ -149,6 +150,7 @@ struct sl_config {
     } golden;
     struct {
         bool boilerplate;
+        enum sl_duplicates duplicates;
     } clean;
     struct {
         char *listen; /* "" = off */

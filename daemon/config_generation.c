@@ -30,6 +30,7 @@ void sl_config_index_options(const struct sl_config *config, const struct sl_ing
         .m = config->index.m,
         .ef_construction = config->index.ef_construction,
         .fingerprint = fingerprint,
+        .duplicates = config->clean.duplicates,
     };
 }
 
@@ -183,7 +184,8 @@ enum sl_err sl_config_open_existing(const struct sl_config *config,
     existing = (struct sl_index_options){.path = options.path,
                                          .map_size_bytes = options.map_size_bytes,
                                          .ef_construction = options.ef_construction,
-                                         .existing = true};
+                                         .existing = true,
+                                         .duplicates = options.duplicates};
     *ret_differs = (struct sl_error){0};
     r = sl_index_open(&existing, ret_index, err);
     if (r != SL_OK || sl_index_matches(*ret_index, &options, ret_differs) == SL_OK ||

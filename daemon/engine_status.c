@@ -163,6 +163,7 @@ static void add_index(struct sl_engine *engine, struct sl_buffer *out)
     stats = engine->stats;
     pthread_mutex_unlock(&engine->mutex);
     add_number(out, "documents", (double)stats.documents);
+    add_number(out, "copies", (double)stats.copies);
     add_number(out, "chunks", (double)stats.chunks);
     add_number(out, "vectors", (double)stats.vectors_live);
     add_number(out, "disk_bytes", (double)stats.disk_bytes);

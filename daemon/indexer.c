@@ -158,6 +158,8 @@ static const char *op_of(enum sl_applied applied)
     case SL_APPLIED_INSERTED:
     case SL_APPLIED_REPLACED:
         return "upsert";
+    case SL_APPLIED_COPIED:
+        return "copy";
     case SL_APPLIED_UNCHANGED:
         return "touch";
     default:

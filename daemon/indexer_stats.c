@@ -12,6 +12,7 @@ static void show_stats(const struct sl_engine *engine, const struct sl_index_sta
     struct statvfs disk;
 
     sl_metric_set(SL_METRIC_INDEX_DOCUMENTS, (double)stats->documents);
+    sl_metric_set(SL_METRIC_INDEX_COPIES, (double)stats->copies);
     sl_metric_set(SL_METRIC_INDEX_CHUNKS, (double)stats->chunks);
     sl_metric_set(SL_METRIC_INDEX_TOMBSTONES, (double)stats->vectors_dead);
     sl_metric_set(SL_METRIC_INDEX_UNREACHABLE_NODES, (double)stats->unreachable);

@@ -33,7 +33,7 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
     X(RECORDS_DEDUPLICATED, COUNTER, "sluice_records_deduplicated_total", "topic", "", 0,          \
       "Records skipped because an earlier run had already applied them.")                          \
     X(DOCUMENTS_APPLIED, COUNTER, "sluice_documents_applied_total", "op", "", 0,                   \
-      "Document changes committed: upsert, delete, or touch (text unchanged).")                    \
+      "Document changes committed: upsert, copy, delete, or touch (text unchanged).")              \
     X(DOCUMENT_LATENCY, HISTOGRAM, "sluice_document_latency_seconds", "", "", 1,                   \
       "From a record's timestamp to its change being found by questions.")                         \
     X(DOCUMENTS_STALE, COUNTER, "sluice_documents_stale_total", "", "", 0,                         \
@@ -104,6 +104,8 @@ enum sl_metric_type { SL_COUNTER = 0, SL_GAUGE, SL_HISTOGRAM };
     X(HTTP_INFLIGHT, GAUGE, "sluice_http_inflight", "", "", 0,                                     \
       "Requests to the language model under way.")                                                 \
     X(INDEX_DOCUMENTS, GAUGE, "sluice_index_documents", "", "", 0, "Documents in the index.")      \
+    X(INDEX_COPIES, GAUGE, "sluice_index_copies", "", "", 0,                                       \
+      "Documents that are found through another that is the same.")                                \
     X(INDEX_CHUNKS, GAUGE, "sluice_index_chunks", "", "", 0, "Chunks in the index.")               \
     X(INDEX_TOMBSTONES, GAUGE, "sluice_index_tombstones", "", "", 0,                               \
       "Graph nodes of deleted chunks whose place is not yet reused.")                              \

@@ -111,7 +111,7 @@ static void embed_again(struct sl_engine *engine, struct work *work)
         r = sl_fail(&err, SL_REJECT, "window_gone",
                     "its vectors vanished %u times while it was prepared", ATTEMPTS_MAX);
     else
-        r = sl_ingest_again(work->ingest, engine->embedder, &err);
+        r = sl_ingest_again(work->ingest, &engine->ingest, &err);
     if (r != SL_OK)
         settle(engine, work, r, &err);
     else

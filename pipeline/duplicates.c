@@ -235,8 +235,11 @@ enum sl_err sl_duplicates_drop(const struct sl_snapshot *snapshot, enum sl_copie
     if (signatures == NULL || d.sources == NULL || d.scratch == NULL)
         return no_memory(err);
     for (uint32_t i = 0; i < *count && kept < wanted; i++) {
-        uint32_t same = kept;
+        uint32_t same = kept, stored;
 
+        e = sl_snapshot_copies(snapshot, results[i].doc, &stored, err);
+        if (e)
+            return e;
         if (copies != SL_COPIES_NONE) {
             if ((e = sign_result(&d, &results[i], &signatures[kept])))
                 return e;
@@ -244,9 +247,11 @@ enum sl_err sl_duplicates_drop(const struct sl_snapshot *snapshot, enum sl_copie
                 same++;
         }
         if (same < kept)
-            results[same].duplicates++;
-        else
-            results[kept++] = results[i];
+            results[same].duplicates += 1 + stored;
+        else {
+            results[kept] = results[i];
+            results[kept++].duplicates = stored;
+        }
     }
     *count = kept;
     return SL_OK;

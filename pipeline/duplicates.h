@@ -12,8 +12,8 @@ enum sl_copies {
 };
 
 /*
- * Drop each result that is a copy of a better one, and count it there (`duplicates`). Looks at
- * results until `wanted` are kept; what comes after is cut off.
+ * Drop each result that is a copy of a better one, and count it there (`duplicates`), with the copies
+ * that are stored of each (sl_snapshot_copies()). Looks at results until `wanted` are kept; what comes after is cut off.
  *
  * Pre:     results[*count] are sorted, best first.
  * Post:    *count <= wanted; order is kept; without copies the first `wanted` results are as they

@@ -6,6 +6,9 @@
  * the windows whose hash it does not know. The snapshot is closed before anything is embedded, so a
  * vector may be gone when the batch applies the document; sl_ingest_again() then lists them all.
  *
+ * A copy of what is stored is not even chunked. Should the other be gone when the batch applies it, the
+ * batch says so, and it is chunked after all.
+ *
  * A document that brings its own vector is one chunk with one window: the vector stands for the
  * whole text, and giving it to each of several chunks would fill the results with copies.
  */
@@ -161,50 +164,91 @@ static enum sl_err list_texts(struct sl_ingest *ingest, const struct sl_snapshot
 
 /* ------------------------------------------------------------------ the index */
 
-/* Is this very content stored under the key already? */
-static enum sl_err stored_already(const struct sl_snapshot *snapshot,
-                                  const struct sl_ingest *ingest, bool *ret_same,
-                                  struct sl_error *err)
+/* not_found is an answer, and *ret_found says which. */
+static enum sl_err found(enum sl_err code, const struct sl_error *local, bool *ret_found,
+                         struct sl_error *err)
 {
-    struct sl_document stored;
-    struct sl_error local = {0};
-    sl_doc_id doc;
-    uint32_t chunk_count;
-    enum sl_err code =
-        sl_snapshot_find(snapshot, ingest->document.topic, ingest->document.key, &doc, &local);
-
-    *ret_same = false;
-    if (code == SL_OK)
-        code = sl_snapshot_document(snapshot, doc, ingest->arena, &stored, &chunk_count, &local);
-    if (code == SL_REJECT && strcmp(local.reason, "not_found") == 0)
+    *ret_found = code == SL_OK;
+    if (code == SL_REJECT && strcmp(local->reason, "not_found") == 0)
         return SL_OK;
-    if (code != SL_OK) {
-        if (err != NULL)
-            *err = local;
-        return code;
-    }
-    *ret_same =
-        memcmp(stored.content_hash, ingest->document.content_hash, sizeof stored.content_hash) == 0;
-    return SL_OK;
+    if (code != SL_OK && err != NULL)
+        *err = *local;
+    return code;
 }
 
-/* Find what need not be embedded, and list the rest. */
-static enum sl_err ask_index(struct sl_ingest *ingest, struct sl_index *index,
-                             const struct sl_embedder *embedder, struct sl_error *err)
+/* Will the document be a copy of another one? */
+static enum sl_err find_same(struct sl_ingest *ingest, const struct sl_snapshot *snapshot,
+                             struct sl_error *err)
+{
+    const struct sl_document *document = &ingest->document;
+    struct sl_error local = {0};
+    sl_doc_id same = 0, own = 0;
+    bool has_same, is_known;
+    enum sl_err code = found(sl_snapshot_same(snapshot, document, ingest->arena, &same, &local),
+                             &local, &has_same, err);
+
+    if (code != SL_OK || !has_same)
+        return code;
+    code = found(sl_snapshot_find(snapshot, document->topic, document->key, &own, &local), &local,
+                 &is_known, err);
+    ingest->copy = code == SL_OK && same != own;
+    return code;
+}
+
+/* Is this very content stored under the key already, or under another one? */
+static enum sl_err stored_already(struct sl_ingest *ingest, const struct sl_snapshot *snapshot,
+                                  struct sl_error *err)
+{
+    const struct sl_document *document = &ingest->document;
+    struct sl_document stored;
+    struct sl_error local = {0};
+    sl_doc_id doc = 0, original = 0;
+    bool is_known;
+    enum sl_err code = found(sl_snapshot_find(snapshot, document->topic, document->key, &doc, &local),
+                             &local, &is_known, err);
+
+    if (code == SL_OK && is_known) {
+        code = sl_snapshot_document(snapshot, doc, ingest->arena, &stored, NULL, err);
+        if (code == SL_OK)
+            code = sl_snapshot_original(snapshot, doc, &original, err);
+        if (code != SL_OK)
+            return code;
+        ingest->unchanged = memcmp(stored.content_hash, document->content_hash,
+                                   sizeof stored.content_hash) == 0;
+        ingest->copy = ingest->unchanged && original != doc;
+    }
+    return code == SL_OK && !ingest->unchanged ? find_same(ingest, snapshot, err) : code;
+}
+
+static enum sl_err cut(struct sl_ingest *ingest, const struct sl_ingest_options *options,
+                       struct sl_error *err);
+
+/* Chunks, windows and terms, and which windows need a vector that the snapshot (or NULL) does not have. */
+static enum sl_err make_chunks(struct sl_ingest *ingest, const struct sl_ingest_options *options,
+                               const struct sl_snapshot *snapshot, struct sl_error *err)
+{
+    bool lists = options->embedder != NULL && ingest->document.vector == NULL && !ingest->unchanged;
+    enum sl_err code = cut(ingest, options, err);
+
+    if (code == SL_OK && lists)
+        code = list_texts(ingest, snapshot, options->embedder, err);
+    if (code == SL_OK && ingest->unchanged)
+        ingest->kept = window_total(ingest);
+    return code == SL_OK ? add_terms(ingest, options->lists, err) : code;
+}
+
+/* Find what need not be done, and do the rest but for embedding. */
+static enum sl_err read_document(struct sl_ingest *ingest, const struct sl_ingest_options *options,
+                                 struct sl_index *index, struct sl_error *err)
 {
     SL_CLEANUP(sl_snapshot_closep) struct sl_snapshot *snapshot = NULL;
-    enum sl_err code = SL_OK;
+    enum sl_err code = index != NULL ? sl_snapshot_open(index, &snapshot, err) : SL_OK;
 
-    if (index != NULL) {
-        code = sl_snapshot_open(index, &snapshot, err);
-        if (code == SL_OK)
-            code = stored_already(snapshot, ingest, &ingest->unchanged, err);
-    }
-    if (ingest->unchanged)
-        ingest->kept = window_total(ingest);
-    if (code != SL_OK || ingest->unchanged || embedder == NULL || ingest->document.vector != NULL)
+    if (code == SL_OK && snapshot != NULL)
+        code = stored_already(ingest, snapshot, err);
+    if (code != SL_OK || ingest->copy)
         return code;
-    return list_texts(ingest, snapshot, embedder, err);
+    return make_chunks(ingest, options, snapshot, err);
 }
 
 /* ------------------------------------------------------------------ the calls */
@@ -241,24 +285,24 @@ enum sl_err sl_ingest_read(const struct sl_message *message,
         return full(err);
     ingest->arena = arena;
     code = sl_decode(message, &options->decode, arena, &ingest->document, &ingest->decoded, err);
-    if (code == SL_OK && ingest->decoded == SL_DECODED_DOCUMENT) {
-        if ((code = cut(ingest, options, err)) != SL_OK ||
-            (code = ask_index(ingest, index, options->embedder, err)) != SL_OK ||
-            (code = add_terms(ingest, options->lists, err)) != SL_OK)
-            return code;
-    }
+    if (code == SL_OK && ingest->decoded == SL_DECODED_DOCUMENT)
+        code = read_document(ingest, options, index, err);
     if (code == SL_OK)
         *ret_ingest = ingest;
     return code;
 }
 
-enum sl_err sl_ingest_again(struct sl_ingest *ingest, const struct sl_embedder *embedder,
+enum sl_err sl_ingest_again(struct sl_ingest *ingest, const struct sl_ingest_options *options,
                             struct sl_error *err)
 {
     ingest->unchanged = false;
-    if (embedder == NULL || ingest->document.vector != NULL)
+    if (ingest->copy) {
+        ingest->copy = false;
+        return make_chunks(ingest, options, NULL, err);
+    }
+    if (options->embedder == NULL || ingest->document.vector != NULL)
         return SL_OK;
-    return list_texts(ingest, NULL, embedder, err);
+    return list_texts(ingest, NULL, options->embedder, err);
 }
 
 enum sl_err sl_ingest_finish(struct sl_ingest *ingest, struct sl_index *index,
@@ -269,8 +313,9 @@ enum sl_err sl_ingest_finish(struct sl_ingest *ingest, struct sl_index *index,
         SL_PRE(ingest->vectors[i] != NULL);
         ingest->windows[i]->vector = ingest->vectors[i];
     }
-    return sl_index_prepare(index, &ingest->document, ingest->chunks, ingest->chunk_count,
-                            ret_prepared, err);
+    SL_PRE(ingest->copy || ingest->chunks != NULL);
+    return sl_index_prepare(index, &ingest->document, ingest->copy ? NULL : ingest->chunks,
+                            ingest->chunk_count, ret_prepared, err);
 }
 
 /* ------------------------------------------------------------------ from another generation */
@@ -285,7 +330,9 @@ static enum sl_err copied(struct sl_ingest *ingest, const struct sl_snapshot *fr
 
     if (vector == NULL)
         return full(err);
-    code = sl_snapshot_vector(from, doc, hash, vector, &local);
+    code = sl_snapshot_original(from, doc, &doc, &local);
+    if (code == SL_OK)
+        code = sl_snapshot_vector(from, doc, hash, vector, &local);
     *ret_vector = code == SL_OK ? vector : NULL;
     if (code == SL_STOP && err != NULL)
         *err = local;
@@ -335,7 +382,12 @@ enum sl_err sl_ingest_stored(const struct sl_snapshot *from, sl_doc_id doc, bool
     if (code == SL_OK && copies_vectors)
         code = find_own_vector(ingest, from, doc, embedder->dim, err);
     if (code == SL_OK)
-        code = cut(ingest, options, err);
+        code = find_same(ingest, to, err);
+    if (code != SL_OK || ingest->copy) {
+        *ret_ingest = ingest;
+        return code;
+    }
+    code = cut(ingest, options, err);
     if (code == SL_OK && ingest->document.vector != NULL)
         ingest->kept = window_total(ingest);
     else if (code == SL_OK && copies_vectors)

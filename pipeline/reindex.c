@@ -131,23 +131,29 @@ static bool has_texts(const struct item *item)
     return item->ingest != NULL && item->ingest->text_count > 0;
 }
 
-static enum sl_err encode_singly(struct group *group)
+static enum sl_err encode_one(struct group *group, struct item *item)
 {
     const struct sl_reindex *reindex = group->reindex;
+    struct sl_error why = {0};
+    enum sl_err rc;
+
+    if (!has_texts(item))
+        return SL_OK;
+    rc = reindex->encode(reindex->context, item->ingest->texts, item->ingest->text_count,
+                         item->ingest->vectors[0], &why);
+    if (rc == SL_REJECT)
+        return leave_out(group, item, &why);
+    if (rc != SL_OK)
+        *group->err = why;
+    return rc;
+}
+
+static enum sl_err encode_singly(struct group *group)
+{
     enum sl_err rc = SL_OK;
 
-    for (uint32_t i = 0; i < group->count && rc == SL_OK; i++) {
-        struct item *item = &group->items[i];
-        struct sl_error why = {0};
-        if (!has_texts(item))
-            continue;
-        rc = reindex->encode(reindex->context, item->ingest->texts, item->ingest->text_count,
-                             item->ingest->vectors[0], &why);
-        if (rc == SL_REJECT)
-            rc = leave_out(group, item, &why);
-        else if (rc != SL_OK)
-            *group->err = why;
-    }
+    for (uint32_t i = 0; i < group->count && rc == SL_OK; i++)
+        rc = encode_one(group, &group->items[i]);
     return rc;
 }
 
@@ -200,21 +206,53 @@ static enum sl_err encode(struct group *group)
 
 /* ---------------------------------------------------------------------------- applying */
 
-static enum sl_err carry_one(struct group *group, struct sl_batch *batch, struct item *item)
+static enum sl_err prepare_one(struct group *group, struct item *item,
+                               struct sl_prepared **ret_prepared)
 {
-    struct sl_prepared *prepared = NULL;
     struct sl_error why = {0};
     enum sl_err rc = SL_OK;
 
-    if (item->ingest != NULL) {
-        rc = sl_ingest_finish(item->ingest, group->reindex->to, &prepared, &why);
-        if (rc == SL_REJECT)
-            rc = leave_out(group, item, &why);
-        else if (rc != SL_OK)
-            *group->err = why;
-    }
+    if (item->ingest == NULL)
+        return SL_OK;
+    rc = sl_ingest_finish(item->ingest, group->reindex->to, ret_prepared, &why);
+    if (rc == SL_REJECT)
+        return leave_out(group, item, &why);
+    if (rc != SL_OK)
+        *group->err = why;
+    return rc;
+}
+
+/* What it was to be a copy of has gone in this very commit: it is cut and encoded after all. */
+static enum sl_err prepare_again(struct group *group, struct item *item,
+                                 struct sl_prepared **ret_prepared)
+{
+    struct sl_error why = {0};
+    enum sl_err rc = sl_ingest_again(item->ingest, &group->reindex->ingest, &why);
+
+    *ret_prepared = sl_prepared_free(*ret_prepared);
+    if (rc == SL_REJECT)
+        return leave_out(group, item, &why);
+    if (rc != SL_OK)
+        *group->err = why;
+    if (rc == SL_OK && has_texts(item))
+        rc = make_room(group, item);
+    if (rc == SL_OK)
+        rc = encode_one(group, item);
+    return rc == SL_OK ? prepare_one(group, item, ret_prepared) : rc;
+}
+
+static enum sl_err carry_one(struct group *group, struct sl_batch *batch, struct item *item)
+{
+    struct sl_prepared *prepared = NULL;
+    enum sl_err rc = prepare_one(group, item, &prepared);
+
     if (rc == SL_OK)
         rc = sl_batch_carry(batch, &item->difference, prepared, group->err);
+    if (rc == SL_AGAIN && item->ingest != NULL && item->ingest->copy) {
+        rc = prepare_again(group, item, &prepared);
+        if (rc == SL_OK)
+            rc = sl_batch_carry(batch, &item->difference, prepared, group->err);
+    }
     if (rc != SL_OK)
         (void)sl_prepared_free(prepared);
     return rc;

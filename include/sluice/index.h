@@ -35,6 +35,8 @@
  *     I13 Compaction and backup keep documents, tombstones, positions, rows, and what a search finds.
  *     I14 A batch that fails or is aborted changes nothing; after map_full and disk_full the index goes on.
  *     I15, I16, I17  see generation.h
+ *     I18 A copy has an original of the same digest that is indexed. When that one goes, a copy is in its place at
+ *         the same instant: each text of a stored document is found, and found once where copies are collapsed.
  *
  * SHAPES AND UNITS
  *
@@ -83,6 +85,12 @@ enum sl_metric { SL_METRIC_IP = 1, SL_METRIC_COSINE, SL_METRIC_L2 };
  */
 enum sl_storage { SL_STORAGE_F32 = 1, SL_STORAGE_F16, SL_STORAGE_BF16, SL_STORAGE_I8, SL_STORAGE_BIT };
 
+/* Documents that come and are the same as one stored, but for their key and url. */
+enum sl_duplicates {
+    SL_DUPLICATES_KEEP = 0, /* each is indexed */
+    SL_DUPLICATES_EXACT     /* they are stored, and found through the one that is indexed */
+};
+
 struct sl_index_options {
     const char *path;         /* directory; created (0700) unless read_only  */
     uint64_t map_size_bytes;  /* ceiling of the file, mapped once; 0 = 64 GiB */
@@ -95,6 +103,7 @@ struct sl_index_options {
                                  different one is refused. NULL: accept what is there, "" when new */
     bool read_only;           /* beside a running daemon; dim, metric, m come from the file when 0 */
     bool existing;            /* only what is there: nothing is made, and dim comes from the file when 0 */
+    enum sl_duplicates duplicates; /* not part of the fingerprint: it is about what comes from now on */
     const struct sl_generation *generation; /* read_only: this one; NULL: the one in use */
 };
 
@@ -149,7 +158,7 @@ enum sl_storage sl_storage_named(const char *name);
  * that applies it only edits links and writes.
  *
  * Pre:     document and chunks as made by decode, chunk and embed; windows with vector == NULL are those
- *          sl_snapshot_has_window() knew.
+ *          sl_snapshot_has_window() knew. chunks == NULL: it is to be a copy, as sl_snapshot_same() said.
  * Owns:    caller gets *ret_prepared; consumed by sl_batch_apply() or freed by sl_prepared_free(). All
  *          bytes are copied: the document's arena may go.
  * Thread:  any; several at once.
@@ -182,6 +191,7 @@ enum sl_err sl_batch_begin(struct sl_index *index, struct sl_batch **ret_batch,
 enum sl_applied {
     SL_APPLIED_INSERTED = 1,
     SL_APPLIED_REPLACED,
+    SL_APPLIED_COPIED,    /* inserted, or replaced, as a copy of another document */
     SL_APPLIED_UNCHANGED, /* same content: only the version (partition, offset) moved */
     SL_APPLIED_DELETED,
     SL_APPLIED_ABSENT,    /* a delete of an unknown key; a tombstone row keeps the version */
@@ -195,8 +205,8 @@ enum sl_applied {
  * Owns:    consumes `prepared` on SL_OK and on SL_REJECT; not on SL_AGAIN.
  * Thread:  the one that began the batch.
  * Blocks:  CPU: link edits; may read disk.
- * Errors:  SL_AGAIN   window_gone: a window it wanted to reuse is no longer stored; embed and prepare
- *                     it again. The batch is still good. generation_gone: it was prepared for a
+ * Errors:  SL_AGAIN   window_gone: a window it wanted to reuse, or what it was to be a copy of, is no
+ *                     longer stored; embed and prepare it again. The batch is still good. generation_gone: it was prepared for a
  *                     generation that is no longer in use: begin anew, from its chunks
  *          SL_STOP    map_full (74), io (74), corrupt, memory: only abort is left
  */
@@ -541,6 +551,25 @@ enum sl_err sl_snapshot_chunk(const struct sl_snapshot *snapshot, sl_doc_id doc,
                               struct sl_arena *arena, struct sl_chunk *ret_chunk,
                               struct sl_error *err);
 
+/* The document whose chunks stand for this one's, when it is a copy; else the document itself. */
+enum sl_err sl_snapshot_original(const struct sl_snapshot *snapshot, sl_doc_id doc,
+                                 sl_doc_id *ret_original, struct sl_error *err);
+
+/* How many copies hang on the document. Blocks: page faults; linear in their number. */
+enum sl_err sl_snapshot_copies(const struct sl_snapshot *snapshot, sl_doc_id doc,
+                               uint32_t *ret_count, struct sl_error *err);
+
+/*
+ * The document this one would be a copy of, were it put now; its own earlier version, if that is the one.
+ *
+ * Owns:    `arena` is worked in.
+ * Blocks:  CPU: a digest of the text; page faults.
+ * Errors:  SL_REJECT  not_found: there is none, or the index keeps duplicates; too_large
+ *          SL_STOP    corrupt
+ */
+enum sl_err sl_snapshot_same(const struct sl_snapshot *snapshot, const struct sl_document *document,
+                             struct sl_arena *arena, sl_doc_id *ret_doc, struct sl_error *err);
+
 /* The document after `doc` in a fixed order (0 to start); SL_REJECT not_found at the end. */
 enum sl_err sl_snapshot_next(const struct sl_snapshot *snapshot, sl_doc_id doc, sl_doc_id *ret_doc,
                              struct sl_error *err);
@@ -586,6 +615,7 @@ enum sl_err sl_snapshot_quarantined(const struct sl_snapshot *snapshot, sl_quara
 
 struct sl_index_stats {
     uint64_t documents;
+    uint64_t copies;          /* documents of them that are found through another */
     uint64_t tombstones;
     uint64_t chunks;
     uint64_t vectors_live;

@@ -29,6 +29,7 @@ struct sl_ingest {
     struct sl_arena *arena;
     enum sl_decoded decoded; /* SL_DECODED_DELETE: only document.topic, key, partition, offset are set */
     bool unchanged;          /* the index holds this content already: nothing to embed, chunks are set */
+    bool copy;               /* it is to be a copy of another document: no chunks, nothing to embed */
     struct sl_document document;
     struct sl_chunk *chunks;
     uint32_t chunk_count;
@@ -83,14 +84,15 @@ enum sl_err sl_ingest_finish(struct sl_ingest *ingest, struct sl_index *index,
                              struct sl_prepared **ret_prepared, struct sl_error *err);
 
 /*
- * After SL_AGAIN window_gone from sl_batch_apply(): list every window's text for embedding anew.
+ * After SL_AGAIN window_gone from sl_batch_apply(): list every window's text for embedding anew; chunk what was to be
+ * a copy.
  *
  * Owns:    as sl_ingest_read().
  * Thread:  any.
  * Blocks:  CPU.
- * Errors:  SL_REJECT  too_large
+ * Errors:  as sl_ingest_read()
  */
-enum sl_err sl_ingest_again(struct sl_ingest *ingest, const struct sl_embedder *embedder,
+enum sl_err sl_ingest_again(struct sl_ingest *ingest, const struct sl_ingest_options *options,
                             struct sl_error *err);
 
 #define SL_FINGERPRINT_BYTES 256u

@@ -57,7 +57,7 @@ struct sl_result {
     uint32_t lexical_rank;
     float vector_score;  /* cosine */
     uint32_t vector_rank;
-    uint32_t duplicates; /* copies of it that were found too, and left out */
+    uint32_t duplicates; /* copies of it that are stored, or were found too, and left out */
 };
 
 struct sl_retrieved {

@@ -8,10 +8,8 @@
  * A window that moved into a chunk with another number is inserted again with its stored vector: which
  * chunk a slot belongs to never changes, so that older snapshots may rely on it.
  *
- * Which version is newer: of one partition, the higher offset; of two (the topic grew, and the key moved),
- * the later timestamp, then partition, then offset. A deletion carries no timestamp and counts as later.
- * What came from Kafka is never undone by an import. A doubtful version (sweep.c) loses to whatever comes
- * from the log: its offset belongs to another history.
+ * A document that copies hang on leaves its chunks to one of them when it goes (copies.c). If it is replaced, its
+ * next version is a document of its own, and takes from the chunks it leaves the vectors it wanted to keep.
  */
 #include "index/internal.h"
 #include "index/runs.h"
@@ -48,6 +46,9 @@ struct change {
     struct old_window *windows; /* sorted by hash */
     uint32_t window_count;
     uint32_t *match; /* per new chunk: the old one whose number it takes over */
+    bool same_text;  /* what copies hang on stays what it was */
+    bool leaves;     /* the old chunks stay, for `copy` */
+    uint32_t copy;
     struct sl_error *err;
 };
 
@@ -471,212 +472,196 @@ static enum sl_err drop_chunks(struct change *change, uint32_t new_count)
     return rc;
 }
 
-/* -------------------------------------------------------------------------------- attributes */
+/* -------------------------------------------------------------------------------- documents */
 
-static bool attribute_delta(struct change *change, struct sl_view attribute, bool add)
+/* Is this content stored already, whether with chunks or as a copy? */
+static bool is_same(const struct sl_doc_head *head, const struct sl_prepared *prepared)
 {
-    char *key = sl_arena_alloc(change->batch->arena, attribute.size + 4);
-
-    if (key == NULL)
+    if (memcmp(head->content_hash, prepared->head.content_hash, sizeof head->content_hash) != 0)
         return false;
-    memcpy(key, attribute.data, attribute.size);
-    sl_put_be32(key + attribute.size, change->document / SL_SEGMENT_CHUNKS);
-    sl_deltas_add(&change->batch->deltas, SL_STORE_ATTR,
-                  (struct sl_view){key, attribute.size + 4},
-                  change->document % SL_SEGMENT_CHUNKS, add ? 1 : 0, 0);
-    return true;
+    return prepared->as_copy || sl_doc_head_original(head) != 0 ||
+           memcmp(head->chunk_hash, prepared->head.chunk_hash, sizeof head->chunk_hash) == 0;
 }
 
-static enum sl_err change_attributes(struct change *change, const struct sl_view *old,
-                                     uint32_t old_count, const struct sl_view *fresh,
-                                     uint32_t new_count)
+static enum sl_err flush_if_many(struct change *change)
 {
-    uint32_t i = 0, j = 0;
-    bool good = true;
+    struct sl_batch *batch = change->batch;
 
-    while (good && (i < old_count || j < new_count)) {
-        int order = i == old_count ? 1 : j == new_count ? -1 : 0;
-        if (order == 0) {
-            size_t common = old[i].size < fresh[j].size ? old[i].size : fresh[j].size;
-            order = memcmp(old[i].data, fresh[j].data, common);
-            if (order == 0)
-                order = (old[i].size > fresh[j].size) - (old[i].size < fresh[j].size);
-        }
-        if (order < 0)
-            good = attribute_delta(change, old[i], false);
-        else if (order > 0)
-            good = attribute_delta(change, fresh[j], true);
-        i += order <= 0 ? 1 : 0;
-        j += order >= 0 ? 1 : 0;
-    }
-    return good ? SL_OK : sl_batch_memory(change->err);
+    return batch->deltas.count <= DELTAS_MAX
+               ? SL_OK
+               : sl_deltas_flush(&batch->deltas, batch->txn, &batch->state.run_changes, change->err);
 }
-
-/* Attributes and head of the document that is stored now. */
-static enum sl_err load_document(struct change *change, struct sl_doc_head *ret_head,
-                                 struct sl_view **ret_attributes, uint32_t *ret_count)
-{
-    struct sl_key key = sl_key_number(change->document);
-    struct sl_document document = {0};
-    struct sl_view payload;
-    enum sl_err rc = sl_txn_get(change->batch->txn, SL_STORE_DOC, sl_key_view(&key), &payload,
-                                change->err);
-
-    if (rc == SL_REJECT)
-        return sl_corrupt(change->err, "doc", change->document, "missing");
-    if (rc == SL_OK)
-        rc = sl_doc_read(payload, change->batch->arena, &document, ret_head, change->err);
-    if (rc == SL_REJECT)
-        return sl_batch_memory(change->err);
-    if (rc != SL_OK)
-        return rc;
-    *ret_attributes = sl_attr_keys(&document, change->batch->arena, ret_count);
-    return *ret_attributes == NULL ? sl_batch_memory(change->err) : SL_OK;
-}
-
-/* ---------------------------------------------------------------------------------- versions */
-
-static bool is_newer(const struct sl_key_row *stored, const struct sl_key_row *row)
-{
-    if (row->offset < 0 || stored->offset < 0)
-        return stored->offset < 0;
-    if (stored->doubtful)
-        return true;
-    if (row->partition == stored->partition)
-        return row->offset > stored->offset;
-    if (row->timestamp_ms < 0 || stored->timestamp_ms < 0)
-        return true;
-    if (row->timestamp_ms != stored->timestamp_ms)
-        return row->timestamp_ms > stored->timestamp_ms;
-    return row->partition > stored->partition;
-}
-
-/* The stored row of a key. SL_REJECT: there is none. */
-static enum sl_err find_row(struct sl_batch *batch, const struct sl_key_row *row,
-                            struct sl_key_row *ret_stored, struct sl_error *err)
-{
-    struct sl_key key = sl_key_document(row->topic, row->key);
-    struct sl_view payload;
-    enum sl_err rc = sl_txn_get(batch->txn, SL_STORE_KEY, sl_key_view(&key), &payload, err);
-
-    if (rc == SL_OK && !sl_key_row_read(payload, ret_stored))
-        return sl_corrupt(err, "key", 0, "wrong lengths");
-    return rc;
-}
-
-static enum sl_err put_row(struct sl_batch *batch, const struct sl_key_row *row,
-                           struct sl_error *err)
-{
-    SL_CLEANUP(sl_buffer_fini) struct sl_buffer buffer = {0};
-    struct sl_key key = sl_key_document(row->topic, row->key);
-    enum sl_err rc = sl_batch_came_again(batch, row->topic, row->key, err);
-
-    sl_key_row_write(&buffer, row);
-    if (rc == SL_OK && buffer.failed)
-        return sl_batch_memory(err);
-    return rc == SL_OK ? sl_txn_put(batch->txn, SL_STORE_KEY, sl_key_view(&key),
-                                    sl_buffer_as_view(&buffer), err)
-                       : rc;
-}
-
-/* ------------------------------------------------------------------------------------ public */
 
 static enum sl_err put_document(struct change *change, struct sl_prepared *prepared,
-                                const struct sl_view *old_attributes, uint32_t old_count)
+                                const struct sl_stored *before)
 {
     struct sl_batch *batch = change->batch;
     struct sl_key key = sl_key_number(change->document);
-    enum sl_err rc = batch->graph != NULL ? keep_slots(change, prepared) : SL_OK;
+    enum sl_err rc = SL_OK;
 
     batch->touched = true;
-    if (rc == SL_OK && batch->graph != NULL)
+    if (batch->graph != NULL)
         rc = remove_slots(change);
     for (uint32_t i = 0; rc == SL_OK && i < prepared->head.chunk_count; i++)
         rc = put_chunk(change, i, &prepared->chunks[i]);
     if (rc == SL_OK)
         rc = drop_chunks(change, prepared->head.chunk_count);
     if (rc == SL_OK)
-        rc = change_attributes(change, old_attributes, old_count, prepared->attributes,
-                               prepared->attribute_count);
+        rc = sl_batch_attributes(batch, change->document, before->attributes,
+                                 before->attribute_count, prepared->attributes,
+                                 prepared->attribute_count, change->err);
     if (rc == SL_OK)
         rc = sl_txn_put(batch->txn, SL_STORE_DOC, sl_key_view(&key), prepared->document,
                         change->err);
     prepared->row.document = change->document;
     if (rc == SL_OK)
-        rc = put_row(batch, &prepared->row, change->err);
-    if (rc == SL_OK && batch->deltas.count > DELTAS_MAX)
-        rc = sl_deltas_flush(&batch->deltas, batch->txn, &batch->state.run_changes,
-                             change->err);
-    return rc;
+        rc = sl_batch_put_row(batch, &prepared->row, change->err);
+    if (rc == SL_OK && prepared->collapses)
+        rc = sl_copy_name(batch, prepared->digest, change->document, change->err);
+    return rc == SL_OK ? flush_if_many(change) : rc;
 }
 
-/* Number, old chunks and their matches with the new. */
-static enum sl_err plan(struct change *change, const struct sl_prepared *prepared, bool replace,
-                        uint32_t old_chunks)
+/* Which old chunk's number each new one takes over. */
+static enum sl_err match(struct change *change, const struct sl_prepared *prepared)
 {
-    struct sl_batch *batch = change->batch;
-    enum sl_err rc = load_old(change, replace ? old_chunks : 0);
-
-    if (rc == SL_OK && batch->graph != NULL)
-        rc = check_windows(change, prepared);
-    if (rc != SL_OK)
-        return rc;
-    change->match = SL_NEW_ARRAY(batch->arena, uint32_t, prepared->head.chunk_count + 1);
+    change->match = SL_NEW_ARRAY(change->batch->arena, uint32_t, prepared->head.chunk_count + 1);
     if (change->match == NULL)
         return sl_batch_memory(change->err);
     for (uint32_t i = 0; i < prepared->head.chunk_count; i++)
         change->match[i] = NONE;
+    if (change->leaves)
+        return SL_OK;
     match_by_window(change, prepared);
-    if (!match_by_terms(change, prepared))
+    return match_by_terms(change, prepared) ? SL_OK : sl_batch_memory(change->err);
+}
+
+static enum sl_err take_number(struct change *change)
+{
+    struct sl_batch *batch = change->batch;
+
+    batch->touched = true;
+    change->document = sl_numbers_take(&batch->index->documents);
+    if (change->document == UINT32_MAX)
         return sl_batch_memory(change->err);
-    if (!replace) {
-        batch->touched = true;
-        change->document = sl_numbers_take(&batch->index->documents);
-        if (change->document == UINT32_MAX)
-            return sl_batch_memory(change->err);
-        if (change->document >= batch->state.document_end)
-            batch->state.document_end = change->document + 1;
-    }
+    if (change->document >= batch->state.document_end)
+        batch->state.document_end = change->document + 1;
     return SL_OK;
+}
+
+/* Old chunks, their matches with the new, and the slots these keep. Nothing is changed on disk. */
+static enum sl_err plan(struct change *change, struct sl_prepared *prepared,
+                        const struct sl_stored *before)
+{
+    bool has_graph = change->batch->graph != NULL;
+    enum sl_err rc = load_old(change, before->head.chunk_count);
+
+    if (rc == SL_OK && has_graph)
+        rc = check_windows(change, prepared);
+    if (rc == SL_OK)
+        rc = match(change, prepared);
+    if (rc == SL_OK && has_graph)
+        rc = keep_slots(change, prepared);
+    return rc;
+}
+
+/* The stored version makes room for the next one: whom does its number belong to then? */
+static enum sl_err step_aside(struct change *change, struct sl_stored *before)
+{
+    struct sl_batch *batch = change->batch;
+    enum sl_err rc = SL_OK;
+
+    if (change->leaves) { /* number and chunks go to a copy */
+        rc = sl_copy_promote(batch, before, change->copy, change->err);
+        *before = (struct sl_stored){0};
+        change->old_count = 0;
+        return rc == SL_OK ? take_number(change) : rc;
+    }
+    if (before->number == 0)
+        return take_number(change);
+    if (sl_doc_head_original(&before->head) != 0)
+        return sl_copy_drop(batch, sl_doc_head_original(&before->head), before->number, change->err);
+    return change->same_text ? SL_OK : sl_copy_unname(batch, before, change->err);
+}
+
+static enum sl_err remove_document(struct change *change, const struct sl_stored *before);
+
+/* As a copy of `original`, in the place of the version before. */
+static enum sl_err put_copy(struct change *change, struct sl_prepared *prepared, uint32_t original,
+                            const struct sl_stored *before)
+{
+    enum sl_err rc = before->number != 0 ? remove_document(change, before) : SL_OK;
+
+    if (rc == SL_OK)
+        rc = take_number(change);
+    if (rc == SL_OK)
+        rc = sl_copy_insert(change->batch, prepared, original, change->document, change->err);
+    return rc == SL_OK ? flush_if_many(change) : rc;
+}
+
+/* The next version, in the place of the one before (number 0: there is none). */
+static enum sl_err put_version(struct change *change, struct sl_prepared *prepared,
+                               struct sl_stored *before, bool *ret_copied)
+{
+    struct sl_batch *batch = change->batch;
+    uint32_t original = 0;
+    enum sl_err rc = SL_OK;
+
+    change->document = before->number;
+    change->same_text = prepared->has_digest && before->has_digest &&
+                        memcmp(prepared->digest, before->digest, sizeof before->digest) == 0;
+    if (prepared->collapses)
+        rc = sl_copy_original(batch, prepared->digest, &original, change->err);
+    *ret_copied = original != 0 && original != before->number;
+    if (rc == SL_OK && *ret_copied)
+        return put_copy(change, prepared, original, before);
+    if (rc == SL_OK && prepared->as_copy)
+        return sl_fail(change->err, SL_AGAIN, "window_gone",
+                       "what it was to be a copy of is no longer stored; embed it");
+    if (rc == SL_OK && before->number != 0 && !change->same_text) {
+        rc = sl_copy_first(batch->txn, before->number, &change->copy, change->err);
+        change->leaves = rc == SL_OK;
+        rc = rc == SL_REJECT ? SL_OK : rc;
+    }
+    if (rc == SL_OK)
+        rc = plan(change, prepared, before);
+    if (rc == SL_OK)
+        rc = step_aside(change, before);
+    return rc == SL_OK ? put_document(change, prepared, before) : rc;
 }
 
 static enum sl_err apply(struct sl_batch *batch, struct sl_prepared *prepared,
                          enum sl_applied *ret_applied, struct sl_error *err)
 {
     struct change change = {.batch = batch, .err = err};
-    struct sl_doc_head head = {.chunk_count = 0};
-    struct sl_view *attributes = NULL;
+    struct sl_stored before = {0};
     struct sl_key_row stored;
-    uint32_t attribute_count = 0;
-    enum sl_err rc = find_row(batch, &prepared->row, &stored, err);
+    bool copied = false;
+    enum sl_err rc = sl_batch_find_row(batch, prepared->row.topic, prepared->row.key, &stored, err);
     bool known = rc == SL_OK, replace = known && stored.document != 0;
 
     if (rc == SL_STOP)
         return rc;
-    if (known && !is_newer(&stored, &prepared->row)) {
+    if (known && !sl_key_row_is_newer(&prepared->row, &stored)) {
         *ret_applied = SL_APPLIED_STALE;
         return SL_OK;
     }
     if (replace) {
-        change.document = stored.document;
-        rc = load_document(&change, &head, &attributes, &attribute_count);
+        rc = sl_batch_load(batch, stored.document, &before, err);
         if (rc != SL_OK)
             return rc;
-        if (memcmp(head.content_hash, prepared->head.content_hash, sizeof head.content_hash) ==
-                0 &&
-            memcmp(head.chunk_hash, prepared->head.chunk_hash, sizeof head.chunk_hash) == 0) {
+        if (is_same(&before.head, prepared)) {
             prepared->row.document = stored.document;
             *ret_applied = SL_APPLIED_UNCHANGED;
-            return put_row(batch, &prepared->row, err);
+            return sl_batch_put_row(batch, &prepared->row, err);
         }
     }
-    rc = plan(&change, prepared, replace, head.chunk_count);
+    rc = put_version(&change, prepared, &before, &copied);
     if (rc == SL_OK)
-        rc = put_document(&change, prepared, attributes, attribute_count);
-    if (rc == SL_OK)
-        *ret_applied = replace ? SL_APPLIED_REPLACED : SL_APPLIED_INSERTED;
+        *ret_applied = copied ? SL_APPLIED_COPIED : replace ? SL_APPLIED_REPLACED : SL_APPLIED_INSERTED;
     return rc;
 }
+
+/* ------------------------------------------------------------------------------------ public */
 
 enum sl_err sl_batch_apply(struct sl_batch *batch, struct sl_prepared *prepared,
                            enum sl_applied *ret_applied, struct sl_error *err)
@@ -694,41 +679,55 @@ enum sl_err sl_batch_apply(struct sl_batch *batch, struct sl_prepared *prepared,
     return rc;
 }
 
-static enum sl_err delete_document(struct change *change)
+static enum sl_err remove_chunks(struct change *change, const struct sl_stored *before)
 {
-    struct sl_batch *batch = change->batch;
-    struct sl_key key = sl_key_number(change->document);
-    struct sl_view *attributes;
-    struct sl_doc_head head;
-    uint32_t count;
-    enum sl_err rc = load_document(change, &head, &attributes, &count);
+    enum sl_err rc = load_old(change, before->head.chunk_count);
 
-    if (rc == SL_OK)
-        rc = load_old(change, head.chunk_count);
-    batch->touched = true;
-    if (rc == SL_OK && batch->graph != NULL)
+    if (rc == SL_OK && change->batch->graph != NULL)
         rc = remove_slots(change);
     if (rc == SL_OK)
         rc = drop_chunks(change, 0);
+    change->old_count = change->window_count = 0;
+    return rc == SL_OK ? sl_copy_unname(change->batch, before, change->err) : rc;
+}
+
+static enum sl_err remove_document(struct change *change, const struct sl_stored *before)
+{
+    struct sl_batch *batch = change->batch;
+    uint32_t original = sl_doc_head_original(&before->head), copy;
+    enum sl_err rc = sl_copy_first(batch->txn, before->number, &copy, change->err);
+
+    batch->touched = true;
     if (rc == SL_OK)
-        rc = change_attributes(change, attributes, count, NULL, 0);
-    if (rc == SL_OK)
-        rc = sl_txn_delete(batch->txn, SL_STORE_DOC, sl_key_view(&key), NULL, change->err);
-    if (rc == SL_OK)
-        sl_numbers_give(&batch->index->documents, change->document);
-    return rc;
+        return sl_copy_promote(batch, before, copy, change->err);
+    if (rc == SL_STOP)
+        return rc;
+    change->document = before->number;
+    rc = original != 0 ? sl_copy_drop(batch, original, before->number, change->err)
+                       : remove_chunks(change, before);
+    return rc == SL_OK ? sl_batch_drop_document(batch, before, change->err) : rc;
+}
+
+static enum sl_err delete_document(struct change *change, uint32_t document)
+{
+    struct sl_stored before;
+    enum sl_err rc = sl_batch_load(change->batch, document, &before, change->err);
+
+    return rc == SL_OK ? remove_document(change, &before) : rc;
 }
 
 enum sl_err sl_batch_forget(struct sl_batch *batch, const struct sl_key_row *row,
                             struct sl_error *err)
 {
-    struct change change = {.batch = batch, .document = row->document, .err = err};
+    struct change change = {.batch = batch, .err = err};
     struct sl_key key = sl_key_document(row->topic, row->key);
-    enum sl_err rc = SL_OK;
+    struct sl_key_row stored; /* a copy may have got another number since the row was read */
+    enum sl_err rc;
 
     sl_arena_reset(batch->arena);
-    if (change.document != 0)
-        rc = delete_document(&change);
+    rc = sl_batch_find_row(batch, row->topic, row->key, &stored, err);
+    if (rc == SL_OK && stored.document != 0)
+        rc = delete_document(&change, stored.document);
     if (rc == SL_OK)
         rc = sl_txn_delete(batch->txn, SL_STORE_KEY, sl_key_view(&key), NULL, err);
     return sl_batch_failed(batch, rc);
@@ -746,20 +745,19 @@ enum sl_err sl_batch_delete(struct sl_batch *batch, struct sl_view topic, struct
 
     SL_PRE(!batch->failed && topic.data != NULL && key.data != NULL);
     sl_arena_reset(batch->arena);
-    rc = find_row(batch, &row, &stored, err);
+    rc = sl_batch_find_row(batch, topic, key, &stored, err);
     if (rc == SL_STOP)
         return sl_batch_failed(batch, rc);
-    if (rc == SL_OK && !is_newer(&stored, &row)) {
+    if (rc == SL_OK && !sl_key_row_is_newer(&row, &stored)) {
         *ret_applied = SL_APPLIED_STALE;
         return SL_OK;
     }
     row.timestamp_ms = rc == SL_OK ? stored.timestamp_ms : -1;
-    change.document = stored.document;
-    rc = change.document != 0 ? delete_document(&change) : SL_OK;
+    rc = stored.document != 0 ? delete_document(&change, stored.document) : SL_OK;
     if (rc == SL_OK)
-        rc = put_row(batch, &row, err);
+        rc = sl_batch_put_row(batch, &row, err);
     if (rc == SL_OK)
-        *ret_applied = change.document != 0 ? SL_APPLIED_DELETED : SL_APPLIED_ABSENT;
+        *ret_applied = stored.document != 0 ? SL_APPLIED_DELETED : SL_APPLIED_ABSENT;
     return sl_batch_failed(batch, rc);
 }
 
@@ -769,18 +767,13 @@ enum sl_err sl_batch_delete(struct sl_batch *batch, struct sl_view topic, struct
 static enum sl_err carry_document(struct change *change, const struct sl_key_row *stored,
                                   struct sl_prepared *prepared)
 {
-    struct sl_doc_head head = {.chunk_count = 0};
-    struct sl_view *attributes = NULL;
-    uint32_t count = 0;
-    bool replace = stored->document != 0;
+    struct sl_stored before = {0};
+    bool copied;
     enum sl_err rc = SL_OK;
 
-    change->document = stored->document;
-    if (replace)
-        rc = load_document(change, &head, &attributes, &count);
-    if (rc == SL_OK)
-        rc = plan(change, prepared, replace, head.chunk_count);
-    return rc == SL_OK ? put_document(change, prepared, attributes, count) : rc;
+    if (stored->document != 0)
+        rc = sl_batch_load(change->batch, stored->document, &before, change->err);
+    return rc == SL_OK ? put_version(change, prepared, &before, &copied) : rc;
 }
 
 enum sl_err sl_batch_carry(struct sl_batch *batch, const struct sl_difference *difference,
@@ -796,7 +789,7 @@ enum sl_err sl_batch_carry(struct sl_batch *batch, const struct sl_difference *d
 
     SL_PRE(!batch->failed);
     sl_arena_reset(batch->arena);
-    rc = find_row(batch, &row, &stored, err);
+    rc = sl_batch_find_row(batch, row.topic, row.key, &stored, err);
     if (rc == SL_STOP)
         return sl_batch_failed(batch, rc);
     if (difference->kind == SL_DIFFERS_GONE)
@@ -809,10 +802,9 @@ enum sl_err sl_batch_carry(struct sl_batch *batch, const struct sl_difference *d
         return rc;
     }
     rc = SL_OK;
-    change.document = stored.document;
     if (difference->kind == SL_DIFFERS_VERSION)
         row.document = stored.document;
     else if (stored.document != 0)
-        rc = delete_document(&change);
-    return sl_batch_failed(batch, rc == SL_OK ? put_row(batch, &row, err) : rc);
+        rc = delete_document(&change, stored.document);
+    return sl_batch_failed(batch, rc == SL_OK ? sl_batch_put_row(batch, &row, err) : rc);
 }

@@ -11,6 +11,8 @@
 #include <sluice/index.h>
 
 #define MAGIC       "sluice\r\n"
+#define COPY_MARK       "is a copy of" /* no digest is like it but by chance of 2^-96 */
+#define COPY_MARK_BYTES 12u
 #define MAGIC_BYTES 8u
 #define BYTE_ORDER_MARK_VALUE 0x01020304u
 
@@ -305,6 +307,29 @@ bool sl_doc_head_read(struct sl_view payload, struct sl_doc_head *ret_head)
 
     *ret_head = head_read(&reader);
     return !reader.bad;
+}
+
+void sl_doc_head_set(char *payload, const struct sl_doc_head *head)
+{
+    memcpy(payload, head->content_hash, sizeof head->content_hash);
+    payload += sizeof head->content_hash;
+    memcpy(payload, head->chunk_hash, sizeof head->chunk_hash);
+    payload += sizeof head->chunk_hash;
+    memcpy(payload, &head->chunk_count, sizeof head->chunk_count);
+}
+
+void sl_doc_head_copy(struct sl_doc_head *head, uint32_t original)
+{
+    head->chunk_count = 0;
+    memcpy(head->chunk_hash, COPY_MARK, COPY_MARK_BYTES);
+    sl_put_be32(head->chunk_hash + COPY_MARK_BYTES, original);
+}
+
+uint32_t sl_doc_head_original(const struct sl_doc_head *head)
+{
+    if (head->chunk_count != 0 || memcmp(head->chunk_hash, COPY_MARK, COPY_MARK_BYTES) != 0)
+        return 0;
+    return sl_get_be32(head->chunk_hash + COPY_MARK_BYTES);
 }
 
 /* Validity intervals, metadata and vector: the parts that need arrays. false: the arena is full. */

@@ -18,8 +18,8 @@
 #include <sluice/limits.h>
 #include <sluice/view.h>
 
-#define SL_FORMAT_VERSION   4u
-#define SL_FORMAT_OLDEST    4u /* before it postings were of segments only */
+#define SL_FORMAT_VERSION   5u
+#define SL_FORMAT_OLDEST    4u /* it has no copies; before it postings were of segments only */
 #define SL_SLAB_BYTES_MAX   (256u << 10) /* of vectors */
 #define SL_LINK_PAGES       1u /* of a slab of links */
 #define SL_SEGMENT_CHUNKS   1024u /* chunk numbers in one postings segment; documents in one block */
@@ -243,6 +243,12 @@ struct sl_doc_head {
 void sl_doc_write(struct sl_buffer *buffer, const struct sl_doc_head *head,
                   const struct sl_document *document);
 bool sl_doc_head_read(struct sl_view payload, struct sl_doc_head *ret_head);
+/* Put another head before a document that was written. */
+void sl_doc_head_set(char *payload, const struct sl_doc_head *head);
+/* A copy has no chunks; what would be their digest says which document it is a copy of. */
+void sl_doc_head_copy(struct sl_doc_head *head, uint32_t original);
+/* 0: it is no copy. */
+uint32_t sl_doc_head_original(const struct sl_doc_head *head);
 /* Arrays in `arena`, views into `payload`; partition, offset and time are left alone (they are in the
  * key's row). Errors: SL_STOP corrupt; SL_REJECT too_large */
 enum sl_err sl_doc_read(struct sl_view payload, struct sl_arena *arena,

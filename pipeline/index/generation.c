@@ -101,6 +101,8 @@ static enum sl_err resume(struct sl_index *index, const struct sl_index_options 
     if (rc == SL_OK)
         rc = sl_store_check(building->store, &local);
     if (rc == SL_OK)
+        rc = sl_index_upgrade(building, &local);
+    if (rc == SL_OK)
         rc = sl_index_reload(building, &local);
     if (rc == SL_OK && sl_index_damaged(building) == 0)
         return SL_OK;

@@ -161,6 +161,32 @@ enum sl_err sl_index_read_format(struct sl_index *index, struct sl_error *err)
     return rc;
 }
 
+enum sl_err sl_index_upgrade(struct sl_index *index, struct sl_error *err)
+{
+    SL_CLEANUP(sl_buffer_fini) struct sl_buffer buffer = {0};
+    struct sl_format format = index->format;
+    struct sl_txn *txn;
+    enum sl_err rc;
+
+    if (format.version == SL_FORMAT_VERSION)
+        return SL_OK;
+    format.version = SL_FORMAT_VERSION;
+    format.fingerprint = sl_view_of(index->fingerprint);
+    sl_format_write(&buffer, &format);
+    if (buffer.failed)
+        return sl_batch_memory(err);
+    rc = sl_txn_begin(index->store, true, &txn, err);
+    if (rc != SL_OK)
+        return rc;
+    rc = sl_txn_put(txn, SL_STORE_META, SL_VIEW("format"), sl_buffer_as_view(&buffer), err);
+    if (rc != SL_OK) {
+        (void)sl_txn_abort(txn);
+        return rc;
+    }
+    index->format.version = SL_FORMAT_VERSION;
+    return sl_txn_commit(txn, err);
+}
+
 /* The numbers in use: documents from the attribute that all have, chunks from the segments. */
 static enum sl_err load_documents(struct sl_index *index, struct sl_txn *txn, struct sl_error *err)
 {
@@ -262,6 +288,7 @@ struct sl_index *sl_index_new(const struct sl_index_options *options, struct sl_
     }
     (void)pthread_mutex_init(&index->lock, NULL);
     index->read_only = options->read_only;
+    index->duplicates = options->duplicates;
     index->map_bytes =
         options->map_size_bytes != 0 ? options->map_size_bytes : DEFAULT_MAP_BYTES;
     index->ef_construction =
@@ -302,6 +329,8 @@ enum sl_err sl_index_open(const struct sl_index_options *options, struct sl_inde
         rc = sl_index_matches(index, options, err);
     if (rc == SL_OK && !index->read_only)
         rc = sl_store_check(index->store, err);
+    if (rc == SL_OK && !index->read_only)
+        rc = sl_index_upgrade(index, err);
     if (rc == SL_OK && !index->read_only) {
         sl_store_clean(index->store);
         rc = sl_index_reload(index, err);

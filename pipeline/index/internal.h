@@ -45,6 +45,7 @@ struct sl_index {
     uint32_t switches;     /* generations that took this one's place */
     uint32_t ef_construction;
     uint64_t map_bytes;
+    enum sl_duplicates duplicates; /* of documents that come */
     bool read_only;
     bool batch_open;
     uint64_t freed_pages; /* let go by commits since the file was last looked over */
@@ -83,6 +84,8 @@ enum sl_err sl_index_create(struct sl_index *index, const struct sl_index_option
 /* Read what the index is. SL_REJECT: it is new and empty. */
 enum sl_err sl_index_read_format(struct sl_index *index, struct sl_error *err);
 enum sl_err sl_index_state(struct sl_txn *txn, struct sl_state *ret_state, struct sl_error *err);
+/* A writer's: what an older program made is from now on of this format. */
+enum sl_err sl_index_upgrade(struct sl_index *index, struct sl_error *err);
 /* Read graph and numbers anew from the last commit. */
 enum sl_err sl_index_reload(struct sl_index *index, struct sl_error *err);
 /* The graph a snapshot searches, loading it when the index was opened read only. */
@@ -206,6 +209,10 @@ struct sl_prepared {
     struct sl_prepared_chunk *chunks;
     struct sl_view *attributes;
     uint32_t attribute_count;
+    uint8_t digest[SL_HASH_BYTES]; /* sl_copy_digest() */
+    bool has_digest;
+    bool collapses; /* it becomes a copy where there is an original, and an original where there is none */
+    bool as_copy;   /* it has no chunks, for it is to be one */
 };
 
 /* One term of a stored list; false at its end. */
@@ -247,6 +254,57 @@ void sl_quarantine_undo(struct sl_batch *batch);
 /* A version of this key is being applied: no longer quarantined. */
 enum sl_err sl_batch_came_again(struct sl_batch *batch, struct sl_view topic, struct sl_view name,
                                 struct sl_error *err);
+
+/* stored.c: what is stored of a key */
+struct sl_stored {
+    uint32_t number; /* 0: nothing */
+    struct sl_doc_head head;
+    struct sl_view *attributes;
+    uint32_t attribute_count;
+    uint8_t digest[SL_HASH_BYTES];
+    bool has_digest;
+};
+
+/* SL_REJECT: the key is not known. */
+enum sl_err sl_batch_find_row(struct sl_batch *batch, struct sl_view topic, struct sl_view name,
+                              struct sl_key_row *ret_stored, struct sl_error *err);
+enum sl_err sl_batch_put_row(struct sl_batch *batch, const struct sl_key_row *row,
+                             struct sl_error *err);
+/* Is `row` a later version than the one stored? */
+bool sl_key_row_is_newer(const struct sl_key_row *row, const struct sl_key_row *stored);
+enum sl_err sl_batch_load(struct sl_batch *batch, uint32_t number, struct sl_stored *ret_stored,
+                          struct sl_error *err);
+/* From one sorted list of attributes to another. */
+enum sl_err sl_batch_attributes(struct sl_batch *batch, uint32_t document, const struct sl_view *old,
+                                uint32_t old_count, const struct sl_view *fresh,
+                                uint32_t new_count, struct sl_error *err);
+/* Record, attributes and number. Its chunks are gone already, and its key's row is the caller's. */
+enum sl_err sl_batch_drop_document(struct sl_batch *batch, const struct sl_stored *stored,
+                                   struct sl_error *err);
+
+/* copies.c. digest: of what copies have in common; false: the document is never one (it brought a vector) */
+bool sl_copy_digest(const struct sl_document *document, const struct sl_view *attributes,
+                    uint32_t count, uint8_t ret_digest[SL_HASH_BYTES]);
+/* The document that one of this digest is a copy of; 0: none. */
+enum sl_err sl_copy_original(struct sl_batch *batch, const uint8_t digest[SL_HASH_BYTES],
+                             uint32_t *ret_original, struct sl_error *err);
+/* From now on it is that document; it is no longer (if it was). */
+enum sl_err sl_copy_name(struct sl_batch *batch, const uint8_t digest[SL_HASH_BYTES],
+                         uint32_t document, struct sl_error *err);
+enum sl_err sl_copy_unname(struct sl_batch *batch, const struct sl_stored *stored,
+                           struct sl_error *err);
+/* SL_REJECT: no copy hangs on it. */
+enum sl_err sl_copy_first(struct sl_txn *txn, uint32_t original, uint32_t *ret_copy,
+                          struct sl_error *err);
+/* The row that says so, alone. */
+enum sl_err sl_copy_drop(struct sl_batch *batch, uint32_t original, uint32_t document,
+                         struct sl_error *err);
+/* The prepared document under a number of its own, hanging on `original`. */
+enum sl_err sl_copy_insert(struct sl_batch *batch, struct sl_prepared *prepared, uint32_t original,
+                           uint32_t number, struct sl_error *err);
+/* The copy takes over number and chunks of the document that goes. The row of that one's key is the caller's. */
+enum sl_err sl_copy_promote(struct sl_batch *batch, const struct sl_stored *gone, uint32_t copy,
+                            struct sl_error *err);
 
 enum sl_err sl_batch_failed(struct sl_batch *batch, enum sl_err rc);
 /* The document of a row, and the row itself: as if the key had never been seen. */

@@ -172,6 +172,8 @@ static enum sl_err prepare_document(struct sl_prepared *prepared,
     prepared->attributes = sl_attr_keys(document, arena, &prepared->attribute_count);
     if (buffer.failed || prepared->document.data == NULL || prepared->attributes == NULL)
         return full(err);
+    prepared->has_digest = sl_copy_digest(document, prepared->attributes, prepared->attribute_count,
+                                          prepared->digest);
     return SL_OK;
 }
 
@@ -236,6 +238,7 @@ enum sl_err sl_index_prepare(struct sl_index *index, const struct sl_document *d
     if (prepared == NULL)
         return full(err);
     look_at(index, prepared);
+    prepared->as_copy = chunks == NULL;
     prepared->arena = sl_arena_open(SL_ARENA_BYTES_MAX);
     if (prepared->arena != NULL)
         prepared->chunks =
@@ -248,6 +251,8 @@ enum sl_err sl_index_prepare(struct sl_index *index, const struct sl_document *d
     }
     if (rc == SL_OK)
         rc = prepare_document(prepared, document, err);
+    prepared->collapses = index->duplicates != SL_DUPLICATES_KEEP && prepared->has_digest &&
+                          (prepared->as_copy || chunk_count > 0);
     if (rc == SL_OK && prepared->graph != NULL)
         rc = find_neighbours(prepared, err);
     if (rc == SL_OK)

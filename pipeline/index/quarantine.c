@@ -14,6 +14,8 @@
  *
  * Of a damaged slab of vectors, every document that has one there goes, the usual way.
  *
+ * Copies of it (copies.c) go with it, though theirs is whole: nothing is left that they could be found through.
+ *
  * Known weakness: a damaged row of postings, attributes, segments, keys or positions belongs to many
  * documents, and is not mended here: the index is then made anew, or taken from a copy.
  */
@@ -36,6 +38,7 @@ struct numbers {
 struct cleaning {
     struct sl_batch *batch;
     uint32_t document;
+    uint32_t copies; /* taken out with it */
     struct numbers chunks; /* its own, in order */
     struct sl_error *err;
 };
@@ -450,6 +453,46 @@ static enum sl_err drop_rows(struct cleaning *cleaning, enum sl_store_table tabl
     }
 }
 
+/* The rows of a table that lead to the document without beginning with it: `of` tells which do. */
+static enum sl_err drop_leading(struct cleaning *cleaning, enum sl_store_table table,
+                                bool (*of)(const struct sl_cursor *cursor, uint32_t document))
+{
+    SL_CLEANUP(sl_buffer_fini) struct sl_buffer keys = {0};
+    struct sl_cursor cursor;
+    struct sl_view left;
+    enum sl_err rc = sl_cursor_open(cleaning->batch->txn, table, false, &cursor, cleaning->err);
+
+    if (rc != SL_OK)
+        return rc;
+    for (rc = sl_cursor_seek(&cursor, SL_VIEW_NULL, cleaning->err); rc == SL_OK;
+         rc = sl_cursor_next(&cursor, cleaning->err))
+        if (of(&cursor, cleaning->document)) {
+            sl_write_u8(&keys, (uint8_t)cursor.key.size);
+            sl_buffer_view(&keys, cursor.key);
+        }
+    sl_cursor_close(&cursor);
+    if (rc == SL_REJECT)
+        rc = keys.failed ? sl_batch_memory(cleaning->err) : SL_OK;
+    left = sl_buffer_as_view(&keys);
+    while (rc == SL_OK && left.size > 0) {
+        size_t size = (unsigned char)left.data[0];
+        rc = sl_txn_delete(cleaning->batch->txn, table, sl_view_range(left, 1, 1 + size), NULL,
+                           cleaning->err);
+        left = sl_view_range(left, 1 + size, left.size);
+    }
+    return rc;
+}
+
+static bool is_named(const struct sl_cursor *cursor, uint32_t document)
+{
+    return cursor->payload.size == 4 && sl_get_be32(cursor->payload.data) == document;
+}
+
+static bool is_copy(const struct sl_cursor *cursor, uint32_t document)
+{
+    return cursor->key.size == 8 && sl_get_be32(cursor->key.data + 4) == document;
+}
+
 static enum sl_err put(struct cleaning *cleaning, enum sl_store_table table,
                        const struct sl_key *key, const struct sl_key_row *row)
 {
@@ -532,15 +575,39 @@ static enum sl_err clean_remains(struct cleaning *cleaning)
         rc = drop_attributes(cleaning);
     for (size_t i = 0; rc == SL_OK && i < sizeof own / sizeof *own; i++)
         rc = drop_rows(cleaning, own[i]);
-    return rc;
+    if (rc == SL_OK)
+        rc = drop_leading(cleaning, SL_STORE_ORIGINAL, is_named);
+    return rc == SL_OK ? drop_leading(cleaning, SL_STORE_COPY, is_copy) : rc;
+}
+
+static enum sl_err clean(struct cleaning *cleaning);
+
+/* What hangs on it cannot take over chunks or vectors that are damaged, and comes again by itself. */
+static enum sl_err clean_copies(struct cleaning *cleaning)
+{
+    struct cleaning copy = {.batch = cleaning->batch, .err = cleaning->err};
+    enum sl_err rc;
+
+    while ((rc = sl_copy_first(cleaning->batch->txn, cleaning->document, &copy.document,
+                               cleaning->err)) == SL_OK) {
+        rc = clean(&copy);
+        free(copy.chunks.list);
+        copy.chunks = (struct numbers){0};
+        if (rc != SL_OK)
+            return rc;
+        cleaning->copies++;
+    }
+    return rc == SL_REJECT ? SL_OK : rc;
 }
 
 static enum sl_err clean(struct cleaning *cleaning)
 {
     struct sl_batch *batch = cleaning->batch;
-    bool whole;
-    enum sl_err rc = is_whole(batch->txn, cleaning->document, &whole, cleaning->err);
+    bool whole = false;
+    enum sl_err rc = clean_copies(cleaning);
 
+    if (rc == SL_OK)
+        rc = is_whole(batch->txn, cleaning->document, &whole, cleaning->err);
     if (rc == SL_OK)
         rc = whole ? clean_whole(cleaning) : SL_REJECT;
     if (rc == SL_REJECT)
@@ -562,7 +629,8 @@ static enum sl_err remember(struct sl_batch *batch, uint32_t document, struct sl
     return SL_OK;
 }
 
-static enum sl_err remove_one(struct sl_batch *batch, uint32_t document, struct sl_error *err)
+static enum sl_err remove_one(struct sl_batch *batch, uint32_t document, uint32_t *count,
+                              struct sl_error *err)
 {
     struct cleaning cleaning = {.batch = batch, .document = document, .err = err};
     enum sl_err rc = remember(batch, document, err);
@@ -571,6 +639,7 @@ static enum sl_err remove_one(struct sl_batch *batch, uint32_t document, struct 
     if (rc == SL_OK)
         rc = clean(&cleaning);
     free(cleaning.chunks.list);
+    *count += rc == SL_OK ? 1 + cleaning.copies : 0;
     if (rc != SL_OK)
         sl_damage_note(sl_store_damage(batch->index->store), document);
     return rc;
@@ -589,8 +658,7 @@ enum sl_err sl_batch_quarantine(struct sl_batch *batch, uint32_t *ret_count, str
         if (rc == SL_STOP)
             break;
         document = sl_damage_take(damage);
-        rc = document != 0 ? remove_one(batch, document, err) : rc;
-        *ret_count += rc == SL_OK && document != 0;
+        rc = document != 0 ? remove_one(batch, document, ret_count, err) : rc;
     }
     return sl_batch_failed(batch, rc == SL_REJECT ? SL_OK : rc);
 }

@@ -352,6 +352,8 @@ static enum sl_err count_rows(const struct sl_snapshot *snapshot, struct sl_inde
     enum sl_err rc = sl_txn_count(snapshot->txn, SL_STORE_DOC, &stats->documents, err);
 
     if (rc == SL_OK)
+        rc = sl_txn_count(snapshot->txn, SL_STORE_COPY, &stats->copies, err);
+    if (rc == SL_OK)
         rc = sl_txn_count(snapshot->txn, SL_STORE_KEY, &keys, err);
     stats->tombstones = keys > stats->documents ? keys - stats->documents : 0;
     if (rc == SL_OK)

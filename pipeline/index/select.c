@@ -6,6 +6,9 @@
  * that hold it are added to the set. A comparison for equality goes straight to its value. Sets are bits by
  * document number; and, or, not work on words.
  *
+ * A copy has attributes of its own and no chunks: where the filter could tell it from the document it is found
+ * through, that one is selected with it.
+ *
  * A string too long for a key is known there by its beginning only; then the documents are read.
  */
 #include "index/internal.h"
@@ -311,6 +314,34 @@ static enum sl_err choose(const struct choice *choice, const struct sl_filter *f
     return rc;
 }
 
+/* Copies differ from what they are found through in these. */
+static bool tells_copies_apart(const struct sl_filter *filter)
+{
+    if (filter->op == SL_FILTER_AND || filter->op == SL_FILTER_OR)
+        return tells_copies_apart(filter->left) || tells_copies_apart(filter->right);
+    if (filter->op == SL_FILTER_NOT)
+        return tells_copies_apart(filter->left);
+    return sl_view_is(filter->field, "key") || sl_view_is(filter->field, "url");
+}
+
+/* A document is found when the filter selects it, or a copy of it. */
+static enum sl_err add_originals(const struct choice *choice, uint64_t *bits)
+{
+    struct sl_cursor cursor;
+    enum sl_err rc = sl_cursor_open(choice->snapshot->txn, SL_STORE_COPY, false, &cursor, choice->err);
+
+    if (rc != SL_OK)
+        return rc;
+    for (rc = sl_cursor_seek(&cursor, SL_VIEW_NULL, choice->err); rc == SL_OK;
+         rc = sl_cursor_next(&cursor, choice->err)) {
+        uint32_t copy = cursor.key.size == 8 ? sl_get_be32(cursor.key.data + 4) : 0;
+        if (copy / 64 < choice->words && (bits[copy / 64] >> (copy % 64) & 1) != 0)
+            add(bits, choice->words, sl_get_be32(cursor.key.data));
+    }
+    sl_cursor_close(&cursor);
+    return rc == SL_REJECT ? SL_OK : rc;
+}
+
 enum sl_err sl_snapshot_select(const struct sl_snapshot *snapshot, const struct sl_filter *filter,
                                struct sl_arena *arena, struct sl_selection **ret_selection,
                                struct sl_error *err)
@@ -329,6 +360,8 @@ enum sl_err sl_snapshot_select(const struct sl_snapshot *snapshot, const struct 
     selection->snapshot = snapshot;
     selection->words = choice.words;
     rc = choose(&choice, filter, &selection->bits);
+    if (rc == SL_OK && tells_copies_apart(filter))
+        rc = add_originals(&choice, selection->bits);
     if (rc != SL_OK)
         return rc;
     for (uint32_t i = 0; i < choice.words; i++)

@@ -42,7 +42,8 @@
 
 static const char *const table_names[SL_STORE_TABLES] = {
     "meta",    "pos",  "key",  "doc",  "chunk",  "term", "post",   "segment",
-    "attr",    "vec",  "link", "uplink", "log",  "outbox", "reply", "note"};
+    "attr",    "vec",  "link", "uplink", "log",  "outbox", "reply", "note",
+    "original", "copy"};
 
 struct sl_store {
     MDB_env *env;
@@ -195,22 +196,26 @@ static enum sl_err check_pages(struct sl_store *store, struct sl_error *err)
     return rc;
 }
 
+/* Tables that format 4 lacks: a writer adds them. */
+#define TABLES_FORMAT_4 ((int)SL_STORE_ORIGINAL)
+
 /* Open every table, making them in a new environment. Nothing is written to one that has them. */
 static enum sl_err open_tables(struct sl_store *store, struct sl_error *err)
 {
     MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
     bool fresh = false;
+    int found = 0;
 
-    for (int i = 0; rc == 0 && i < SL_STORE_TABLES; i++)
-        rc = mdb_dbi_open(txn, table_names[i], 0, &store->tables[i]);
+    for (; rc == 0 && found < SL_STORE_TABLES; found += rc == 0)
+        rc = mdb_dbi_open(txn, table_names[found], 0, &store->tables[found]);
     fresh = rc == MDB_NOTFOUND && !store->read_only;
     if (fresh) {
         MDB_stat stat;
         mdb_txn_abort(txn);
         txn = NULL;
         rc = mdb_env_stat(store->env, &stat);
-        if (rc == 0 && stat.ms_entries != 0)
+        if (rc == 0 && stat.ms_entries != 0 && found < TABLES_FORMAT_4)
             return sl_stop(err, SL_EXIT_CONFIG, 0, "bad_format",
                            "%s/%s: holds other tables than an index of this version", store->directory.path,
                            store->directory.name);

@@ -30,6 +30,8 @@ enum sl_store_table {
     SL_STORE_OUTBOX,
     SL_STORE_REPLY,
     SL_STORE_NOTE,
+    SL_STORE_ORIGINAL, /* digest of a text -> the document that copies of it hang on */
+    SL_STORE_COPY,     /* original, document -> nothing: it is a copy of it          */
     SL_STORE_TABLES
 };
 

@@ -25,7 +25,7 @@ struct sums {
 struct totals {
     struct sums terms, postings;         /* by segment */
     struct sums attributes, attr_rows;   /* by block   */
-    uint64_t documents, chunks, length_terms, keys_live;
+    uint64_t documents, copies, chunks, length_terms, keys_live;
     uint64_t segment_entries;
     struct sl_key post; /* the term and run of the block before */
     uint32_t post_last;
@@ -222,6 +222,42 @@ static void check_segment(struct sl_verify *verify, struct totals *totals, struc
         totals->segment_entries += segment.document[i] != 0;
 }
 
+/* Is there a document that is no copy, and has this digest? */
+static bool is_original(struct sl_verify *verify, uint32_t number, const uint8_t *digest)
+{
+    SL_CLEANUP(sl_arena_closep) struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
+    struct sl_key key = sl_key_number(number);
+    struct sl_document document = {0};
+    struct sl_view payload, *attributes;
+    struct sl_doc_head head;
+    uint8_t own[SL_HASH_BYTES];
+    uint32_t count;
+
+    verify->no_memory = verify->no_memory || arena == NULL;
+    if (arena == NULL || sl_txn_get(verify->snapshot->txn, SL_STORE_DOC, sl_key_view(&key), &payload,
+                                    NULL) != SL_OK ||
+        sl_doc_read(payload, arena, &document, &head, NULL) != SL_OK)
+        return false;
+    attributes = sl_attr_keys(&document, arena, &count);
+    verify->no_memory = verify->no_memory || attributes == NULL;
+    return attributes != NULL && sl_doc_head_original(&head) == 0 &&
+           sl_copy_digest(&document, attributes, count, own) &&
+           memcmp(own, digest, sizeof own) == 0;
+}
+
+static void check_original(struct sl_verify *verify, struct totals *totals, struct sl_view key,
+                           struct sl_view payload)
+{
+    uint32_t number = payload.size == 4 ? sl_get_be32(payload.data) : 0;
+
+    (void)totals;
+    if (key.size != SL_HASH_BYTES || number == 0)
+        sl_verify_fault(verify, SL_STORE_ORIGINAL, "senseless values");
+    else if (!is_original(verify, number, (const uint8_t *)key.data))
+        sl_verify_fault(verify, SL_STORE_ORIGINAL,
+                        "document %u: is not there, or not what copies of it are", number);
+}
+
 static void check_position(struct sl_verify *verify, struct totals *totals, struct sl_view key,
                            struct sl_view payload)
 {
@@ -348,6 +384,27 @@ static void check_attributes(struct sl_verify *verify, struct totals *totals, ui
                  entry_hash(keys[i], number % SL_SEGMENT_CHUNKS, 1));
 }
 
+static void check_copy(struct sl_verify *verify, struct totals *totals, uint32_t number,
+                       uint32_t original, const struct sl_document *document, struct sl_arena *arena)
+{
+    struct sl_key key = sl_key_pair(original, number);
+    uint8_t digest[SL_HASH_BYTES];
+    struct sl_view payload, *attributes;
+    uint32_t count;
+
+    totals->copies++;
+    attributes = sl_attr_keys(document, arena, &count);
+    verify->no_memory = verify->no_memory || attributes == NULL;
+    if (sl_txn_get(verify->snapshot->txn, SL_STORE_COPY, sl_key_view(&key), &payload, NULL) != SL_OK)
+        sl_verify_fault(verify, SL_STORE_COPY, "document %u: no row says it is a copy of %u", number,
+                        original);
+    if (attributes == NULL || !sl_copy_digest(document, attributes, count, digest) ||
+        !is_original(verify, original, digest))
+        sl_verify_fault(verify, SL_STORE_DOC,
+                        "document %u: a copy of %u, which is not there or not the same", number,
+                        original);
+}
+
 static void check_document(struct sl_verify *verify, struct totals *totals, struct sl_view key,
                            struct sl_view payload)
 {
@@ -373,6 +430,8 @@ static void check_document(struct sl_verify *verify, struct totals *totals, stru
         !sl_key_row_read(found, &row) || row.document != number)
         sl_verify_fault(verify, SL_STORE_KEY, "document %u: its key does not lead to it", number);
     totals->documents++;
+    if (sl_doc_head_original(&head) != 0)
+        check_copy(verify, totals, number, sl_doc_head_original(&head), &document, arena);
     totals->chunks += head.chunk_count;
     for (uint32_t i = 0; i < head.chunk_count; i++)
         check_chunk(verify, totals, number, i, document.text.size);
@@ -420,6 +479,7 @@ static void compare_totals(struct sl_verify *verify, const struct totals *totals
                   totals->length_terms);
     compare_count(verify, SL_STORE_KEY, "rows of documents", totals->keys_live,
                   totals->documents);
+    compare_count(verify, SL_STORE_COPY, "rows", rows_of(verify, SL_STORE_COPY), totals->copies);
     compare_count(verify, SL_STORE_CHUNK, "rows", rows_of(verify, SL_STORE_CHUNK),
                   totals->chunks);
     compare_count(verify, SL_STORE_TERM, "rows", rows_of(verify, SL_STORE_TERM), totals->chunks);
@@ -452,7 +512,8 @@ static void verify_snapshot(struct sl_verify *verify)
                   {SL_STORE_VECTOR, NULL},      {SL_STORE_LINK, NULL},
                   {SL_STORE_UPLINK, NULL},      {SL_STORE_LOG, NULL},
                   {SL_STORE_OUTBOX, NULL},      {SL_STORE_REPLY, NULL},
-                  {SL_STORE_NOTE, NULL}};
+                  {SL_STORE_NOTE, NULL},        {SL_STORE_ORIGINAL, check_original},
+                  {SL_STORE_COPY, NULL}};
     struct totals totals = {0};
 
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)

@@ -173,7 +173,7 @@ TEST(a_correction_embeds_only_what_changed)
                "%u of %u", ingest->text_count, all);
     for (uint32_t i = 0; i < ingest->text_count; i++)
         CHECK(ingest->windows[i]->vector == NULL);
-    CHECK(sl_ingest_again(ingest, b.embedder, &b.err) == SL_OK);
+    CHECK(sl_ingest_again(ingest, &b.options, &b.err) == SL_OK);
     CHECK_THAT(ingest->text_count >= all - 1, "%u of %u", ingest->text_count, all);
     CHECK(apply(&b, ingest) == SL_APPLIED_REPLACED);
     sl_buffer_fini(&text);

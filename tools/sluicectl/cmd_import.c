@@ -10,11 +10,13 @@
 static void print_text(struct sl_buffer *out, const struct import_counts *counts,
                        const struct ctl_refusals *refusals, double seconds)
 {
-    uint64_t in = counts->inserted + counts->replaced + counts->unchanged;
+    uint64_t in = counts->inserted + counts->replaced + counts->copied + counts->unchanged;
 
     sl_buffer_format(out, "%llu documents in %.1f s: %llu new, %llu replaced, %llu unchanged",
                      (unsigned long long)in, seconds, (unsigned long long)counts->inserted,
                      (unsigned long long)counts->replaced, (unsigned long long)counts->unchanged);
+    if (counts->copied > 0)
+        sl_buffer_format(out, ", %llu copies", (unsigned long long)counts->copied);
     if (counts->deleted + counts->absent > 0)
         sl_buffer_format(out, ", %llu deleted", (unsigned long long)counts->deleted);
     if (counts->stale > 0)
@@ -31,11 +33,13 @@ static void print_json(struct sl_buffer *out, const struct import_counts *counts
 {
     sl_buffer_format(
         out,
-        "{\"inserted\": %llu, \"replaced\": %llu, \"unchanged\": %llu, \"deleted\": %llu, "
+        "{\"inserted\": %llu, \"replaced\": %llu, \"copied\": %llu, \"unchanged\": %llu, "
+        "\"deleted\": %llu, "
         "\"absent\": %llu, \"stale\": %llu, \"chunks\": %llu, \"embedded\": %llu, "
         "\"refused\": %llu, \"refusals\": [",
         (unsigned long long)counts->inserted, (unsigned long long)counts->replaced,
-        (unsigned long long)counts->unchanged, (unsigned long long)counts->deleted,
+        (unsigned long long)counts->copied, (unsigned long long)counts->unchanged,
+        (unsigned long long)counts->deleted,
         (unsigned long long)counts->absent, (unsigned long long)counts->stale,
         (unsigned long long)counts->chunks, (unsigned long long)counts->embedded,
         (unsigned long long)refusals->count);

@@ -36,6 +36,7 @@ static void word(struct printing *printing, const char *name, const char *value)
 static void print_figures(struct printing *printing, const struct sl_index_stats *stats)
 {
     figure(printing, "documents", stats->documents);
+    figure(printing, "copies", stats->copies);
     figure(printing, "tombstones", stats->tombstones);
     figure(printing, "quarantined", stats->quarantined);
     figure(printing, "chunks", stats->chunks);

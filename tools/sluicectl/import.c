@@ -247,6 +247,9 @@ static void count_applied(struct import_counts *counts, enum sl_applied applied,
     case SL_APPLIED_REPLACED:
         counts->replaced++;
         break;
+    case SL_APPLIED_COPIED:
+        counts->copied++;
+        break;
     case SL_APPLIED_UNCHANGED:
         counts->unchanged++;
         break;
@@ -264,21 +267,60 @@ static void count_applied(struct import_counts *counts, enum sl_applied applied,
         counts->chunks += chunk_count;
 }
 
-static enum sl_err apply_slot(struct slot *slot, struct sl_batch *batch,
+/* What it was to be a copy of went earlier in the round: it is made a document of its own, here and now. */
+static enum sl_err prepare_again(struct import_round *round, struct slot *slot,
+                                 struct import_counts *counts, struct sl_error *err)
+{
+    const struct sl_embedder *embedder = round->opened->embedder;
+    struct sl_ingest *ingest = slot->ingest;
+    enum sl_err result = sl_ingest_again(ingest, &round->opened->ingest, err);
+    float *vectors = NULL;
+
+    slot->prepared = sl_prepared_free(slot->prepared);
+    if (result == SL_OK && ingest->text_count > 0)
+        vectors = SL_NEW_ARRAY(slot->arena, float, (size_t)ingest->text_count *embedder->dim);
+    if (result == SL_OK && ingest->text_count > 0 && vectors == NULL)
+        return sl_fail(err, SL_REJECT, "too_large",
+                       "the document needs more memory than one may take");
+    for (uint32_t i = 0; result == SL_OK && i < ingest->text_count; i++) {
+        ingest->vectors[i] = vectors + (size_t)i * embedder->dim;
+        result = embedder->ops->encode(embedder, SL_EMBED_PASSAGE, &ingest->texts[i], 1,
+                                       ingest->vectors[i], err);
+        counts->embedded++;
+    }
+    if (result == SL_OK)
+        result = sl_ingest_finish(ingest, round->opened->index, &slot->prepared, err);
+    return result;
+}
+
+static enum sl_err put_slot(struct import_round *round, struct slot *slot, struct sl_batch *batch,
+                            struct import_counts *counts, enum sl_applied *ret_applied,
+                            struct sl_error *err)
+{
+    enum sl_err result = sl_batch_apply(batch, slot->prepared, ret_applied, err);
+
+    if (result == SL_AGAIN && strcmp(err->reason, "window_gone") == 0) {
+        result = prepare_again(round, slot, counts, err);
+        if (result == SL_OK)
+            result = sl_batch_apply(batch, slot->prepared, ret_applied, err);
+    }
+    if (result == SL_OK || result == SL_REJECT)
+        slot->prepared = NULL;
+    return result;
+}
+
+static enum sl_err apply_slot(struct import_round *round, struct slot *slot, struct sl_batch *batch,
                               struct import_counts *counts, struct sl_error *err)
 {
     const struct sl_document *document = &slot->ingest->document;
     enum sl_applied applied;
     enum sl_err result;
 
-    if (slot->ingest->decoded == SL_DECODED_DELETE) {
+    if (slot->ingest->decoded == SL_DECODED_DELETE)
         result = sl_batch_delete(batch, document->topic, document->key, document->partition,
                                  document->offset, &applied, err);
-    } else {
-        result = sl_batch_apply(batch, slot->prepared, &applied, err);
-        if (result == SL_OK || result == SL_REJECT)
-            slot->prepared = NULL;
-    }
+    else
+        result = put_slot(round, slot, batch, counts, &applied, err);
     if (result == SL_OK)
         count_applied(counts, applied, slot->ingest->chunk_count);
     return result;
@@ -299,7 +341,7 @@ static enum sl_err apply_all(struct import_round *round, struct import_counts *c
 
         if (slot->result != SL_OK)
             continue;
-        slot->result = apply_slot(slot, batch, &after, &slot->err);
+        slot->result = apply_slot(round, slot, batch, &after, &slot->err);
         if (slot->result == SL_AGAIN || slot->result == SL_STOP) {
             *err = slot->err;
             sl_batch_abort(batch);

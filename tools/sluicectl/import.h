@@ -12,7 +12,7 @@
 
 /* What became of the documents. */
 struct import_counts {
-    uint64_t inserted, replaced, unchanged, deleted, absent, stale;
+    uint64_t inserted, replaced, copied, unchanged, deleted, absent, stale;
     uint64_t chunks;   /* of documents put in or replaced */
     uint64_t embedded; /* windows that went through the encoder */
 };
