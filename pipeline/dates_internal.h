@@ -68,6 +68,7 @@ struct sl_date_atom {
     bool partial; /* no year: days are of year 0, to be filled in */
     bool yearless; /* the text says no year, whether it is filled in yet or not */
     bool now;     /* "now", "today": an end of a range, and no date by itself */
+    bool ago;     /* Korean "so long before": before now, or before something */
     bool as_of;   /* asked is what was in force then */
 };
 

@@ -192,7 +192,7 @@ static bool read_span(struct sl_view text, size_t at, sl_day today, struct sl_da
     return done(at, sl_days_span(today, amount.unit, direction * amount.count), ret);
 }
 
-/* 3년 전, 이틀 전, 2년 1개월 전; 몇 년 전: two to five */
+/* 3년 전, 이틀 전, 2년 1개월 전; 몇 년 전: two to five. The same words say how long before something. */
 static bool read_ago(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret)
 {
     enum sl_unit smallest = SL_UNIT_YEAR;
@@ -208,11 +208,13 @@ static bool read_ago(struct sl_view text, size_t at, sl_day today, struct sl_dat
         (void)(sl_scan_bytes(text, &at, ",") || sl_scan_bytes(text, &at, "하고"));
         sl_scan_space(text, &at);
     }
-    return terms > 0 && sl_scan_bytes(text, &at, "전") && !sl_scan_bytes(text, &at, "체") &&
-           done(at,
-                (struct sl_day_range){sl_days_of_unit(first, smallest, 0).from,
-                                      sl_days_of_unit(last, smallest, 0).to},
-                ret);
+    if (terms == 0 || !sl_scan_bytes(text, &at, "전") || sl_scan_bytes(text, &at, "체"))
+        return false;
+    *ret = (struct sl_date_atom){.days = {sl_days_of_unit(first, smallest, 0).from,
+                                          sl_days_of_unit(last, smallest, 0).to},
+                                 .end = at,
+                                 .ago = true};
+    return true;
 }
 
 /* 작년 이맘때, 전년 동기, 지난해 같은 달: that month; 작년 같은 분기 */

@@ -324,7 +324,8 @@ static bool korean_open(const struct reader *r, size_t at, struct sl_date_atom *
     if (!sl_date_korean(r->text, at, r->today, &atom) || atom.now || !settled(r, &atom))
         return false;
     i = atom.end;
-    *ret = (struct sl_date_atom){.days = {SL_DAY_NONE, SL_DAY_MAX}, .yearless = atom.yearless};
+    *ret = (struct sl_date_atom){
+        .days = {SL_DAY_NONE, SL_DAY_MAX}, .yearless = atom.yearless, .ago = atom.ago};
     if (any_bytes(r, &i, since))
         ret->days.from = atom.days.from;
     else if (atom.yearless) /* "3월 31일까지" is a time limit, not a time asked about */
@@ -464,6 +465,39 @@ static bool stands_behind(const struct reader *r, size_t at, const char *const *
     return start < end && sl_scan_any_word(r->text, &start, words, &ignored);
 }
 
+/* Does one of `words` stand anywhere in bytes from..to? */
+static bool holds(const struct reader *r, size_t from, size_t to, const char *const *words)
+{
+    for (size_t at = from; at < to; at++) {
+        size_t i = at;
+        if (any_bytes(r, &i, words) && i <= to)
+            return true;
+    }
+    return false;
+}
+
+/* So long before something, and not before now: 퇴직 1개월 전, 예정일 30일 전부터; 30일 전에 예고해야 하나요? */
+static bool is_notice(const struct reader *r, size_t at, const struct sl_date_atom *atom)
+{
+    static const char *const events[] = {"일",   "퇴직", "퇴사", "출산", "만료", "종료", "개시",
+                                         "시작", "시행", "마감", "해고", "출발", NULL};
+    static const char *const duties[] = {"해야",  "야 하", "야 합", "야 한", "야 할",
+                                         "야 되", "야 됩", "야 된", "야 돼", NULL};
+    static const char *const notices[] = {"예고", "통보", "통지", "고지", "신청", "제출", NULL};
+    size_t before = at, next = past_space(r, atom->end);
+
+    if (!atom->ago)
+        return false;
+    while (before > 0 && r->text.data[before - 1] == ' ')
+        before--;
+    for (int n = 0; before < at && events[n] != NULL; n++) {
+        size_t length = strlen(events[n]);
+        if (before >= length && memcmp(r->text.data + before - length, events[n], length) == 0)
+            return true;
+    }
+    return any_bytes(r, &next, notices) || holds(r, atom->end, r->text.size, duties);
+}
+
 /* A date that comes each year, or that only something else is compared with, is not asked about. */
 static bool is_aside(const struct reader *r, size_t at, const struct sl_date_atom *atom)
 {
@@ -475,7 +509,7 @@ static bool is_aside(const struct reader *r, size_t at, const struct sl_date_ato
     size_t i = atom->end, start;
 
     if ((atom->yearless && stands_behind(r, at, recurring)) || stands_behind(r, at, comparing) ||
-        any_bytes(r, &i, compared))
+        is_notice(r, at, atom) || any_bytes(r, &i, compared))
         return true;
     for (int n = 0; verbs[n] != NULL; n++) {
         start = at > strlen(verbs[n]) ? at - strlen(verbs[n]) - 1 : r->text.size;

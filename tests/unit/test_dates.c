@@ -269,6 +269,11 @@ TEST(a_date_without_its_year_is_the_last_that_has_begun)
     check_read("Who led the march from Selma?", "none", NULL);
     check_read("What is due every March?", "none", NULL);
     check_read("매년 3월에 내는 보고서는?", "none", NULL);
+    check_read("근로자를 해고하려면 30일 전에 예고해야 하나요?", "none", NULL);
+    check_read("휴가는 이틀 전까지 신청해야 합니까?", "none", NULL);
+    check_read("2주 전에 통보하지 않으면 어떻게 되나요?", "none", NULL);
+    check_read("퇴직 1개월 전에 무엇을 내나요?", "none", NULL);
+    check_read("출산 예정일 45일 전부터 쓸 수 있나요?", "none", NULL);
     check_read("3월 31일까지 무엇을 내야 하나요?", "none", NULL);
 }
 
