@@ -4,7 +4,8 @@
  *
  * Texts come from a file of JSON lines ("text") or of plain lines. Past its end they are made of
  * the first half of one and the second half of another, so that words stay as frequent as they are.
- * Questions are words that stand together in one of the texts.
+ * Questions are words that stand together in one of the texts. With several rounds all are asked
+ * again, and the quickest of each counts: on a busy machine the others are of its other work.
  */
 #include "bench.h"
 
@@ -27,7 +28,7 @@
 struct lexical {
     struct bench_options options; /* directory, commit */
     const char *input;
-    uint32_t documents, questions, words, k;
+    uint32_t documents, questions, words, k, rounds;
     char **lines;
     uint32_t line_count;
     uint64_t random;
@@ -184,6 +185,12 @@ struct asked {
     double *seconds, *cpu_seconds;
 };
 
+static void keep_least(double *least, double value)
+{
+    if (*least == 0 || value < *least)
+        *least = value;
+}
+
 static void ask(const struct lexical *lexical, struct sl_index *index, const char *question,
                 uint32_t number, struct asked *asked)
 {
@@ -207,8 +214,8 @@ static void ask(const struct lexical *lexical, struct sl_index *index, const cha
         exit(SL_EXIT_SOFTWARE);
     }
     (void)sl_snapshot_close(snapshot);
-    asked->seconds[number] = bench_seconds() - from;
-    asked->cpu_seconds[number] = bench_cpu_seconds() - cpu;
+    keep_least(&asked->seconds[number], bench_seconds() - from);
+    keep_least(&asked->cpu_seconds[number], bench_cpu_seconds() - cpu);
     asked->decoded += (double)stats.visited;
     asked->blocks += (double)(stats.visited + stats.skipped);
     asked->scored += (double)stats.distances;
@@ -221,11 +228,16 @@ static void ask_all(struct lexical *lexical, struct sl_index *index)
     uint32_t n = lexical->questions;
     struct asked asked = {.seconds = calloc(n, sizeof(double)),
                           .cpu_seconds = calloc(n, sizeof(double))};
+    double answers = (double)n * lexical->rounds;
+    uint64_t random = lexical->random;
     char question[TEXT_MAX];
 
-    for (uint32_t i = 0; asked.seconds != NULL && asked.cpu_seconds != NULL && i < n;)
-        if (write_question(lexical, question))
-            ask(lexical, index, question, i++, &asked);
+    for (uint32_t round = 0; round < lexical->rounds; round++) {
+        lexical->random = random;
+        for (uint32_t i = 0; asked.seconds != NULL && asked.cpu_seconds != NULL && i < n;)
+            if (write_question(lexical, question))
+                ask(lexical, index, question, i++, &asked);
+    }
     printf("{\"phase\": \"questions\", \"questions\": %u, \"words\": %u, \"k\": %u, "
            "\"p50_us\": %.0f, \"p99_us\": %.0f, \"cpu_p50_us\": %.0f, \"cpu_p99_us\": %.0f, "
            "\"terms\": %.1f, \"blocks\": %.0f, "
@@ -233,8 +245,8 @@ static void ask_all(struct lexical *lexical, struct sl_index *index)
            n, lexical->words, lexical->k, measure_quantile(asked.seconds, n, 0.5) * 1e6,
            measure_quantile(asked.seconds, n, 0.99) * 1e6,
            measure_quantile(asked.cpu_seconds, n, 0.5) * 1e6,
-           measure_quantile(asked.cpu_seconds, n, 0.99) * 1e6, asked.terms / n, asked.blocks / n,
-           asked.decoded / n, asked.scored / n);
+           measure_quantile(asked.cpu_seconds, n, 0.99) * 1e6, asked.terms / answers,
+           asked.blocks / answers, asked.decoded / answers, asked.scored / answers);
     free(asked.seconds);
     free(asked.cpu_seconds);
 }
@@ -243,15 +255,12 @@ static void ask_all(struct lexical *lexical, struct sl_index *index)
 
 static bool read_options(int argc, char **argv, struct lexical *lexical)
 {
-    static const struct option names[] = {{"input", required_argument, NULL, 'i'},
-                                          {"dir", required_argument, NULL, 'd'},
-                                          {"documents", required_argument, NULL, 'n'},
-                                          {"questions", required_argument, NULL, 'q'},
-                                          {"words", required_argument, NULL, 'w'},
-                                          {"k", required_argument, NULL, 'k'},
-                                          {"commit", required_argument, NULL, 'c'},
-                                          {"existing", no_argument, NULL, 'e'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"input", required_argument, NULL, 'i'},     {"dir", required_argument, NULL, 'd'},
+        {"documents", required_argument, NULL, 'n'}, {"questions", required_argument, NULL, 'q'},
+        {"words", required_argument, NULL, 'w'},     {"k", required_argument, NULL, 'k'},
+        {"commit", required_argument, NULL, 'c'},    {"rounds", required_argument, NULL, 'r'},
+        {"existing", no_argument, NULL, 'e'},        {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -278,6 +287,9 @@ static bool read_options(int argc, char **argv, struct lexical *lexical)
         case 'c':
             lexical->options.commit = number;
             break;
+        case 'r':
+            lexical->rounds = number;
+            break;
         case 'e':
             lexical->options.existing = true;
             break;
@@ -288,7 +300,7 @@ static bool read_options(int argc, char **argv, struct lexical *lexical)
     return optind == argc && lexical->input != NULL && lexical->options.directory != NULL &&
            lexical->documents > 0 && lexical->questions > 0 && lexical->options.commit > 0 &&
            lexical->words >= 1 && lexical->words <= WORDS_MAX && lexical->k >= 1 &&
-           lexical->k <= SL_K_MAX;
+           lexical->rounds > 0 && lexical->k <= SL_K_MAX;
 }
 
 int bench_lexical(int argc, char **argv)
@@ -298,6 +310,7 @@ int bench_lexical(int argc, char **argv)
                               .questions = 2000,
                               .words = 3,
                               .k = 10,
+                              .rounds = 1,
                               .random = 1};
     struct sl_index *index;
     int code;
@@ -305,7 +318,7 @@ int bench_lexical(int argc, char **argv)
     if (!read_options(argc, argv, &lexical)) {
         (void)fprintf(stderr, "sluice-bench: lexical --input FILE --dir D [--documents 1000000] "
                               "[--commit 1000] [--questions 2000] [--words 3] [--k 10] "
-                              "[--existing]\n");
+                              "[--rounds 1] [--existing]\n");
         return SL_EXIT_USAGE;
     }
     code = read_lines(&lexical);

@@ -21,7 +21,7 @@
 
 #include <sluice/error.h>
 
-#define FEW         8u
+#define FEW         SL_BLOCK_FEW
 #define CODES_EXACT 16u
 
 uint32_t sl_length_code(uint32_t length)
@@ -110,14 +110,6 @@ static void pack_end(struct packer *packer)
         sl_write_u8(packer->buffer, (uint8_t)packer->word);
 }
 
-static uint32_t unpack(const char *bytes, uint32_t at, uint32_t bits)
-{
-    uint64_t word;
-
-    memcpy(&word, bytes + at / 8, sizeof word);
-    return (uint32_t)(word >> (at % 8) & (((uint64_t)1 << bits) - 1));
-}
-
 /* ----------------------------------------------------------------------------------- writing */
 
 static void write_few(struct sl_buffer *buffer, uint32_t base, const struct sl_occurrence *list,
@@ -132,11 +124,8 @@ static void write_few(struct sl_buffer *buffer, uint32_t base, const struct sl_o
     }
 }
 
-struct widths {
-    uint32_t gap, count, length, least;
-};
-
-static struct widths measure(uint32_t base, const struct sl_occurrence *list, uint32_t count)
+static struct sl_block_layout measure(uint32_t base, const struct sl_occurrence *list,
+                                      uint32_t count)
 {
     uint32_t gaps = 0, counts = 0, most = 0, least = UINT8_MAX;
 
@@ -147,7 +136,10 @@ static struct widths measure(uint32_t base, const struct sl_occurrence *list, ui
         least = list[i].length < least ? list[i].length : least;
         base = list[i].chunk + 1;
     }
-    return (struct widths){bits_of(gaps), bits_of(counts), bits_of(most - least), least};
+    return (struct sl_block_layout){.gap = (uint8_t)bits_of(gaps),
+                                    .count = (uint8_t)bits_of(counts),
+                                    .length = (uint8_t)bits_of(most - least),
+                                    .least = (uint8_t)least};
 }
 
 void sl_block_write(struct sl_buffer *buffer, uint32_t base, const struct sl_occurrence *list,
@@ -155,7 +147,7 @@ void sl_block_write(struct sl_buffer *buffer, uint32_t base, const struct sl_occ
 {
     struct packer packer = {.buffer = buffer};
     struct sl_block_head head;
-    struct widths widths;
+    struct sl_block_layout widths;
     uint32_t first = list[0].chunk;
 
     SL_PRE(count >= 1 && count <= SL_BLOCK_POSTINGS && first >= base);
@@ -166,10 +158,10 @@ void sl_block_write(struct sl_buffer *buffer, uint32_t base, const struct sl_occ
     widths = measure(first, list, count);
     find_bounds(list, count, &head);
     sl_write_u8(buffer, (uint8_t)count);
-    sl_write_u8(buffer, (uint8_t)widths.gap);
-    sl_write_u8(buffer, (uint8_t)widths.count);
+    sl_write_u8(buffer, widths.gap);
+    sl_write_u8(buffer, widths.count);
     sl_write_u8(buffer, (uint8_t)(widths.length << 3 | head.bound_count));
-    sl_write_u8(buffer, (uint8_t)widths.least);
+    sl_write_u8(buffer, widths.least);
     for (uint32_t i = 0; i < head.bound_count; i++) {
         sl_write_varint(buffer, head.bounds[i].count);
         sl_write_u8(buffer, (uint8_t)head.bounds[i].length);
@@ -202,17 +194,32 @@ static bool read_few(struct sl_reader *reader, uint32_t base, uint32_t count,
     return !reader->bad && reader->at == reader->end;
 }
 
-static bool read_head(struct sl_reader *reader, struct sl_block_head *head, struct widths *widths)
+/* Post: the columns are as long as they must be. */
+static bool read_layout(struct sl_reader *reader, const char *start, struct sl_block_head *head)
 {
+    struct sl_block_layout *layout = &head->layout;
+    size_t bits;
+
+    layout->first = sl_read_varint(reader);
+    layout->packed = (uint16_t)(reader->at - start);
+    bits = (head->count - 1) * (size_t)layout->gap +
+           head->count * ((size_t)layout->count + layout->length);
+    return !reader->bad && (size_t)(reader->end - reader->at) == (bits + 7) / 8 &&
+           layout->least < SL_LENGTH_CODES;
+}
+
+static bool read_head(struct sl_reader *reader, const char *start, struct sl_block_head *head)
+{
+    struct sl_block_layout *layout = &head->layout;
     uint8_t last;
 
-    widths->gap = sl_read_u8(reader);
-    widths->count = sl_read_u8(reader);
+    layout->gap = sl_read_u8(reader);
+    layout->count = sl_read_u8(reader);
     last = sl_read_u8(reader);
-    widths->length = last >> 3;
-    widths->least = sl_read_u8(reader);
+    layout->length = last >> 3;
+    layout->least = sl_read_u8(reader);
     head->bound_count = last & 7;
-    if (widths->gap > 32 || widths->count > 32 || widths->length > 8 || head->bound_count == 0 ||
+    if (layout->gap > 32 || layout->count > 32 || layout->length > 8 || head->bound_count == 0 ||
         head->bound_count > SL_BLOCK_BOUNDS)
         return false;
     for (uint32_t i = 0; i < head->bound_count; i++) {
@@ -221,35 +228,23 @@ static bool read_head(struct sl_reader *reader, struct sl_block_head *head, stru
         if (head->bounds[i].length >= SL_LENGTH_CODES)
             return false;
     }
-    return !reader->bad;
+    return read_layout(reader, start, head);
 }
 
-static bool unpack_all(struct sl_reader *reader, uint32_t base, const struct widths *widths,
-                       uint32_t count, struct sl_occurrence *ret_list)
+bool sl_block_chunks(struct sl_view payload, const struct sl_block_layout *layout, uint32_t count,
+                     uint32_t base, uint32_t *ret_chunks)
 {
-    char bytes[(SL_BLOCK_POSTINGS * 72 + 7) / 8 + sizeof(uint64_t)];
-    uint32_t first = base + sl_read_varint(reader);
-    uint64_t chunk = first;
-    uint32_t at = (count - 1) * widths->gap, codes = at + count * widths->count, most = 0;
-    size_t size = (size_t)(reader->end - reader->at);
+    char room[SL_BLOCK_POSTINGS * sizeof(uint32_t) + SL_UNPACK_BEYOND];
+    const char *bytes = payload.data + layout->packed;
+    size_t size = ((count - 1) * (size_t)layout->gap + 7) / 8;
 
-    if (reader->bad || first < base || size != (codes + count * widths->length + 7) / 8)
-        return false;
-    memcpy(bytes, reader->at, size);
-    memset(bytes + size, 0, sizeof(uint64_t));
-    for (uint32_t i = 0; i < count; i++) {
-        ret_list[i].chunk = (uint32_t)chunk;
-        chunk += 1 + (uint64_t)unpack(bytes, i * widths->gap, i + 1 < count ? widths->gap : 0);
+    if (layout->packed + size + SL_UNPACK_BEYOND > payload.size) {
+        memcpy(room, bytes, size);
+        memset(room + size, 0, SL_UNPACK_BEYOND);
+        bytes = room;
     }
-    for (uint32_t i = 0; i < count; i++)
-        ret_list[i].count =
-            widths->count == 0 ? 1 : 1 + unpack(bytes, at + i * widths->count, widths->count);
-    for (uint32_t i = 0; i < count; i++) {
-        ret_list[i].length =
-            widths->least + unpack(bytes, codes + i * widths->length, widths->length);
-        most |= ret_list[i].length >= SL_LENGTH_CODES;
-    }
-    return most == 0 && chunk - 1 <= UINT32_MAX;
+    return base + layout->first >= base &&
+           sl_unpack_ascending(bytes, layout->gap, base + layout->first, count, ret_chunks);
 }
 
 bool sl_block_read(struct sl_view payload, uint32_t base, struct sl_occurrence *ret_list,
@@ -257,28 +252,34 @@ bool sl_block_read(struct sl_view payload, uint32_t base, struct sl_occurrence *
 {
     struct sl_reader reader = sl_reader_of(payload);
     struct sl_block_head head = {.count = sl_read_u8(&reader)};
-    struct widths widths;
+    uint32_t chunks[SL_BLOCK_POSTINGS], most = 0;
 
     if (head.count == 0 || head.count > SL_BLOCK_POSTINGS)
         return false;
     *ret_count = head.count;
     if (head.count < FEW)
         return read_few(&reader, base, head.count, ret_list);
-    return read_head(&reader, &head, &widths) &&
-           unpack_all(&reader, base, &widths, head.count, ret_list);
+    if (!read_head(&reader, payload.data, &head) ||
+        !sl_block_chunks(payload, &head.layout, head.count, base, chunks))
+        return false;
+    for (uint32_t i = 0; i < head.count; i++) {
+        struct sl_bound value = sl_block_value(payload, &head.layout, head.count, i);
+        ret_list[i] = (struct sl_occurrence){chunks[i], value.count, value.length};
+        most |= value.length >= SL_LENGTH_CODES;
+    }
+    return most == 0;
 }
 
 bool sl_block_head_read(struct sl_view payload, struct sl_block_head *ret_head)
 {
     struct sl_reader reader = sl_reader_of(payload);
     struct sl_occurrence list[FEW];
-    struct widths widths;
 
     ret_head->count = sl_read_u8(&reader);
     if (ret_head->count == 0 || ret_head->count > SL_BLOCK_POSTINGS)
         return false;
     if (ret_head->count >= FEW)
-        return read_head(&reader, ret_head, &widths);
+        return read_head(&reader, payload.data, ret_head);
     if (!read_few(&reader, 0, ret_head->count, list))
         return false;
     find_bounds(list, ret_head->count, ret_head);

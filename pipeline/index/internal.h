@@ -91,6 +91,9 @@ enum sl_err sl_index_reload(struct sl_index *index, struct sl_error *err);
 /* The graph a snapshot searches, loading it when the index was opened read only. */
 enum sl_err sl_snapshot_graph(const struct sl_snapshot *snapshot, struct sl_graph **ret_graph,
                               struct sl_error *err);
+/* A segment's record, of the length it must have. */
+enum sl_err sl_snapshot_segment(const struct sl_snapshot *snapshot, uint32_t number,
+                                struct sl_view *ret_segment, struct sl_error *err);
 enum sl_err sl_corrupt(struct sl_error *err, const char *table, uint64_t number,
                        const char *what);
 

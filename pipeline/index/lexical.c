@@ -10,8 +10,8 @@
  * (MaxScore), and then scored exactly, with their true length.
  *
  * Exact scores are summed in the order of the terms, so they are to the bit those of scoring
- * everything. Bounds are of rounded floats; a share of 1e-5 on top of them is more than rounding
- * can be.
+ * everything. Bounds are of rounded floats; a share of 1e-5, and 2.4e-7 a term, on top of them is
+ * more than rounding can be.
  *
  * Formula as in Lucene: idf = ln(1 + (N - df + 0.5) / (df + 0.5)), tf / (tf + k1 (1 - b + b length
  * / average)), without its quantised lengths.
@@ -25,7 +25,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define MARGIN 1.00001f
 #define WINDOW 4096u
 #define NONE   UINT32_MAX
 
@@ -33,8 +32,9 @@ struct block {
     struct sl_view payload;
     uint32_t from, last; /* no posting of it lies outside */
     float bound;         /* of one posting, without the term's weight */
-    uint8_t count;
-    struct sl_occurrence *kept; /* decoded, of one that spans windows: they come in no order */
+    uint32_t count;
+    struct sl_block_layout layout;
+    uint32_t *kept; /* chunks, of one that spans windows: they come in no order */
 };
 
 /* What a list has in a window. */
@@ -56,12 +56,14 @@ struct list {
 
     uint32_t first, end; /* blocks in the window */
     float bound;         /* in the window, weighed */
+    float here;          /* in the block of the chunk that is looked up */
 
     uint32_t block; /* that is decoded; NONE */
     uint32_t count;
     uint32_t at;
-    const struct sl_occurrence *postings; /* decoded: kept, or in `decoded` */
-    struct sl_occurrence decoded[SL_BLOCK_POSTINGS];
+    const uint32_t *chunks; /* kept, or in `decoded` */
+    uint32_t decoded[SL_BLOCK_POSTINGS];
+    struct sl_occurrence few[SL_BLOCK_FEW]; /* of a block without a layout */
 };
 
 struct window {
@@ -75,6 +77,7 @@ struct search {
     float
         norms[SL_LENGTH_CODES]; /* K1 (1 - B + B length / average), of the least length of a code */
     float average;
+    float margin;       /* what rounding may take from a bound */
     struct list *lists; /* in the order of the terms */
     uint32_t list_count;
     struct list **order; /* those with postings in the window, by bound, least first */
@@ -120,7 +123,7 @@ static float bound_of(const struct search *search, const struct sl_bound *bounds
 static enum sl_err add_block(struct search *search, struct list *list,
                              const struct sl_term_walk *walk)
 {
-    struct sl_block_head head;
+    struct sl_block_head head = {0};
 
     if (!sl_block_head_read(walk->cursor.payload, &head))
         return senseless(search, walk->at.from);
@@ -139,7 +142,8 @@ static enum sl_err add_block(struct search *search, struct list *list,
                        .from = walk->at.from,
                        .last = (uint32_t)(sl_run_end(walk->at.run) - 1),
                        .bound = bound_of(search, head.bounds, head.bound_count),
-                       .count = (uint8_t)head.count};
+                       .count = head.count,
+                       .layout = head.layout};
     list->frequency += head.count;
     return SL_OK;
 }
@@ -193,27 +197,52 @@ static enum sl_err read_lists(struct search *search, const struct sl_term_count 
     return rc;
 }
 
+static bool decode_few(struct list *list, const struct block *block)
+{
+    if (!sl_block_read(block->payload, block->from, list->few, &list->count))
+        return false;
+    for (uint32_t i = 0; i < list->count; i++)
+        list->decoded[i] = list->few[i].chunk;
+    return true;
+}
+
 /* Make a block the one whose postings are at hand. false: senseless. */
 static bool decode(struct search *search, struct list *list, uint32_t number)
 {
     struct block *block = &list->blocks[number];
-    struct sl_occurrence *room;
+    uint32_t *room;
 
     if (list->block == number)
         return true;
     list->block = number;
     list->at = 0;
     list->count = block->count;
-    list->postings = block->kept;
+    list->chunks = block->kept;
     if (block->kept != NULL)
         return true;
-    if (block->last / WINDOW > block->from / WINDOW + 1) /* without memory: decoded again */
-        block->kept = malloc(block->count * sizeof *block->kept);
-    list->postings = room = block->kept != NULL ? block->kept : list->decoded;
     search->stats.visited++;
-    return sl_block_read(block->payload, block->from, room, &list->count) &&
-           room[list->count - 1].chunk <= block->last &&
-           room[list->count - 1].chunk / SL_SEGMENT_CHUNKS < search->segment_count;
+    if (block->count >= SL_BLOCK_FEW && block->last / WINDOW > block->from / WINDOW + 1)
+        block->kept = malloc(SL_BLOCK_POSTINGS * sizeof *block->kept); /* or decoded again */
+    list->chunks = room = block->kept != NULL ? block->kept : list->decoded;
+    return (block->count < SL_BLOCK_FEW ? decode_few(list, block)
+                                        : sl_block_chunks(block->payload, &block->layout,
+                                                          block->count, block->from, room)) &&
+           room[list->count - 1] <= block->last &&
+           room[list->count - 1] / SL_SEGMENT_CHUNKS < search->segment_count;
+}
+
+/* What a posting at hand has beside its chunk. A row whose checksum is right has no other codes. */
+static inline struct sl_bound value_of(const struct list *list, uint32_t at)
+{
+    const struct block *block = &list->blocks[list->block];
+    struct sl_bound value = {list->few[at % SL_BLOCK_FEW].count,
+                             list->few[at % SL_BLOCK_FEW].length};
+
+    if (block->count >= SL_BLOCK_FEW)
+        value = sl_block_value(block->payload, &block->layout, block->count, at);
+    if (value.length >= SL_LENGTH_CODES)
+        value.length = SL_LENGTH_CODES - 1;
+    return value;
 }
 
 /* The first posting at hand, from `at` on, whose chunk is not below this one. */
@@ -223,27 +252,30 @@ static inline uint32_t place_of(const struct list *list, uint32_t chunk)
 
     while (rest > 0) {
         uint32_t half = rest / 2;
-        bool below = list->postings[at + half].chunk < chunk;
+        bool below = list->chunks[at + half] < chunk;
         at = below ? at + half + 1 : at;
         rest = below ? rest - half - 1 : half;
     }
     return at;
 }
 
-/* The list's posting of a chunk, or NULL. Chunks asked for in a window ascend. */
-static enum sl_err find(struct search *search, struct list *list, uint32_t chunk,
-                        const struct sl_occurrence **ret_posting)
+/* The block a chunk would be in, or NULL. Chunks asked for in a window ascend. */
+static const struct block *find_block(struct list *list, uint32_t chunk)
 {
-    *ret_posting = NULL;
     while (list->first < list->end && list->blocks[list->first].last < chunk)
         list->first++;
-    if (list->first == list->end || list->blocks[list->first].from > chunk)
-        return SL_OK;
+    return list->first < list->end && list->blocks[list->first].from <= chunk
+               ? &list->blocks[list->first]
+               : NULL;
+}
+
+/* Is the list's next block, as find_block() left it, one with the chunk? Then it stands there. */
+static enum sl_err find(struct search *search, struct list *list, uint32_t chunk, bool *ret_found)
+{
     if (!decode(search, list, list->first))
         return senseless(search, chunk);
     list->at = place_of(list, chunk);
-    if (list->at < list->count && list->postings[list->at].chunk == chunk)
-        *ret_posting = &list->postings[list->at];
+    *ret_found = list->at < list->count && list->chunks[list->at] == chunk;
     return SL_OK;
 }
 
@@ -276,8 +308,8 @@ static enum sl_err bound_windows(struct search *search, struct list *list)
         if (!decode(search, list, i))
             return senseless(search, block->from);
         for (uint32_t p = 0; p < list->count; p++) {
-            struct sl_bound bound = {list->postings[p].count, list->postings[p].length};
-            raise_bound(list, i, list->postings[p].chunk / WINDOW, bound_of(search, &bound, 1));
+            struct sl_bound value = value_of(list, p);
+            raise_bound(list, i, list->chunks[p] / WINDOW, bound_of(search, &value, 1));
         }
     }
     return SL_OK;
@@ -358,15 +390,11 @@ static uint32_t number_in(struct sl_view segment, size_t offset, uint32_t local)
 static enum sl_err segment_of(struct search *search, uint32_t chunk, struct sl_view *ret_segment)
 {
     uint32_t number = chunk / SL_SEGMENT_CHUNKS;
-    struct sl_key key = sl_key_number(number);
     struct sl_view *segment = &search->segments[number];
     enum sl_err rc = SL_OK;
 
     if (segment->data == NULL)
-        rc = sl_txn_get(search->snapshot->txn, SL_STORE_SEGMENT, sl_key_view(&key), segment,
-                        search->err);
-    if (rc == SL_REJECT || (rc == SL_OK && segment->size != sizeof(struct sl_segment)))
-        return sl_corrupt(search->err, "segment", number, "missing or cut short");
+        rc = sl_snapshot_segment(search->snapshot, number, segment, search->err);
     *ret_segment = *segment;
     return rc;
 }
@@ -389,10 +417,12 @@ static enum sl_err score(struct search *search, uint32_t chunk)
     norm = sl_bm25_norm((float)number_in(segment, offsetof(struct sl_segment, length), local),
                         search->average);
     for (uint32_t i = 0; rc == SL_OK && i < search->list_count; i++) {
-        const struct sl_occurrence *posting;
-        rc = find(search, &search->lists[i], chunk, &posting);
-        if (rc == SL_OK && posting != NULL)
-            sum += sl_bm25_part(search->lists[i].weight, (float)posting->count, norm);
+        struct list *list = &search->lists[i];
+        bool found = false;
+        if (find_block(list, chunk) != NULL)
+            rc = find(search, list, chunk, &found);
+        if (found)
+            sum += sl_bm25_part(list->weight, (float)value_of(list, list->at).count, norm);
     }
     if (rc != SL_OK)
         return rc;
@@ -404,14 +434,14 @@ static enum sl_err score(struct search *search, uint32_t chunk)
     return SL_OK;
 }
 
-/* What a posting gives, if its chunk is as short as its code allows. */
-static inline float most_of(const struct search *search, const struct list *list,
-                            const struct sl_occurrence *posting)
+/* What a posting at hand gives, if its chunk is as short as its code allows. */
+static inline float most_of(const struct search *search, const struct list *list, uint32_t at)
 {
-    float tf = (float)posting->count;
+    struct sl_bound value = value_of(list, at);
 
-    return posting->count == 1 ? list->once[posting->length]
-                               : sl_bm25_part(list->weight, tf, search->norms[posting->length]);
+    return value.count == 1
+               ? list->once[value.length]
+               : sl_bm25_part(list->weight, (float)value.count, search->norms[value.length]);
 }
 
 /* Add up what a list gives to the chunks of a window, at most, and mark those with `enough`. */
@@ -421,10 +451,10 @@ static enum sl_err walk(struct search *search, struct list *list, uint32_t first
         if (!decode(search, list, b))
             return senseless(search, first);
         for (uint32_t i = place_of(list, first); i < list->count; i++) {
-            uint32_t at = list->postings[i].chunk - first;
+            uint32_t at = list->chunks[i] - first;
             if (at >= WINDOW)
                 break;
-            search->sums[at] += most_of(search, list, &list->postings[i]);
+            search->sums[at] += most_of(search, list, i);
             search->near[at / 64] |= (uint64_t)(search->sums[at] >= enough) << at % 64;
         }
     }
@@ -432,26 +462,37 @@ static enum sl_err walk(struct search *search, struct list *list, uint32_t first
     return SL_OK;
 }
 
-/* Look a chunk up in the lists that were not walked, best first, while it may still suffice. */
-static enum sl_err complete(struct search *search, uint32_t chunk, float sum, uint32_t unwalked,
-                            float rest)
+/* What the lists that were not walked give to a chunk at most, by their blocks. */
+static float rest_of(struct search *search, uint32_t chunk, uint32_t unwalked)
 {
-    float most = sum + rest;
+    float rest = 0;
 
-    for (uint32_t i = unwalked; i > 0; i--) {
+    for (uint32_t i = 0; i < unwalked; i++) {
+        struct list *list = search->order[i];
+        const struct block *block = find_block(list, chunk);
+        list->here = block != NULL ? list->weight * block->bound : 0;
+        rest += list->here;
+    }
+    return rest;
+}
+
+/* Look a chunk up in the lists that were not walked, best first, while it may still suffice. */
+static enum sl_err complete(struct search *search, uint32_t chunk, float sum, uint32_t unwalked)
+{
+    float most = sum + rest_of(search, chunk, unwalked);
+
+    for (uint32_t i = unwalked; i > 0 && most * search->margin >= at_least(search); i--) {
         struct list *list = search->order[i - 1];
-        const struct sl_occurrence *posting;
+        bool found = false;
         enum sl_err rc;
-        if (most * MARGIN < at_least(search))
-            return SL_OK;
-        rc = find(search, list, chunk, &posting);
+        if (list->here == 0)
+            continue;
+        rc = find(search, list, chunk, &found);
         if (rc != SL_OK)
             return rc;
-        most -= list->bound;
-        if (posting != NULL)
-            most += most_of(search, list, posting);
+        most += (found ? most_of(search, list, list->at) : 0) - list->here;
     }
-    return most * MARGIN < at_least(search) ? SL_OK : score(search, chunk);
+    return most * search->margin < at_least(search) ? SL_OK : score(search, chunk);
 }
 
 static enum sl_err search_window(struct search *search, uint32_t number)
@@ -462,19 +503,19 @@ static enum sl_err search_window(struct search *search, uint32_t number)
 
     enter(search, number);
     while (unwalked < search->order_count &&
-           (rest + search->order[unwalked]->bound) * MARGIN < at_least(search))
+           (rest + search->order[unwalked]->bound) * search->margin < at_least(search))
         rest += search->order[unwalked++]->bound;
     if (unwalked == search->order_count)
         return SL_OK;
     memset(search->sums, 0, sizeof search->sums);
     memset(search->near, 0, sizeof search->near);
-    enough = at_least(search) / MARGIN / MARGIN - rest;
+    enough = at_least(search) / search->margin / search->margin - rest;
     for (uint32_t i = unwalked; rc == SL_OK && i < search->order_count; i++)
         rc = walk(search, search->order[i], first, enough);
     for (uint32_t i = 0; rc == SL_OK && i < WINDOW / 64; i++)
         for (uint64_t near = search->near[i]; rc == SL_OK && near != 0; near &= near - 1) {
             uint32_t at = i * 64 + (uint32_t)__builtin_ctzll(near);
-            rc = complete(search, first + at, search->sums[at], unwalked, rest);
+            rc = complete(search, first + at, search->sums[at], unwalked);
         }
     return rc;
 }
@@ -488,7 +529,7 @@ static enum sl_err search_all(struct search *search)
     search->stats.path = SL_PATH_EXACT;
     for (uint32_t i = 0; rc == SL_OK && i < search->window_count; i++) {
         float bound = search->windows[i].bound;
-        if (bound <= 0 || bound * MARGIN < at_least(search))
+        if (bound <= 0 || bound * search->margin < at_least(search))
             break;
         rc = search_window(search, search->windows[i].number);
     }
@@ -507,6 +548,7 @@ static struct search *search_new(const struct sl_snapshot *snapshot, uint32_t te
     search->lists = calloc(term_count + 1u, sizeof *search->lists);
     search->order = calloc(term_count + 1u, sizeof *search->order);
     search->segments = calloc(segment_count + 1u, sizeof *search->segments);
+    search->margin = 1.00001f + 2.4e-7f * (float)term_count;
     search->average = (float)((double)snapshot->state.terms_total / (double)snapshot->state.chunks);
     for (uint32_t i = 0; i < SL_LENGTH_CODES; i++)
         search->norms[i] = sl_bm25_norm((float)sl_length_floor(i), search->average);

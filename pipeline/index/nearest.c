@@ -74,23 +74,6 @@ static bool passes(const void *context, uint32_t number)
            (hunt->selection == NULL || sl_selection_has(hunt->selection, slot->document));
 }
 
-/* A segment's record. Its checksum is compared once a commit and not with every query: it covers 10 KiB. */
-static enum sl_err read_segment(struct hunt *hunt, uint32_t number, struct sl_view key,
-                                struct sl_view *ret_payload)
-{
-    _Atomic uint64_t *mark = &hunt->graph->intact[number % SL_INTACT_MARKS];
-    uint64_t intact = hunt->snapshot->epoch << 22 | number;
-    struct sl_txn *txn = hunt->snapshot->txn;
-    enum sl_err rc;
-
-    if (atomic_load_explicit(mark, memory_order_relaxed) == intact)
-        return sl_txn_get_unchecked(txn, SL_STORE_SEGMENT, key, ret_payload, hunt->err);
-    rc = sl_txn_get(txn, SL_STORE_SEGMENT, key, ret_payload, hunt->err);
-    if (rc == SL_OK)
-        atomic_store_explicit(mark, intact, memory_order_relaxed);
-    return rc;
-}
-
 /* Which chunk of its document a slot belongs to, as this snapshot sees it. */
 static enum sl_err ordinal_of(struct hunt *hunt, const struct sl_slot *slot, uint32_t *ret_ordinal)
 {
@@ -99,13 +82,10 @@ static enum sl_err ordinal_of(struct hunt *hunt, const struct sl_slot *slot, uin
     uint16_t ordinal;
 
     if (hunt->segment == NULL || hunt->segment_number != number) {
-        struct sl_key key = sl_key_number(number);
         struct sl_view payload;
-        enum sl_err rc = read_segment(hunt, number, sl_key_view(&key), &payload);
-        if (rc == SL_STOP)
+        enum sl_err rc = sl_snapshot_segment(hunt->snapshot, number, &payload, hunt->err);
+        if (rc != SL_OK)
             return rc;
-        if (rc == SL_REJECT || payload.size != sizeof(struct sl_segment))
-            return sl_corrupt(hunt->err, "segment", number, "missing or cut short");
         hunt->segment = payload.data;
         hunt->segment_number = number;
     }

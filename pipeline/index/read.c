@@ -9,6 +9,29 @@
 
 #include "index/damage.h"
 
+/* Its checksum is compared once a commit and not with every question: it covers 10 KiB. */
+enum sl_err sl_snapshot_segment(const struct sl_snapshot *snapshot, uint32_t number,
+                                struct sl_view *ret_segment, struct sl_error *err)
+{
+    struct sl_graph *graph = snapshot->graph; /* NULL: opened read only, and nothing searched yet */
+    _Atomic uint64_t *mark = graph != NULL ? &graph->intact[number % SL_INTACT_MARKS] : NULL;
+    uint64_t intact = snapshot->epoch << 22 | number;
+    struct sl_key key = sl_key_number(number);
+    enum sl_err rc;
+
+    if (mark != NULL && atomic_load_explicit(mark, memory_order_relaxed) == intact) {
+        rc = sl_txn_get_unchecked(snapshot->txn, SL_STORE_SEGMENT, sl_key_view(&key), ret_segment,
+                                  err);
+    } else {
+        rc = sl_txn_get(snapshot->txn, SL_STORE_SEGMENT, sl_key_view(&key), ret_segment, err);
+        if (rc == SL_OK && mark != NULL)
+            atomic_store_explicit(mark, intact, memory_order_relaxed);
+    }
+    if (rc == SL_REJECT || (rc == SL_OK && ret_segment->size != sizeof(struct sl_segment)))
+        return sl_corrupt(err, "segment", number, "missing or cut short");
+    return rc;
+}
+
 /* A record that is not there, of a document known to be damaged: its key may be what changed. */
 static bool is_damaged(const struct sl_snapshot *snapshot, sl_doc_id doc)
 {

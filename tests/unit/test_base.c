@@ -66,6 +66,20 @@ TEST(crc32c_equals_the_published_values)
     CHECK(sl_crc32c(sl_crc32c(0, "1234", 4), "56789", 5) == 0xE3069283u);
 }
 
+TEST(crc32c_of_a_whole_is_that_of_its_bytes_one_by_one)
+{
+    char bytes[4000];
+    uint32_t crc = 0;
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)test_random();
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        CHECK_THAT(sl_crc32c(0, bytes, size) == crc, "%zu", size);
+        if (size < sizeof bytes)
+            crc = sl_crc32c(crc, bytes + size, 1);
+    }
+}
+
 TEST(uuid5_equals_the_published_value)
 {
     static const uint8_t dns[16] = {0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1,
