@@ -9,6 +9,10 @@
  * is added up; only chunks for which that and the rest may suffice are looked up in the rest
  * (MaxScore), and then scored exactly, with their true length.
  *
+ * Until there are k, chunks of the best window are scored in two goes, best first, so that nearly
+ * all the others fall short. Of a block only chunk numbers are unpacked; counts and lengths are
+ * read where a posting counts.
+ *
  * Exact scores are summed in the order of the terms, so they are to the bit those of scoring
  * everything. Bounds are of rounded floats; a share of 1e-5, and 2.4e-7 a term, on top of them is
  * more than rounding can be.
@@ -18,7 +22,8 @@
  *
  * Rejected: block-max WAND (one pivot a posting: with the dozen bigrams of a Korean question it was
  * slower than walking the terms that count), a stored frequency and bound a term (one more row for
- * each term of a document).
+ * each term of a document), adding up the bounds of all blocks at a chunk before looking it up (few
+ * are saved, each costs).
  */
 #include "index/runs.h"
 
@@ -27,6 +32,7 @@
 
 #define WINDOW 4096u
 #define NONE   UINT32_MAX
+#define STEPS  256u
 
 struct block {
     struct sl_view payload;
@@ -56,7 +62,6 @@ struct list {
 
     uint32_t first, end; /* blocks in the window */
     float bound;         /* in the window, weighed */
-    float here;          /* in the block of the chunk that is looked up */
 
     uint32_t block; /* that is decoded; NONE */
     uint32_t count;
@@ -462,37 +467,67 @@ static enum sl_err walk(struct search *search, struct list *list, uint32_t first
     return SL_OK;
 }
 
-/* What the lists that were not walked give to a chunk at most, by their blocks. */
-static float rest_of(struct search *search, uint32_t chunk, uint32_t unwalked)
+/* Look a chunk up in the lists that were not walked, best first, while it may still suffice: first
+ * what its block gives at most, then whether it is there. */
+static enum sl_err complete(struct search *search, uint32_t chunk, float sum, uint32_t unwalked,
+                            float rest)
 {
-    float rest = 0;
+    float most = sum + rest;
 
-    for (uint32_t i = 0; i < unwalked; i++) {
-        struct list *list = search->order[i];
-        const struct block *block = find_block(list, chunk);
-        list->here = block != NULL ? list->weight * block->bound : 0;
-        rest += list->here;
-    }
-    return rest;
-}
-
-/* Look a chunk up in the lists that were not walked, best first, while it may still suffice. */
-static enum sl_err complete(struct search *search, uint32_t chunk, float sum, uint32_t unwalked)
-{
-    float most = sum + rest_of(search, chunk, unwalked);
-
-    for (uint32_t i = unwalked; i > 0 && most * search->margin >= at_least(search); i--) {
+    for (uint32_t i = unwalked; i > 0; i--) {
         struct list *list = search->order[i - 1];
+        const struct block *block = find_block(list, chunk);
         bool found = false;
         enum sl_err rc;
-        if (list->here == 0)
+        most -= list->bound;
+        if (block == NULL)
             continue;
+        if ((most + list->weight * block->bound) * search->margin < at_least(search))
+            return SL_OK;
         rc = find(search, list, chunk, &found);
         if (rc != SL_OK)
             return rc;
-        most += (found ? most_of(search, list, list->at) : 0) - list->here;
+        if (found)
+            most += most_of(search, list, list->at);
     }
     return most * search->margin < at_least(search) ? SL_OK : score(search, chunk);
+}
+
+/* Marked chunks whose sum is not below `least`. */
+static enum sl_err complete_marked(struct search *search, uint32_t first, uint32_t unwalked,
+                                   float rest, float least)
+{
+    enum sl_err rc = SL_OK;
+
+    for (uint32_t i = 0; rc == SL_OK && i < WINDOW / 64; i++)
+        for (uint64_t near = search->near[i]; rc == SL_OK && near != 0; near &= near - 1) {
+            uint32_t at = i * 64 + (uint32_t)__builtin_ctzll(near);
+            if (search->sums[at] < least)
+                continue;
+            search->near[i] &= ~(near & -near);
+            if ((search->sums[at] + rest) * search->margin >= at_least(search))
+                rc = complete(search, first + at, search->sums[at], unwalked, rest);
+        }
+    return rc;
+}
+
+/* A sum that about k chunks of the window reach: they are scored before the others, for after them
+ * most of those cannot suffice any more. */
+static float sum_of_best(const struct search *search)
+{
+    uint32_t reached[STEPS] = {0}, step = STEPS - 1;
+    float most = 0, scale;
+
+    for (uint32_t i = 0; i < WINDOW; i++)
+        most = search->sums[i] > most ? search->sums[i] : most;
+    if (most <= 0)
+        return 0;
+    scale = (STEPS - 1) / most;
+    for (uint32_t i = 0; i < WINDOW; i++)
+        reached[(uint32_t)(search->sums[i] * scale) % STEPS]++;
+    for (uint32_t count = reached[step]; step > 0 && count < search->k; count += reached[step])
+        step--;
+    return (float)step / scale;
 }
 
 static enum sl_err search_window(struct search *search, uint32_t number)
@@ -512,12 +547,11 @@ static enum sl_err search_window(struct search *search, uint32_t number)
     enough = at_least(search) / search->margin / search->margin - rest;
     for (uint32_t i = unwalked; rc == SL_OK && i < search->order_count; i++)
         rc = walk(search, search->order[i], first, enough);
-    for (uint32_t i = 0; rc == SL_OK && i < WINDOW / 64; i++)
-        for (uint64_t near = search->near[i]; rc == SL_OK && near != 0; near &= near - 1) {
-            uint32_t at = i * 64 + (uint32_t)__builtin_ctzll(near);
-            rc = complete(search, first + at, search->sums[at], unwalked);
-        }
-    return rc;
+    if (rc == SL_OK && search->count < search->k && search->selection == NULL) {
+        rc = complete_marked(search, first, unwalked, rest, sum_of_best(search));
+        enter(search, number); /* they are looked up in ascending order, from the beginning */
+    }
+    return rc == SL_OK ? complete_marked(search, first, unwalked, rest, 0) : rc;
 }
 
 /* ------------------------------------------------------------------------------------- whole */

@@ -3,6 +3,7 @@
  */
 #include <math.h>
 
+#include "index/block.h"
 #include "index_data.h"
 #include "test.h"
 
@@ -213,4 +214,51 @@ TEST(postings_terms_longer_than_a_key_are_told_apart)
     sl_snapshot_close(snapshot);
     CHECK(test_verify(index, NULL) == 0);
     sl_index_close(index);
+}
+
+TEST(postings_chunk_numbers_are_unpacked_alike_with_and_without_vectors)
+{
+    char bytes[SL_BLOCK_POSTINGS * 4 + SL_UNPACK_BEYOND];
+    uint32_t fast[SL_BLOCK_POSTINGS], plain[SL_BLOCK_POSTINGS];
+
+    for (uint32_t round = 0; round < 20000; round++) {
+        uint32_t bits = round % 33, count = 1 + (uint32_t)(test_random() % SL_BLOCK_POSTINGS);
+        uint32_t first = (uint32_t)test_random() >> test_random() % 32;
+        bool good;
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (char)test_random();
+        good = sl_unpack_ascending_scalar(bytes, bits, first, count, plain);
+        CHECK(sl_unpack_ascending(bytes, bits, first, count, fast) == good);
+        CHECK_THAT(!good || memcmp(fast, plain, count * sizeof *fast) == 0, "%u bits, %u", bits,
+                   count);
+    }
+}
+
+TEST(postings_a_block_read_in_parts_is_the_one_written)
+{
+    for (uint32_t round = 0; round < 2000; round++) {
+        struct sl_occurrence list[SL_BLOCK_POSTINGS], read[SL_BLOCK_POSTINGS];
+        uint32_t chunks[SL_BLOCK_POSTINGS], count = 1 + round % SL_BLOCK_POSTINGS, got;
+        uint32_t base = (uint32_t)(test_random() % 1000), chunk = base;
+        struct sl_block_head head = {0};
+        struct sl_buffer buffer = {0};
+        for (uint32_t i = 0; i < count; i++, chunk++) {
+            chunk += (uint32_t)test_random() % (1u << round % 24);
+            list[i] = (struct sl_occurrence){chunk, 1 + (uint32_t)test_random() % (1u << round % 5),
+                                             (uint32_t)test_random() % SL_LENGTH_CODES};
+        }
+        sl_block_write(&buffer, base, list, count);
+        CHECK(sl_block_read(sl_buffer_as_view(&buffer), base, read, &got) && got == count);
+        CHECK(memcmp(read, list, count * sizeof *list) == 0);
+        CHECK(sl_block_head_read(sl_buffer_as_view(&buffer), &head) && head.count == count);
+        if (count >= SL_BLOCK_FEW)
+            CHECK(sl_block_chunks(sl_buffer_as_view(&buffer), &head.layout, count, base, chunks));
+        for (uint32_t i = 0; count >= SL_BLOCK_FEW && i < count; i++) {
+            struct sl_bound value =
+                sl_block_value(sl_buffer_as_view(&buffer), &head.layout, count, i);
+            CHECK(chunks[i] == list[i].chunk && value.count == list[i].count &&
+                  value.length == list[i].length);
+        }
+        sl_buffer_fini(&buffer);
+    }
 }
