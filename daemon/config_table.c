@@ -275,7 +275,7 @@ const struct option option_table[] = {
      .help = "How thoroughly a new vector's neighbours are sought. At least m."},
     {.section = "index", .key = "ef_search", .kind = OPTION_COUNT, .at = AT(index.ef_search),
      .fallback = "64", FROM_TO(1, SL_EF_MAX), .unit = "candidates",
-     .help = "How thoroughly a question's neighbours are sought. At least [retrieve] k."},
+     .help = "How thoroughly a question's neighbours are sought. Below 100, and four times its passages, it changes nothing."},
     {.section = "index", .key = "storage", .kind = OPTION_WORD, .at = AT(index.storage),
      .fallback = "f32", .choices = storage_words,
      .help = "What is kept of a vector. i8 walks the graph on bytes and compares the best again on the full vectors: "

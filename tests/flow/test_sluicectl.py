@@ -376,23 +376,81 @@ class Index(Case):
         self.ctl("runs", "--runs", "none.jsonl", exit_code=66)
         self.ctl("runs", "--runs", queries, exit_code=65)
 
-    def test_tune_takes_what_wins_on_questions_it_did_not_see(self):
+    def settings(self, tuned):
+        return {f"{one['section']}.{one['key']}": one["value"] for one in tuned["settings"]}
+
+    def kilns(self):
+        """Pairs of documents that differ in their date; questions, and judgements by which the newer ones are right."""
         kiln = [{"_id": f"old{i}", "date": "2001-01-01", "text": f"The kiln number {i} is fired with beech wood."} for i in range(30)]
         kiln += [{"_id": f"new{i}", "date": "2020-01-01", "text": f"The kiln number {i} is fired with beech wood no more, but gas."}
                  for i in range(30)]
         self.import_all(kiln)
         queries = self.lines("q.jsonl", [{"_id": f"q{i}", "text": f"What is the kiln number {i} fired with?"} for i in range(30)])
-        newest = self.write("new.tsv", "".join(f"q{i}\tnew{i}\t1\n" for i in range(30)))
+        return queries, self.write("new.tsv", "".join(f"q{i}\tnew{i}\t1\n" for i in range(30)))
+
+    def test_tune_takes_what_wins_on_questions_it_did_not_see(self):
+        queries, newest = self.kilns()
         mixed = self.write("mixed.tsv", "".join(f"q{i}\t{'new' if i % 2 else 'old'}{i}\t1\n" for i in range(30)))
         tuned = self.ctl_json("tune", "--queries", queries, "--qrels", newest, "--write", "won.conf")
         self.assertTrue(tuned["won"], tuned)
         self.assertGreater(tuned["ci95"][0], 0)
-        self.assertIn("half_life_days", tuned["settings"])
+        self.assertEqual(tuned["folds"], [tuned["best"]] * 5)
+        self.assertIn("retrieve.half_life_days", self.settings(tuned))
         with open(os.path.join(self.directory, "won.conf"), encoding="utf-8") as file:
             self.assertIn("[retrieve]\nhalf_life_days", file.read())
-        tuned = self.ctl_json("tune", "--queries", queries, "--qrels", mixed, "--write", "lost.conf")
-        self.assertFalse(tuned["won"], tuned)
+        tuned = self.ctl_json("tune", "--queries", queries, "--qrels", mixed, "--write", "lost.conf", "--keep", "k")
+        self.assertEqual((tuned["won"], tuned["settings"]), (False, []), tuned)
         self.assertFalse(os.path.exists(os.path.join(self.directory, "lost.conf")))
+
+    def test_tune_changes_nothing_by_judgements_that_are_not_of_the_questions(self):
+        queries, _ = self.kilns()
+        shuffled = self.write("s.tsv", "".join(f"q{i}\tnew{(i * 7 + 11) % 30}\t1\n" for i in range(30)))
+        with open(self.config, encoding="utf-8") as file:
+            before = file.read()
+        self.assertIn("Nothing is changed", self.ctl("tune", "--queries", queries, "--qrels", shuffled).stdout)
+        with open(self.config, encoding="utf-8") as file:
+            self.assertEqual(file.read(), before)
+        self.assertEqual([name for name in os.listdir(self.directory) if name.startswith("sluiced.conf")], ["sluiced.conf"])
+
+    def test_tune_puts_what_won_into_the_configuration_and_leaves_the_rest(self):
+        queries, newest = self.kilns()
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write("# how many\n  k=3\n# older ones count less\n#half_life_days = off\n\n[workers]\n# not all\nthreads = 1")
+        os.chmod(self.config, 0o640)
+        with open(self.config, encoding="utf-8") as file:
+            before = file.read()
+        self.ctl("tune", "--dry-run", "--queries", queries, "--qrels", newest)
+        with open(self.config, encoding="utf-8") as file:
+            self.assertEqual(file.read(), before)
+        self.ctl("tune", "--queries", queries, "--qrels", newest, "--write", "nowhere/won.conf", exit_code=74)
+        os.symlink("sluiced.conf", os.path.join(self.directory, "link.conf"))
+        self.config = os.path.join(self.directory, "link.conf")
+        done = self.ctl("tune", "--queries", queries, "--qrels", newest, "--keep", "k")
+        self.assertTrue(os.path.islink(self.config))
+        with open(self.config, encoding="utf-8") as file:
+            after = file.read()
+        added = [line for line in after.split("\n") if line not in before.split("\n")]
+        self.assertEqual(len(added), 1, added)
+        self.assertIn("#half_life_days = off\n" + added[0] + "\n\n[workers]", after)
+        self.assertRegex(added[0], "^half_life_days = [0-9]+$")
+        self.assertEqual(after.replace(added[0] + "\n", ""), before)
+        self.assertEqual(os.stat(self.config).st_mode & 0o777, 0o640)
+        copies = [name for name in os.listdir(self.directory) if name.startswith("sluiced.conf.")]
+        self.assertEqual(len(copies), 1)
+        self.assertIn(copies[0], done.stderr)
+        with open(os.path.join(self.directory, copies[0]), encoding="utf-8") as file:
+            self.assertEqual(file.read(), before)
+        self.assertEqual(self.ctl_json("tune", "--queries", queries, "--qrels", newest, "--keep", "k")["settings"], [])
+        self.ctl("tune", "--queries", queries, "--qrels", newest, "--keep", "luck", exit_code=64)
+
+    def test_tune_finds_how_many_passages_are_worth_looking_at(self):
+        rows = [{"_id": f"{i}-{n}", "text": f"The barge{i} was laden " + "with coal " * n + "in spring."} for i in range(25) for n in range(8)]
+        self.import_all(rows)
+        queries = self.lines("q.jsonl", [{"_id": f"q{i}", "text": f"barge{i}"} for i in range(25)])
+        for last, k in ((0, "3"), (5, "8")):
+            qrels = self.write("r.tsv", "".join(f"q{i}\t{i}-{last}\t1\n" for i in range(25)))
+            tuned = self.ctl_json("tune", "--dry-run", "--queries", queries, "--qrels", qrels, "--keep", "expansion", "--chunks", "none")
+            self.assertEqual(self.settings(tuned).get("retrieve.k"), k, tuned)
 
     def test_tune_takes_expansion_where_it_finds_more(self):
         rows = [{"_id": f"named{i}", "text": f"Harbour{i} is where the davit{i} and the hawser{i} are kept, davit{i} above."} for i in range(20)]
@@ -401,16 +459,16 @@ class Index(Case):
         queries = self.lines("q.jsonl", [{"_id": f"q{i}", "text": f"harbour{i}"} for i in range(20)])
         unnamed = self.write("unnamed.tsv", "".join(f"q{i}\tunnamed{i}\t1\n" for i in range(20)))
         named = self.write("named.tsv", "".join(f"q{i}\tnamed{i}\t1\n" for i in range(20)))
-        tuned = self.ctl_json("tune", "--queries", queries, "--qrels", unnamed)
-        self.assertEqual((tuned["won"], tuned["settings"], tuned["steps"]), (True, "expansion = rm3\n", []))
-        self.assertFalse(self.ctl_json("tune", "--queries", queries, "--qrels", named)["won"])
+        tuned = self.ctl_json("tune", "--dry-run", "--queries", queries, "--qrels", unnamed)
+        self.assertEqual((tuned["won"], self.settings(tuned)["retrieve.expansion"], tuned["steps"]), (True, "rm3", []))
+        self.assertFalse(self.ctl_json("tune", "--dry-run", "--queries", queries, "--qrels", named)["won"])
         with open(self.config, "a", encoding="utf-8") as file:
             file.write("expansion = rm3\ndiversity = 0.3\n")
-        steps = {step["name"]: step["wins"] for step in self.ctl_json("tune", "--queries", queries, "--qrels", unnamed)["steps"]}
+        steps = {step["name"]: step["wins"] for step in self.ctl_json("tune", "--dry-run", "--queries", queries, "--qrels", unnamed)["steps"]}
         self.assertEqual(steps, {"expansion": True, "diversity": False})
-        steps = {step["name"]: step["wins"] for step in self.ctl_json("tune", "--queries", queries, "--qrels", named)["steps"]}
+        steps = {step["name"]: step["wins"] for step in self.ctl_json("tune", "--dry-run", "--queries", queries, "--qrels", named)["steps"]}
         self.assertEqual(steps, {"expansion": False, "diversity": False})
-        self.assertIn("do without it", self.ctl("tune", "--queries", queries, "--qrels", named).stdout)
+        self.assertIn("do without it", self.ctl("tune", "--dry-run", "--queries", queries, "--qrels", named).stdout)
 
     def test_tune_says_whether_reranking_is_worth_it(self):
         class Reranker(http.server.BaseHTTPRequestHandler):
@@ -440,11 +498,11 @@ class Index(Case):
         queries = self.lines("q.jsonl", [{"_id": f"q{i}", "text": f"kiln{i} fired"} for i in range(16)])
         with open(self.config, "a", encoding="utf-8") as file:
             file.write(f"rerank = http\nrerank_url = http://127.0.0.1:{server.server_port}\nrerank_deadline_ms = 30000\n")
-        for relevant, wins, settings in (("gas", True, ""), ("wood", False, "rerank = none\n")):
+        for relevant, wins, settings in (("gas", True, {}), ("wood", False, {"retrieve.rerank": "none"})):
             qrels = self.write(f"{relevant}.tsv", "".join(f"q{i}\t{relevant}{i}\t1\n" for i in range(16)))
-            tuned = self.ctl_json("tune", "--queries", queries, "--qrels", qrels)
+            tuned = self.ctl_json("tune", "--dry-run", "--queries", queries, "--qrels", qrels, "--keep", "k")
             self.assertEqual([(step["name"], step["wins"]) for step in tuned["steps"]], [("rerank", wins)], tuned)
-            self.assertEqual((tuned["won"], tuned["settings"] or ""), (not wins, settings), tuned)
+            self.assertEqual((tuned["won"], self.settings(tuned)), (not wins, settings), tuned)
 
     def import_long(self):
         """Pairs of documents of the same words, of which one has the two asked about in one sentence."""
@@ -460,7 +518,7 @@ class Index(Case):
         queries = self.import_long()
         for name, wins in (("near", True), ("apart", False)):
             qrels = self.write(f"{name}.tsv", "".join(f"q{i}\t{name}{i}\t1\n" for i in range(20)))
-            tuned = self.ctl_json("tune", "--queries", queries, "--qrels", qrels, "--chunks", "400,20", "--write", f"{name}.conf")
+            tuned = self.ctl_json("tune", "--queries", queries, "--qrels", qrels, "--chunks", "400,20", "--write", f"{name}.conf", "--keep", "k")
             self.assertEqual(tuned["won"], wins, tuned)
             self.assertEqual(os.path.exists(os.path.join(self.directory, f"{name}.conf")), wins)
         with open(os.path.join(self.directory, "near.conf"), encoding="utf-8") as file:
@@ -468,13 +526,13 @@ class Index(Case):
         self.assertEqual(self.copies(), [])
         self.assertEqual(self.ctl_json("stats")["documents"], 40)
         for wrong in ("", "9", "20,", "20;30", "-20", "20,20,20,20,20,20,20,20,20"):
-            self.assertIn("--chunks", self.ctl("tune", "--queries", queries, "--qrels", qrels, "--chunks", wrong, exit_code=64).stderr)
-        self.assertIn("--work", self.ctl("tune", "--queries", queries, "--qrels", qrels, "--chunks", "20", "--work", "nowhere", exit_code=74).stderr)
+            self.assertIn("--chunks", self.ctl("tune", "--dry-run", "--queries", queries, "--qrels", qrels, "--chunks", wrong, exit_code=64).stderr)
+        self.assertIn("--work", self.ctl("tune", "--dry-run", "--queries", queries, "--qrels", qrels, "--chunks", "20", "--work", "nowhere", exit_code=74).stderr)
 
     def test_tune_leaves_no_copy_behind_when_it_is_stopped(self):
         queries = self.import_long()
         qrels = self.write("r.tsv", "".join(f"q{i}\tnear{i}\t1\n" for i in range(20)))
-        tuning = subprocess.Popen([SLUICECTL, "tune", "-c", self.config, "--queries", queries, "--qrels", qrels,
+        tuning = subprocess.Popen([SLUICECTL, "tune", "-c", self.config, "--dry-run", "--queries", queries, "--qrels", qrels,
                                    "--chunks", "20,21,22,23,24,25,26,27"], cwd=self.directory,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while tuning.poll() is None and not self.copies():

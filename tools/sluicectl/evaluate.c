@@ -85,16 +85,16 @@ static enum sl_err rank_documents(const struct sl_snapshot *snapshot,
     return SL_OK;
 }
 
-static enum sl_err score(struct ctl_evaluation *evaluation, uint32_t query,
-                         const struct ranking *ranking, struct sl_arena *arena,
-                         struct sl_error *err)
+/* A ranking's figures, judged as question `query`: ret[CTL_METRIC_COUNT]. */
+static enum sl_err score_as(const struct ctl_evaluation *evaluation, uint32_t query,
+                            const struct ranking *ranking, struct sl_arena *arena, double *ret,
+                            struct sl_error *err)
 {
     uint32_t judged;
     const struct ctl_judgement *judgements =
         ctl_qrels_of(&evaluation->qrels, evaluation->queries.items[query].id, &judged);
     int32_t *grades = SL_NEW_ARRAY(arena, int32_t, ranking->count + 1);
     int32_t *ideal = SL_NEW_ARRAY(arena, int32_t, judged + 1);
-    double **values = evaluation->values;
     uint32_t relevant = 0;
 
     if (grades == NULL || ideal == NULL)
@@ -107,12 +107,31 @@ static enum sl_err score(struct ctl_evaluation *evaluation, uint32_t query,
                 grades[i] = judgements[j].grade;
         }
     }
-    values[CTL_NDCG_10][query] = sl_eval_ndcg(grades, ranking->count, ideal, judged, 10);
-    values[CTL_RECALL_10][query] = sl_eval_recall(grades, ranking->count, relevant, 10);
-    values[CTL_RECALL_100][query] = sl_eval_recall(grades, ranking->count, relevant, 100);
-    values[CTL_MRR_10][query] = sl_eval_mrr(grades, ranking->count, 10);
-    values[CTL_HIT_1][query] = sl_eval_mrr(grades, ranking->count, 1);
+    ret[CTL_NDCG_10] = sl_eval_ndcg(grades, ranking->count, ideal, judged, 10);
+    ret[CTL_RECALL_10] = sl_eval_recall(grades, ranking->count, relevant, 10);
+    ret[CTL_RECALL_100] = sl_eval_recall(grades, ranking->count, relevant, 100);
+    ret[CTL_MRR_10] = sl_eval_mrr(grades, ranking->count, 10);
+    ret[CTL_HIT_1] = sl_eval_mrr(grades, ranking->count, 1);
     return SL_OK;
+}
+
+/* As itself, and as a question far from it in the file. */
+static enum sl_err score(struct ctl_evaluation *evaluation, uint32_t query,
+                         const struct ranking *ranking, struct sl_arena *arena,
+                         struct sl_error *err)
+{
+    uint32_t count = evaluation->queries.count;
+    double figures[CTL_METRIC_COUNT];
+    enum sl_err code = score_as(evaluation, query, ranking, arena, figures, err);
+
+    for (int m = 0; code == SL_OK && m < CTL_METRIC_COUNT; m++)
+        evaluation->values[m][query] = figures[m];
+    if (code != SL_OK || evaluation->chance == NULL)
+        return code;
+    code = score_as(evaluation, (query + (count + 1) / 2) % count, ranking, arena, figures, err);
+    if (code == SL_OK)
+        evaluation->chance[query] = figures[evaluation->chance_metric];
+    return code;
 }
 
 /* An id in a run file, whose columns end at white space: each such byte of it as %20, %09, ... */
@@ -190,7 +209,8 @@ static enum sl_err find(const struct ctl_evaluation *evaluation, const struct ct
     if (code != SL_OK)
         return code;
     question.exact = evaluation->exact;
-    code = sl_retrieve(snapshot, &question, &evaluation->retrieve, evaluation->opened->embedder,
+    code = sl_retrieve(snapshot, &question, &evaluation->retrieve,
+                       evaluation->embedder != NULL ? evaluation->embedder : evaluation->opened->embedder,
                        &ctl_clock, arena, &retrieved, err);
     if (code == SL_OK)
         code = rank_documents(snapshot, retrieved, evaluation->depth, arena, ret_ranking, err);
@@ -348,6 +368,8 @@ static enum sl_err fit_depth(struct ctl_evaluation *evaluation, struct sl_index_
         per_document = CHUNKS_PER_RESULT;
     k = evaluation->depth * (per_document > 0 ? per_document : 1);
     evaluation->retrieve.k = k < SL_K_MAX ? (uint32_t)k : SL_K_MAX;
+    if (evaluation->passages != 0)
+        evaluation->retrieve.k = evaluation->passages;
     return SL_OK;
 }
 

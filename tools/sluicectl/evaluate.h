@@ -28,7 +28,11 @@ struct ctl_evaluation {
     uint32_t refused; /* of them; cannot be asked, and find nothing */
     struct ctl_qrels qrels;
     struct sl_retrieve_options retrieve;
+    const struct sl_embedder *embedder; /* NULL: the one that was opened */
     uint32_t depth; /* documents looked at */
+    uint32_t passages; /* asked for; 0: as many as that takes */
+    double *chance; /* [queries.count]: the metric below of each ranking, judged as another question's; NULL: not wanted */
+    enum ctl_metric chance_metric;
     bool exact;
     bool quiet; /* no progress bar */
     int64_t asked_ms;
