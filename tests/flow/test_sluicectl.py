@@ -204,6 +204,11 @@ class Index(Case):
             row = {"_id_base64": bad, "text": "Plank."}
             self.ctl("import", "--jsonl", self.lines("bad.jsonl", [row]), exit_code=65)
 
+    def test_a_key_may_be_a_whole_number(self):
+        self.import_all([{"_id": 2, "text": "Plank two."}])
+        self.ctl("import", "--jsonl", self.lines("bad.jsonl", [{"_id": 1.5, "text": "Plank."}]), exit_code=65)
+        self.assertEqual(json.loads(self.ctl("export", "--jsonl").stdout), {"_id": "2", "text": "Plank two."})
+
     def test_topics_are_apart(self):
         path = self.lines("in.jsonl", DOCUMENTS[:1])
         self.ctl("import", "--jsonl", path)

@@ -7,6 +7,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,11 +251,11 @@ static enum sl_err key_of(const cJSON *root, struct sl_buffer *ret_key, struct s
         id = cJSON_GetObjectItemCaseSensitive(root, "id");
     if (cJSON_IsString(id) && id->valuestring[0] != '\0')
         sl_buffer_view(ret_key, sl_view_of(id->valuestring));
-    else if (cJSON_IsNumber(id))
+    else if (cJSON_IsNumber(id) && floor(id->valuedouble) >= id->valuedouble)
         sl_buffer_format(ret_key, "%.0f", id->valuedouble);
     else
         return sl_fail(err, SL_REJECT, id == NULL ? "null_key" : "empty_key",
-                       "a line needs \"_id\" or \"id\": a string that is not empty, or a number");
+                       "a line needs \"_id\" or \"id\": a string that is not empty, or a whole number");
     return SL_OK;
 }
 
