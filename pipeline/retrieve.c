@@ -417,8 +417,8 @@ static uint32_t refined_count(const struct search *s)
 
     if (s->options->reranker != NULL && s->options->rerank_depth > wanted)
         wanted = s->options->rerank_depth;
-    if (s->options->diversity > 0 && SL_DIVERSIFY_TIMES * s->k > wanted)
-        wanted = SL_DIVERSIFY_TIMES * s->k;
+    if (s->options->diversity > 0 && sl_diversify_count(s->k) > wanted)
+        wanted = sl_diversify_count(s->k);
     return wanted;
 }
 
@@ -452,7 +452,7 @@ static enum sl_err refine(struct search *s)
     start = now_us(s);
     if (!e)
         e = sl_diversify(s->snapshot, s->options->diversity, dim, s->k, s->arena, retrieved->results,
-                         &retrieved->count, s->err);
+                         retrieved->count, s->err);
     retrieved->search_ms += elapsed_ms(s, start);
     retrieved->count = retrieved->count < s->k ? retrieved->count : s->k;
     return e;

@@ -74,21 +74,25 @@ enum sl_err sl_rerank(const struct sl_snapshot *snapshot, struct sl_view questio
                       const struct sl_retrieve_options *options, const struct sl_clock *clock,
                       struct sl_arena *arena, struct sl_retrieved *retrieved, struct sl_error *err);
 
-#define SL_DIVERSIFY_TIMES 4u /* k: results looked at */
+#define SL_DIVERSIFY_TIMES 4u /* k: results looked at ... */
+#define SL_DIVERSIFY_MAX   256u /* ... but not more, unless k is */
+
+/* How many results are looked at for k. */
+uint32_t sl_diversify_count(uint32_t k);
 
 /*
- * Order results so that each says something else than those before it: `diversity` 0 leaves them as they are, 1
- * looks at nothing but difference. `dim` 0: the index has no vectors.
+ * Order results so that each of the first k says something else than those before it: `diversity` 0 leaves them as
+ * they are, 1 looks at nothing but difference. `dim` 0: the index has no vectors.
  *
- * Pre:     results[*count] are sorted, best first.
- * Post:    the same results; scores never rise down the list.
+ * Pre:     results[count] are sorted, best first.
+ * Post:    the same results, those behind the k-th in their order; scores never rise down the list.
  * Owns:    nothing; works in `arena`.
  * Thread:  the snapshot's.
  * Blocks:  page faults; CPU.
  * Errors:  SL_REJECT too_large; SL_STOP corrupt
  */
 enum sl_err sl_diversify(const struct sl_snapshot *snapshot, double diversity, uint32_t dim, uint32_t k,
-                         struct sl_arena *arena, struct sl_result *results, uint32_t *count,
+                         struct sl_arena *arena, struct sl_result *results, uint32_t count,
                          struct sl_error *err);
 
 #endif

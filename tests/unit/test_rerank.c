@@ -212,6 +212,89 @@ TEST(an_answer_says_that_it_was_not_reranked_and_keeps_its_time)
     small_close(small);
 }
 
+/* The same by looking at all of them each time, on terms as they are. */
+struct plain_terms {
+    struct sl_term_count *terms;
+    uint32_t count;
+};
+
+static double plain_overlap(const struct plain_terms *x, const struct plain_terms *y)
+{
+    uint32_t common = 0;
+
+    for (uint32_t i = 0; i < x->count; i++)
+        for (uint32_t j = 0; j < y->count; j++)
+            common += sl_view_equal(x->terms[i].term, y->terms[j].term) ? 1 : 0;
+    return (double)common / (double)(x->count + y->count - common);
+}
+
+static void plain_order(const struct plain_terms *terms, const struct sl_result *all, uint32_t count, uint32_t k,
+                        double diversity, uint32_t *ret)
+{
+    const double first = (double)all[0].score, last = (double)all[count - 1].score;
+    bool taken[64] = {false};
+
+    for (uint32_t place = 0; place < k; place++) {
+        double most = 0;
+        ret[place] = UINT32_MAX;
+        for (uint32_t i = 0; i < count; i++) {
+            double likeness = 0;
+            for (uint32_t j = 0; j < place; j++)
+                likeness = fmax(likeness, plain_overlap(&terms[i], &terms[ret[j]]));
+            double share = first > last ? ((double)all[i].score - last) / (first - last) : 1;
+            double value = (1 - diversity) * share - diversity * likeness;
+            if (!taken[i] && (ret[place] == UINT32_MAX || value > most)) {
+                most = value;
+                ret[place] = i;
+            }
+        }
+        taken[ret[place]] = true;
+    }
+}
+
+TEST(the_order_is_that_of_looking_at_all)
+{
+    static const char *const words[] = {"lamp", "keeper", "oil", "sea", "tower", "wind", "tea", "song", "stone"};
+    struct small_index *small = small_open(false);
+    struct plain_terms terms[60];
+    uint32_t seed = 7, moved = 0, length;
+
+    for (uint32_t i = 0; i < 60; i++) {
+        char key[16], text[512] = "{\"text\": \"lamp";
+        for (uint32_t j = 0; j < 3 + i % 9; j++) {
+            seed = seed * 1103515245 + 12345;
+            (void)strcat(strcat(text, " "), words[(seed >> 16) % 9]);
+        }
+        (void)snprintf(key, sizeof key, "d%u", i);
+        small_put(small, key, strcat(text, ".\"}"));
+    }
+    for (uint32_t k = 2; k <= 40; k += 19)
+        for (double diversity = 0.1; diversity < 1; diversity += 0.2) {
+            struct sl_retrieve_options options = {.mode = SL_MODE_LEXICAL, .k = 60, .ef = 64, .keep_duplicates = true,
+                                                  .fusion = SL_FUSION_MINMAX, .weight_lexical = 1};
+            const uint32_t looked_at = 4 * k < 60 ? 4 * k : 60;
+            const struct sl_retrieved *all, *got;
+            uint32_t order[60];
+
+            all = search(small, &options);
+            REQUIRE(all->count == 60);
+            options.k = k;
+            options.diversity = diversity;
+            got = search(small, &options);
+            REQUIRE(got->count == k);
+            for (uint32_t i = 0; i < 60; i++)
+                small_check(sl_snapshot_terms(small->snapshot, all->results[i].doc, all->results[i].chunk, small->arena,
+                                              &terms[i].terms, &terms[i].count, &length, NULL), NULL);
+            plain_order(terms, all->results, looked_at, k, diversity, order);
+            for (uint32_t i = 0; i < k; i++) {
+                CHECK_THAT(got->results[i].doc == all->results[order[i]].doc, "k %u, %g, place %u", k, diversity, i);
+                moved += order[i] != i;
+            }
+        }
+    CHECK(moved > 50);
+    small_close(small);
+}
+
 TEST(different_things_come_before_more_of_the_same)
 {
     for (int vectors = 0; vectors < 2; vectors++) {
