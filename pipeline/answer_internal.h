@@ -106,6 +106,15 @@ static inline bool sl_text_holds(struct sl_view text, const char *part)
     return memmem(text.data, text.size, part, strlen(part)) != NULL;
 }
 
+/* Bytes of the circled number, "①" to "⑳", that `text` starts with; 0 when it starts with none. */
+static inline uint32_t sl_circled_number(struct sl_view text)
+{
+    return text.size >= 3 && text.data[0] == '\xE2' && text.data[1] == '\x91' &&
+                   (unsigned char)text.data[2] >= 0xA0 && (unsigned char)text.data[2] <= 0xB3
+               ? 3
+               : 0;
+}
+
 /* Are at least half of the letters in the first 4,096 bytes Hangul? */
 bool sl_text_hangul(struct sl_view text);
 

@@ -68,14 +68,20 @@ static enum sl_err cite(struct sl_extractor *x, const struct sl_pick *picks, uin
     return SL_OK;
 }
 
+/* A word without what Markdown puts around it: "**", and the backslash of "1\." */
 static void write_word(struct sl_buffer *out, struct sl_view word)
 {
-    for (size_t at = 0; at < word.size;) {
-        const char *bold = memmem(word.data + at, word.size - at, "**", 2);
-        size_t end = bold != NULL ? (size_t)(bold - word.data) : word.size;
-        sl_buffer_view(out, sl_view_range(word, at, end));
-        at = end + 2;
+    size_t from = 0;
+
+    for (size_t at = 0; at + 1 < word.size; at++) {
+        size_t marks = memcmp(word.data + at, "**", 2) == 0 ? 2 : memcmp(word.data + at, "\\.", 2) == 0 ? 1 : 0;
+        if (marks == 0)
+            continue;
+        sl_buffer_view(out, sl_view_range(word, from, at));
+        from = at + marks;
+        at = from - 1;
     }
+    sl_buffer_view(out, sl_view_range(word, from, word.size));
 }
 
 /* A quote on one line: white space as one space, the items of a list after semicolons, without

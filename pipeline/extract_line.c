@@ -46,21 +46,19 @@ size_t sl_line_label(struct sl_view text)
 
 size_t sl_item_mark(struct sl_view text)
 {
-    size_t digits = 0, at = 0;
-    uint32_t c = sl_utf8_next(text, &at);
+    size_t digits = 0, dot;
 
-    if (text.size > 2 && (c == '-' || c == '*') && text.data[1] == ' ')
+    if (text.size > 2 && (text.data[0] == '-' || text.data[0] == '*') && text.data[1] == ' ')
         return 2;
     if (sl_word_starts(text, "• ") || sl_word_starts(text, "· "))
         return strcspn(text.data, " ") + 1;
-    if (c >= 0x2460 && c <= 0x2473) /* circled numbers */
-        return at;
     while (digits < text.size && digits < 3 && sl_is_digit(text.data[digits]))
         digits++;
-    return digits > 0 && text.size > digits + 2 && text.data[digits + 1] == ' ' &&
-                   (text.data[digits] == '.' || text.data[digits] == ')')
-               ? digits + 2
-               : 0;
+    dot = digits + (digits < text.size && text.data[digits] == '\\' ? 1 : 0); /* Markdown may write "1\." */
+    if (digits > 0 && text.size > dot + 2 && text.data[dot + 1] == ' ' &&
+        (text.data[dot] == '.' || text.data[dot] == ')'))
+        return dot + 2;
+    return sl_circled_number(text);
 }
 
 bool sl_line_leads(struct sl_view text)

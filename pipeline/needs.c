@@ -43,6 +43,15 @@ static const char *const KOREAN_STARTS[] = {"무엇", "뭐",   "무슨", "누구
                                             "어디", "어느", "어떤", "어떻게", "왜",   "얼마",
                                             "몇",   "며칠", "알려", "말해", "설명해"};
 
+/* Verbs that only help, as whole words. */
+#define KOREAN_HELPERS " 수 해야 하나요 되나요 있나요 없나요 합니까 됩니까 있습니까 있는가 하는가 되는가 하는지 되는지 " \
+                       "있는지 할 될 되어야 하여야 때 대해 대한 관한 관해 어때 어때요 어떤가요 있어 있어요 하면 되면 좀 " \
+                       "이내에 이내 필요한 해 돼 되요 돼요 하죠 되죠 받을 받나요 "
+
+/* Endings of verbs made from nouns: 지급해야 asks for 지급. */
+static const char *const VERB_ENDINGS[] = {"하여야", "되어야", "하려면", "해야", "돼야", "하면", "되면", "하는", "되는",
+                                           "하여",   "되어",   "해서",   "하기", "하지", "했던", "할",   "될"};
+
 /* Endings that turn the last word into a question; longest first. */
 static const char *const KOREAN_ENDINGS[] = {
     "하였습니까", "했습니까", "입니까", "합니까", "됩니까", "습니까", "되나요", "하나요", "했나요",
@@ -62,17 +71,19 @@ static bool asks(struct sl_view word)
     if (bsearch(&word, ENGLISH_WORDS, sizeof ENGLISH_WORDS / sizeof *ENGLISH_WORDS,
                 sizeof *ENGLISH_WORDS, compare_word) != NULL)
         return true;
+    if (sl_word_among(word, KOREAN_HELPERS))
+        return true;
     for (size_t i = 0; i < sizeof KOREAN_STARTS / sizeof *KOREAN_STARTS; i++)
         if (sl_word_starts(word, KOREAN_STARTS[i]))
             return true;
     return false;
 }
 
-static struct sl_view without_ending(struct sl_view word)
+static struct sl_view without_any(struct sl_view word, const char *const *endings, size_t count, size_t least)
 {
-    for (size_t i = 0; i < sizeof KOREAN_ENDINGS / sizeof *KOREAN_ENDINGS; i++) {
-        size_t size = strlen(KOREAN_ENDINGS[i]);
-        if (word.size > size && memcmp(word.data + word.size - size, KOREAN_ENDINGS[i], size) == 0)
+    for (size_t i = 0; i < count; i++) {
+        size_t size = strlen(endings[i]);
+        if (word.size >= size + least && memcmp(word.data + word.size - size, endings[i], size) == 0)
             return sl_view_range(word, 0, word.size - size);
     }
     return word;
@@ -117,7 +128,8 @@ static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
         if (asks(word))
             continue;
         if (next.size == 0)
-            word = without_ending(word);
+            word = without_any(word, KOREAN_ENDINGS, sizeof KOREAN_ENDINGS / sizeof *KOREAN_ENDINGS, 1);
+        word = without_any(word, VERB_ENDINGS, sizeof VERB_ENDINGS / sizeof *VERB_ENDINGS, 2 * strlen("가"));
         word = without_tail(word);
         memcpy(text + used, word.data, word.size);
         used += word.size;

@@ -14,7 +14,7 @@
 #define CLAUSE_TOKENS_MAX 12u
 
 #define PLACES_AFTER " 에 에서 에게 로 으로 에는 에서는 "
-#define ACTORS_AFTER " 은 는 이 가 께서 의 에게 에게는 한테 "
+#define ACTORS_AFTER " 은 는 이 가 께서 의 "
 #define JOINS_AFTER  " 의 과 와 이나 나 "
 #define MODIFIERS    " 최대 최소 약 매월 매년 매주 매일 다음 해 만 오전 오후 총 연간 월 주 "
 #define BEHIND       " 전 후 이내 이상 이하 미만 초과 동안 안 전까지 이내에 후에 전에 이상의 "
@@ -25,7 +25,7 @@
 struct asking {
     struct sl_view particle; /* behind it; size 0: none */
     struct sl_view unit;     /* "시간" of "몇 시간" */
-    bool extent;             /* 얼마나 */
+    bool extent;             /* 얼마나, or a period */
     bool definition;         /* "...란 무엇" */
 };
 
@@ -59,7 +59,7 @@ static struct asking read_asking(struct sl_view question)
             asking.particle = sl_view_range(word, size, word.size);
             if (sl_word_is(asking.particle, "서"))
                 asking.particle = SL_VIEW("에서");
-            asking.extent = sl_word_is(sl_view_of(askers[i]), "얼마나");
+            asking.extent = sl_word_is(sl_view_of(askers[i]), "얼마나") || sl_text_holds(question, "기간");
             asking.definition =
                 sl_word_is(sl_view_of(askers[i]), "무엇") && ends_with(before, "란");
             if (sl_word_is(sl_view_of(askers[i]), "며칠"))
@@ -67,7 +67,14 @@ static struct asking read_asking(struct sl_view question)
             else if (sl_word_is(sl_view_of(askers[i]), "몇"))
                 asking.unit =
                     asking.particle.size > 0 ? asking.particle : sl_word_next(question, &ahead);
-            asking.unit.size = sl_text_without_particle(asking.unit);
+            if (asking.unit.size > 0) {
+                size_t stem = sl_text_without_particle(asking.unit);
+                const char *copula = memmem(asking.unit.data, asking.unit.size, "인가", 6);
+                if (copula != NULL && copula > asking.unit.data)
+                    stem = (size_t)(copula - asking.unit.data);
+                asking.particle = sl_view_range(asking.unit, stem, asking.unit.size);
+                asking.unit.size = stem;
+            }
             return asking;
         }
     return asking;
@@ -107,9 +114,17 @@ static bool is_verb(const struct sl_tokens *s, uint32_t i)
     return ends_with(word, "다") || ends_with_any(word, ends) || describes(word);
 }
 
+/* "제37조", "제2항": where something stands, and no quantity. */
+static bool is_reference(const struct sl_tokens *s, uint32_t i)
+{
+    struct sl_view word = sl_token_text(s, i);
+
+    return word.size > 3 && sl_word_starts(word, "제") && sl_is_digit(word.data[3]);
+}
+
 static bool is_noun(const struct sl_tokens *s, uint32_t i)
 {
-    return !is_verb(s, i) && !sl_word_among(full_text(s, i), BARE) &&
+    return !is_reference(s, i) && !is_verb(s, i) && !sl_word_among(full_text(s, i), BARE) &&
            !sl_word_among(full_text(s, i), BEHIND);
 }
 
@@ -135,6 +150,14 @@ static bool ends_in_number(const struct sl_tokens *s, uint32_t from, uint32_t to
 
 /* --------------------------------------------------------------------------------------- points */
 
+static bool holds_unit(struct sl_view run, struct sl_view unit)
+{
+    bool share = sl_word_among(unit, " 퍼센트 프로 % ");
+
+    return memmem(run.data, run.size, unit.data, unit.size) != NULL ||
+           (share && (sl_text_holds(run, "%") || sl_text_holds(run, "퍼센트") || sl_text_holds(run, "분의 ")));
+}
+
 static double number_points(const struct sl_tokens *s, const struct asking *asking, uint32_t from,
                             uint32_t to, struct sl_view run)
 {
@@ -144,10 +167,12 @@ static double number_points(const struct sl_tokens *s, const struct asking *aski
     uint32_t digits = sl_number_end(word);
     double points = 4;
 
+    if (asking->unit.size > 0 && !holds_unit(run, asking->unit))
+        return -4;
     if (!ends_in_number(s, from, to) || sl_word_is(particle_of(s, to - 1), "당"))
         return -4; /* "1명당" says for what, and not how much */
     if (asking->unit.size > 0)
-        points += memmem(run.data, run.size, asking->unit.data, asking->unit.size) != NULL ? 3 : -2;
+        points += 3;
     else if (s->needs->asked == SL_ASKED_AMOUNT && !asking->extent)
         points +=
             sl_text_holds(word, "원") || sl_text_holds(word, "%") || sl_text_holds(word, "퍼센트")
@@ -170,7 +195,7 @@ static double time_points(const struct sl_tokens *s, uint32_t from, uint32_t to,
         return sl_word_among(run, TIME_WORDS) ? 2 : -4;
     for (size_t i = 0; units[i] != NULL; i++)
         if (sl_text_holds(run, units[i]))
-            return sl_text_holds(run, "명") || sl_text_holds(run, "원") ? 1 : 4;
+            return sl_text_holds(run, "명") || sl_text_holds(run, "원") || sl_text_holds(run, "일분") ? 1 : 4;
     return sl_number_end(run) >= 4 ? 2 : -2;
 }
 

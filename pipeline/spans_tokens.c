@@ -50,12 +50,12 @@ static uint32_t punctuation_at(struct sl_view text)
     static const char *const marks[] = {"“", "”",  "‘",  "’", "–",  "—",
                                         "…", "「", "」", "·", "、", "。"};
 
-    if (text.size > 0 && strchr(",.;:!?\"'()[]{}/", text.data[0]) != NULL && text.data[0] != '\0')
+    if (text.size > 0 && strchr(",.;:!?\"'()[]{}/*|\\", text.data[0]) != NULL && text.data[0] != '\0')
         return 1;
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (sl_word_starts(text, marks[i]))
             return (uint32_t)strlen(marks[i]);
-    return 0;
+    return sl_circled_number(text);
 }
 
 /* Does punctuation at `at` stand inside a number ("1,234.5", "12:30") or a word ("it's", "U.S.")?
