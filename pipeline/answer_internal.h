@@ -158,7 +158,7 @@ double sl_needs_meet(const struct sl_needs *needs, struct sl_view text, struct s
 struct sl_evidence {
     double first_cover;     /* share of the needs met by the first sentence cited */
     double around_cover;    /* ... by the best sentence for it with its neighbours, its title and its section */
-    double lexical_share;   /* best BM25 score as a share of what the needs weigh */
+    double missing;         /* greatest share of one term that the passage which meets most lacks; 1: no passage */
     double cosine;          /* of the best hit; -1 when there was no vector leg */
     double sentence_cosine; /* of the best sentence encoded; -1 when none was */
     bool kind_missing;      /* a person, time, place or number is asked for, and no such thing was found */

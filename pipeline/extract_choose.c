@@ -98,7 +98,7 @@ static struct sl_pick pick_of(const struct sl_extractor *x, const struct sl_sent
     const struct sl_sentence *before = from > 0 ? sentence - 1 : NULL;
 
     if (sl_line_leads(sl_sentence_text(x, sentence)) ||
-        (x->needs->asked == SL_ASKED_LIST && is_item(x, sentence)))
+        (sl_asked_whole_list(x->needs->asked) && is_item(x, sentence)))
         widen_to_list(x, &from, &to);
     else if (before != NULL && !before->taken && before->passage == sentence->passage &&
              leans_back(x, sentence) && !leans_back(x, before) && before->cover > 0 &&

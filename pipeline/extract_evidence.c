@@ -23,6 +23,42 @@ static enum sl_err gather_around(struct sl_extractor *x, struct sl_evidence *out
     return SL_OK;
 }
 
+/* The share of the weightiest term that is not in `met`. */
+static double missing_from(const struct sl_extractor *x, const uint64_t *met)
+{
+    double missing = 0;
+
+    for (uint32_t t = 0; t < x->needs->count; t++)
+        if (!(met[t / 64] >> (t % 64) & 1))
+            missing = fmax(missing, x->needs->weights[t]);
+    return x->needs->total > 0 ? missing / x->needs->total : 0;
+}
+
+/* What the passage that meets most lacks, with its title. */
+static enum sl_err gather_missing(struct sl_extractor *x, struct sl_evidence *out)
+{
+    uint64_t *met = SL_NEW_ARRAY(x->arena, uint64_t, x->words);
+    uint32_t at = 0;
+    double best = -1;
+
+    if (met == NULL)
+        return sl_extract_no_memory(x);
+    for (uint32_t p = 0; p < x->passage_count;
+         p++) { /* sentences are in the order of the passages */
+        double cover;
+        memcpy(met, x->around[p], x->words * sizeof *met);
+        for (; at < x->count && x->sentences[at].passage == p; at++)
+            for (uint32_t w = 0; w < x->words; w++)
+                met[w] |= x->sentences[at].met[w];
+        cover = sl_extract_weight(x, met);
+        if (cover <= best)
+            continue;
+        best = cover;
+        out->missing = missing_from(x, met);
+    }
+    return SL_OK;
+}
+
 /* A passage that shares no script with the question can share no words with it either. */
 static bool is_foreign(const struct sl_extractor *x, const struct sl_sentence *first)
 {
@@ -35,21 +71,18 @@ static bool is_foreign(const struct sl_extractor *x, const struct sl_sentence *f
 enum sl_err sl_extract_evidence(struct sl_extractor *x, const struct sl_sentence *first,
                                 struct sl_evidence *out)
 {
-    double lexical = 0;
+    enum sl_err e;
 
     *out = (struct sl_evidence){
-        .cosine = -1, .sentence_cosine = x->cosine, .kind_missing = x->kind_missing};
-    for (uint32_t p = 0; p < x->passage_count; p++) {
-        const struct sl_result *result = x->passages[p].result;
-        if (result->vector_rank > 0)
-            out->cosine = fmax(out->cosine, (double)result->vector_score);
-        if (result->lexical_rank > 0)
-            lexical = fmax(lexical, (double)result->lexical_score);
-    }
-    out->lexical_share = x->needs->total > 0 ? lexical / x->needs->total : 0;
+        .missing = 1, .cosine = -1, .sentence_cosine = x->cosine, .kind_missing = x->kind_missing};
+    for (uint32_t p = 0; p < x->passage_count; p++)
+        if (x->passages[p].result->vector_rank > 0)
+            out->cosine = fmax(out->cosine, (double)x->passages[p].result->vector_score);
     if (first == NULL)
         return SL_OK;
     out->first_cover = first->cover;
     out->foreign = is_foreign(x, first);
+    if ((e = gather_missing(x, out)))
+        return e;
     return gather_around(x, out);
 }

@@ -103,6 +103,12 @@ enum sl_line sl_line_of(struct sl_view text);
 /* Bytes of "Label" in "Label: value"; 0 when the line has none. */
 size_t sl_line_label(struct sl_view text);
 
+/* Is an item of a list only a part of what is asked for? */
+static inline bool sl_asked_whole_list(enum sl_asked asked)
+{
+    return asked == SL_ASKED_LIST || asked == SL_ASKED_WHAT || asked == SL_ASKED_HOW;
+}
+
 /* Does a sentence introduce a list, or rows? */
 bool sl_line_leads(struct sl_view text);
 

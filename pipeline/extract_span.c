@@ -112,15 +112,34 @@ static void choose_cell(struct sl_extractor *x, const struct sl_sentence *row)
     x->span_sentence = row;
 }
 
-/* The best sentence introduces a list: all of that is the answer. */
+/* The best sentence introduces a list, or is an item of one: all of that is the answer. */
 static bool list_answers(const struct sl_extractor *x)
 {
     const struct sl_sentence *best = x->close_count > 0 ? x->close[0] : NULL;
     const struct sl_sentence *next =
         best != NULL && best + 1 < x->sentences + x->count ? best + 1 : NULL;
 
+    if (best != NULL && sl_asked_whole_list(x->needs->asked) &&
+        sl_item_mark(sl_sentence_text(x, best)) > 0)
+        return true;
     return next != NULL && next->passage == best->passage &&
            sl_line_leads(sl_sentence_text(x, best)) && sl_item_mark(sl_sentence_text(x, next)) > 0;
+}
+
+static struct sl_span_sentence close_sentence(const struct sl_extractor *x, uint32_t i)
+{
+    const struct sl_sentence *sentence = x->close[i];
+    const struct sl_document *document = x->passages[sentence->passage].document;
+
+    return (struct sl_span_sentence){.text = document->text,
+                                     .byte_start = sentence->byte_start,
+                                     .byte_end = sentence->byte_end,
+                                     .score = sentence->score,
+                                     .cover = sentence->cover,
+                                     .behind = x->close[0]->score - sentence->score,
+                                     .title = document->title,
+                                     .rank = sentence->passage,
+                                     .best = i == 0};
 }
 
 enum sl_err sl_extract_span(struct sl_extractor *x, struct sl_extracted *out)
@@ -141,9 +160,7 @@ enum sl_err sl_extract_span(struct sl_extractor *x, struct sl_extracted *out)
     for (uint32_t i = 0; i < out->close_count; i++) {
         struct sl_candidate *candidates = NULL;
         uint32_t count = 0;
-        out->close[i] = (struct sl_span_sentence){x->passages[x->close[i]->passage].document->text,
-                                                  x->close[i]->byte_start, x->close[i]->byte_end,
-                                                  x->close[i]->score, i == 0};
+        out->close[i] = close_sentence(x, i);
         if (found || x->close[i]->line == SL_LINE_ROW)
             continue;
         if ((e = sl_spans_of(x->needs, &out->close[i], x->arena, &candidates, &count, x->err)))

@@ -14,7 +14,7 @@
 
 #include "answer_internal.h"
 
-#define UNKNOWN_HANGUL    0.3
+#define UNKNOWN_HANGUL    0.5
 #define BACKGROUND_CHUNKS 1000.0
 
 static enum sl_err no_memory(struct sl_error *err)

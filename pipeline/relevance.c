@@ -5,7 +5,8 @@
  * eighth of its paragraphs, SQuAD 2.0 dev) from questions about other things (half of NQ-oracle) and, at a fifth of
  * their weight, from near misses (SQuAD 2.0's unanswerable ones). tests/quality/fit_relevance.py fits them,
  * quality_answers measures them on the other half: docs/QUALITY.md. The figures are shares, so that they mean the
- * same in collections of any size and subject.
+ * same in collections of any size and subject; the share of BM25's score was dropped for that, since in ten chunks no
+ * word is rare.
  *
  * Words that are missing count by their weight, so that a name the documents lack counts most; a number, a date
  * or a name that is asked for and stands nowhere counts on its own. A passage in another script than the question
@@ -13,7 +14,8 @@
  * language gives cosines too low.
  *
  * A threshold on the fused score was rejected: ranks say nothing about a question whose best hit is bad. How
- * clearly one span wins was left out: it wins as clearly where it is wrong. Known weaknesses: most near misses are
+ * clearly one span wins was left out: it wins as clearly where it is wrong; whether neighbouring words of the question
+ * stand close to each other told nothing that the shares do not. Known weaknesses: most near misses are
  * answered; the cosines' scale is that of all-MiniLM-L6-v2; another language in the same script is not noticed.
  */
 #include <math.h>
@@ -37,6 +39,5 @@ double sl_relevance(const struct sl_evidence *e)
     if (e->cosine > -1) /* vectors were searched */
         return logistic(-7.66 + 3.01 * e->first_cover + 2.71 * e->around_cover + 9.66 * e->cosine -
                         0.83 * kind);
-    return logistic(-4.81 + 2.75 * e->first_cover + 3.92 * e->around_cover +
-                    2.68 * e->lexical_share - 0.66 * kind);
+    return logistic(-2.59 + 3.31 * e->first_cover + 2.49 * e->around_cover - 2.14 * e->missing - 0.44 * kind);
 }

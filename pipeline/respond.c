@@ -272,8 +272,8 @@ static enum sl_err count_rerank(struct answering *a, const struct sl_retrieved *
     return add_warning(a, retrieved->rerank_failure);
 }
 
-/* Search, and take out what the passages say. */
-static enum sl_err find(struct answering *a, bool widened, struct sl_passage **ret_passages,
+/* Search, and take out what the passages say to `asked`; data == NULL: to what was searched for. */
+static enum sl_err find(struct answering *a, bool widened, struct sl_view asked, struct sl_passage **ret_passages,
                         uint32_t *ret_count, struct sl_extracted *ret)
 {
     struct sl_answer *answer = a->answer;
@@ -289,7 +289,8 @@ static enum sl_err find(struct answering *a, bool widened, struct sl_passage **r
         return e;
     if ((e = sl_passages_read(a->snapshot, answer->retrieved, SL_PASSAGES_MAX, a->arena,
                               ret_passages, ret_count, a->err)) ||
-        (e = sl_needs_read(a->snapshot, answer->retrieved->search_text, a->arena, &needs, a->err)))
+        (e = sl_needs_read(a->snapshot, asked.data != NULL ? asked : answer->retrieved->search_text, a->arena,
+                           &needs, a->err)))
         return e;
     return extract(a, &needs, *ret_passages, *ret_count, ret);
 }
@@ -307,11 +308,12 @@ static enum sl_err answer_question(struct answering *a)
     uint32_t passage_count = 0;
     enum sl_err e;
 
-    if ((e = check_deadline(a)) || (e = find(a, false, &passages, &passage_count, &extracted)))
+    if ((e = check_deadline(a)) || (e = find(a, false, SL_VIEW_NULL, &passages, &passage_count, &extracted)))
         return e;
     if (!says_enough(&extracted) && answer->retrieved->date_read && !answer->retrieved->widened) {
         struct sl_retrieved *dated = answer->retrieved;
-        if ((e = find(a, true, &passages, &passage_count, &extracted)))
+        /* A document that has the date's words says nothing by them alone. */
+        if ((e = find(a, true, dated->search_text, &passages, &passage_count, &extracted)))
             return e;
         if (!says_enough(&extracted)) /* nor do other dates */
             answer->retrieved = dated;

@@ -2,7 +2,8 @@
  * spans_internal.h -- the tokens of a sentence, for the files that look for an answer's few words
  * among them.
  *
- *     spans_tokens.c --> spans.c (English and others, fitted) or spans_korean.c (by rule)
+ *     spans_tokens.c --> spans.c, spans_frame.c, spans_features.c (English and others, fitted)
+ *                   \-> spans_korean.c (by rule)
  */
 #ifndef SLUICE_SPANS_INTERNAL_H
 #define SLUICE_SPANS_INTERNAL_H
@@ -56,6 +57,26 @@ bool sl_starts_hangul(struct sl_view text);
 /* Bytes of the number that `word` starts with, with the Korean units behind it; 0 when it starts
  * with none. */
 uint32_t sl_number_end(struct sl_view word);
+
+static inline bool sl_token_joins(const struct sl_token *token)
+{
+    return token->side == SL_SIDE_ARTICLE || token->side == SL_SIDE_PREPOSITION ||
+           token->side == SL_SIDE_FUNCTION;
+}
+
+/* What the words of an English question say of its answer, more finely than what is asked for. */
+struct sl_frame {
+    enum sl_frame_kind kind;
+    struct sl_view focus; /* "city" of "what city"; size 0: none */
+    bool counts;          /* a number is asked for */
+};
+
+void sl_frame_read(const struct sl_needs *needs, struct sl_frame *ret_frame);
+
+/* Describe the run of tokens [from, to) by its features, and score it. */
+void sl_span_describe(const struct sl_tokens *tokens, const struct sl_frame *frame,
+                      const struct sl_span_sentence *sentence, uint32_t from, uint32_t to,
+                      struct sl_candidate *candidate);
 
 /* The candidates of a Korean sentence: contract as sl_spans_of(). */
 enum sl_err sl_spans_korean(const struct sl_tokens *tokens, const struct sl_span_sentence *sentence,

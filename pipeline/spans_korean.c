@@ -26,6 +26,7 @@ struct asking {
     struct sl_view particle; /* behind it; size 0: none */
     struct sl_view unit;     /* "시간" of "몇 시간" */
     bool extent;             /* 얼마나, or a period */
+    bool limit;              /* before, after or until when */
     bool definition;         /* "...란 무엇" */
 };
 
@@ -48,7 +49,7 @@ static struct asking read_asking(struct sl_view question)
 {
     static const char *const askers[] = {"누구",   "누",   "어디", "언제", "며칠",
                                          "얼마나", "얼마", "몇",   "무엇", "뭐"};
-    struct asking asking = {SL_VIEW(""), SL_VIEW(""), false, false};
+    struct asking asking = {SL_VIEW(""), SL_VIEW(""), false, false, false};
     struct sl_view word, before = SL_VIEW("");
 
     for (size_t at = 0; (word = sl_word_next(question, &at)).size > 0; before = word)
@@ -59,7 +60,11 @@ static struct asking read_asking(struct sl_view question)
             asking.particle = sl_view_range(word, size, word.size);
             if (sl_word_is(asking.particle, "서"))
                 asking.particle = SL_VIEW("에서");
-            asking.extent = sl_word_is(sl_view_of(askers[i]), "얼마나") || sl_text_holds(question, "기간");
+            asking.extent =
+                sl_word_is(sl_view_of(askers[i]), "얼마나") || sl_text_holds(question, "기간");
+            asking.limit = sl_word_is(sl_view_of(askers[i]), "언제") ||
+                           sl_text_holds(question, "까지") || sl_text_holds(question, " 전") ||
+                           sl_text_holds(question, " 후") || sl_text_holds(question, "이내");
             asking.definition =
                 sl_word_is(sl_view_of(askers[i]), "무엇") && ends_with(before, "란");
             if (sl_word_is(sl_view_of(askers[i]), "며칠"))
@@ -155,7 +160,8 @@ static bool holds_unit(struct sl_view run, struct sl_view unit)
     bool share = sl_word_among(unit, " 퍼센트 프로 % ");
 
     return memmem(run.data, run.size, unit.data, unit.size) != NULL ||
-           (share && (sl_text_holds(run, "%") || sl_text_holds(run, "퍼센트") || sl_text_holds(run, "분의 ")));
+           (share && (sl_text_holds(run, "%") || sl_text_holds(run, "퍼센트") ||
+                      sl_text_holds(run, "분의 ")));
 }
 
 static double number_points(const struct sl_tokens *s, const struct asking *asking, uint32_t from,
@@ -195,7 +201,10 @@ static double time_points(const struct sl_tokens *s, uint32_t from, uint32_t to,
         return sl_word_among(run, TIME_WORDS) ? 2 : -4;
     for (size_t i = 0; units[i] != NULL; i++)
         if (sl_text_holds(run, units[i]))
-            return sl_text_holds(run, "명") || sl_text_holds(run, "원") || sl_text_holds(run, "일분") ? 1 : 4;
+            return sl_text_holds(run, "명") || sl_text_holds(run, "원") ||
+                           sl_text_holds(run, "일분")
+                       ? 1
+                       : 4;
     return sl_number_end(run) >= 4 ? 2 : -2;
 }
 
@@ -266,6 +275,9 @@ static double points_of(const struct sl_tokens *s, const struct asking *asking,
         points += 1;
     if (s->tokens[to - 1].copula)
         points += 1;
+    if (!asking->limit && to < s->count &&
+        sl_word_among(full_text(s, to), " 전 전에 전까지 후 후에 "))
+        points -= 3;                                /* "3일 전까지" is no number of days */
     if (from > 0 && s->tokens[from - 1].weight > 0) /* "상한액은 150만원" */
         points += 1;
     return points + (has_label(s, from) ? 3 : 0);

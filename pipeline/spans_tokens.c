@@ -50,7 +50,8 @@ static uint32_t punctuation_at(struct sl_view text)
     static const char *const marks[] = {"“", "”",  "‘",  "’", "–",  "—",
                                         "…", "「", "」", "·", "、", "。"};
 
-    if (text.size > 0 && strchr(",.;:!?\"'()[]{}/*|\\", text.data[0]) != NULL && text.data[0] != '\0')
+    if (text.size > 0 && strchr(",.;:!?\"'()[]{}/*|\\", text.data[0]) != NULL &&
+        text.data[0] != '\0')
         return 1;
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (sl_word_starts(text, marks[i]))

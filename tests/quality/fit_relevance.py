@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Fit the curves of pipeline/relevance.c.
 
-    quality_answers --figures --corpus ../shared/data/squad11-train/corpus.jsonl --every 4 \\
+    quality_answers --figures --corpus ../shared/data/squad11-train/corpus.jsonl --every 8 \\
         --positive ../shared/data/squad11-train/queries.jsonl \\
         --negative ../shared/data/nq-oracle/queries.jsonl --half 0 [--model DIR] > figures
-    quality_answers --figures --near --corpus ... --positive ../shared/data/squad20-dev/queries.jsonl > near
+    quality_answers --figures --near --part 1 --corpus ... --positive ../shared/data/squad20-dev/queries.jsonl > near
     fit_relevance.py figures --near near
 
-A line is: positive, first cover, around cover, lexical share, cosine, sentence cosine (-1 without vectors, or when no
+A line is: positive, first cover, around cover, missing, cosine, sentence cosine (-1 without vectors, or when no
 sentence was encoded), kind missing. Files of near misses come after --near, and weigh NEAR of the others. Logistic
 regression by Newton's method, positives and others weighing the same; prints the constant and one weight a figure, for
 each curve the figures can carry.
@@ -75,7 +75,7 @@ def report(name, groups, wanted, figures):
 
 def main():
     groups = read(sys.argv[1:])
-    report("constant, first cover, around cover, lexical share, kind missing", groups, lambda r: True,
+    report("constant, first cover, around cover, missing, kind missing", groups, lambda r: True,
            lambda r: [r[0], r[1], r[2], r[5]])
     report("constant, first cover, around cover, cosine, kind missing", groups, lambda r: r[3] > -1,
            lambda r: [r[0], r[1], r[3], r[5]])

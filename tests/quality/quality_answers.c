@@ -2,14 +2,14 @@
  * quality_answers.c -- how well answers and silences are chosen, on question sets in BEIR's form.
  *
  *     quality_answers --corpus F --positive F [--negative F --half 0|1] [--model DIR] [--every N]
- *                     [--questions N] [--near] [--auroc-min X] [--span-f1-min X] [--figures] [--spans]
+ *                     [--questions N] [--near] [--part 1|2] [--auroc-min X] [--span-f1-min X] [--figures] [--spans]
  *
  * Indexes the corpus (every N-th document), asks the positive questions (those whose passage is indexed, evenly
  * thinned to N) and one half of the negative ones (by line parity), and prints one JSON object: AUROC of the
  * relevance, share answered of each, best threshold, and for positives with "answers" EM, F1 and how often the
  * answer holds an accepted one. With --figures a line per question instead, for tests/quality/fit_relevance.py.
- * With --near the negatives are the positives' file's questions marked as not answerable. With --spans, a group of
- * lines per positive question for tests/quality/fit_spans.py. Exit 77 without the
+ * With --part only a half of the lines of --positive is asked. With --near the negatives are the positives' file's questions marked as not answerable. With --spans, the
+ * candidates of each positive question for tests/quality/fit_spans.py. Exit 77 without the
  * data, 1 below --auroc-min or --span-f1-min.
  */
 #include <cjson/cJSON.h>
@@ -27,6 +27,7 @@ struct options {
     const char *corpus, *positive, *negative, *model;
     unsigned long half, every, questions;
     double auroc_min, span_f1_min;
+    unsigned long part; /* 0: all; 1 or 2: a half of the positives' lines, and so of their articles */
     bool figures, spans, near;
 };
 
@@ -183,7 +184,8 @@ static void measure_answer(struct run *run, const cJSON *root, enum sl_asked ask
     run->asked_f1[asked] += few.f1;
 }
 
-/* All candidates of one question: its answers' F1, then feature:value pairs. */
+/* All candidates of one question, in the machine's own form: the question's number, the answers' F1, and
+ * SL_SPAN_FEATURES_EACH features and values. */
 static void print_spans(struct run *run, const cJSON *root, const struct sl_needs *needs,
                         const struct sl_extracted *extracted)
 {
@@ -198,13 +200,15 @@ static void print_spans(struct run *run, const cJSON *root, const struct sl_need
             struct sl_view text = sl_view_range(extracted->close[i].text, candidates[c].byte_start,
                                                 candidates[c].byte_end);
             struct match match = match_of(answers, text);
-            printf("%.3f", match.exact ? 1 : match.f1);
-            for (uint32_t f = 0; f < candidates[c].feature_count; f++)
-                printf(" %u:%.4f", candidates[c].features[f], (double)candidates[c].values[f]);
-            printf("\n");
+            float f1 = match.exact ? 1 : (float)match.f1;
+            (void)fwrite(&run->counts[1], sizeof run->counts[1], 1, stdout);
+            (void)fwrite(&f1, sizeof f1, 1, stdout);
+            for (uint32_t f = candidates[c].feature_count; f < SL_SPAN_FEATURES_EACH; f++)
+                candidates[c].features[f] = 0, candidates[c].values[f] = 0;
+            (void)fwrite(candidates[c].features, sizeof *candidates[c].features, SL_SPAN_FEATURES_EACH, stdout);
+            (void)fwrite(candidates[c].values, sizeof *candidates[c].values, SL_SPAN_FEATURES_EACH, stdout);
         }
     }
-    printf("\n");
 }
 
 /* The quotes without their marks. */
@@ -224,8 +228,8 @@ static struct sl_view answer_words(struct run *run, const struct sl_extracted *e
 
 static void print_figures(const struct sl_evidence *e, bool positive)
 {
-    printf("%d %.5f %.5f %.5f %.5f %.5f %d\n", positive, e->first_cover, e->around_cover,
-           e->lexical_share, e->cosine, e->sentence_cosine, e->kind_missing);
+    printf("%d %.5f %.5f %.5f %.5f %.5f %d\n", positive, e->first_cover, e->around_cover, e->missing, e->cosine,
+           e->sentence_cosine, e->kind_missing);
 }
 
 static void ask(struct run *run, const cJSON *root, bool positive)
@@ -279,8 +283,10 @@ static void ask_file(struct run *run, FILE *file, bool positive, unsigned long m
     char *line = NULL;
     size_t room = 0;
     ssize_t size;
-    unsigned long wanted = 0, number = 0, step;
+    unsigned long wanted = 0, number = 0, lines = 0, step;
 
+    for (rewind(file); getline(&line, &room, file) > 0;)
+        lines++;
     for (int pass = 0; pass < 2; pass++) {
         step = pass == 0 || wanted <= most ? 1 : (wanted + most - 1) / most;
         wanted = number = 0;
@@ -289,8 +295,10 @@ static void ask_file(struct run *run, FILE *file, bool positive, unsigned long m
             cJSON *root = cJSON_ParseWithLength(line, (size_t)size);
             bool take = positive || run->options.near ? is_wanted(run, root, positive)
                                                       : number % 2 == run->options.half;
+            bool in_part = run->options.part == 0 || !(positive || run->options.near) ||
+                           (number < lines / 2) == (run->options.part == 1);
             number++;
-            if (take && wanted++ % step == 0 && pass == 1) {
+            if (take && in_part && wanted++ % step == 0 && pass == 1) {
                 for (int side = 0; side < 2; side++)
                     if (run->scores[side] == NULL)
                         run->scores[side] = calloc(most + 1, sizeof(double));
@@ -360,6 +368,8 @@ static struct options read_options(int argc, char **argv)
             options.model = value;
         else if (strcmp(name, "--half") == 0)
             options.half = strtoul(value, NULL, 10);
+        else if (strcmp(name, "--part") == 0)
+            options.part = strtoul(value, NULL, 10);
         else if (strcmp(name, "--every") == 0)
             options.every = strtoul(value, NULL, 10);
         else if (strcmp(name, "--questions") == 0)

@@ -119,7 +119,7 @@ TEST(when_documents_of_the_dates_do_not_say_it_others_are_asked_and_the_answer_s
                "status %d, widened %d, %u results, %u warnings", (int)a.status, a.retrieved->widened,
                a.retrieved->count, a.warning_count);
     a = ask(small, "Who climbs mountains on a Friday in September 2018?");
-    CHECK(a.status == SL_STATUS_NOT_FOUND && !a.retrieved->widened && a.warning_count == 0);
+    CHECK_THAT(a.status == SL_STATUS_NOT_FOUND && !a.retrieved->widened && a.warning_count == 0, "%.*s", SL_VIEW_ARG(a.text));
     small_close(small);
 }
 
