@@ -45,10 +45,12 @@ static bool ends_with(const UChar *units, int32_t count, const char16_t *particl
 {
     int32_t size = length(particle);
 
-    return count > size && memcmp(units + count - size, particle, (size_t)size * sizeof *units) == 0;
+    return count > size &&
+           memcmp(units + count - size, particle, (size_t)size * sizeof *units) == 0;
 }
 
-/* Units of the eojeol that stay when its particle goes; not less than a word of the user's it begins with. */
+/* Units of the eojeol that stay when its particle goes; not less than a word of the user's it
+ * begins with. */
 static int32_t stem_length(const UChar *units, int32_t count, int32_t word)
 {
     for (size_t i = 0; word < count && i < sizeof particles / sizeof particles[0]; i++)
@@ -88,10 +90,18 @@ static int32_t run_end(const UChar *units, int32_t count, int32_t start)
     return at;
 }
 
-/* Two syllables standing alone are marked, see above. */
+/* Two syllables standing alone are marked, see above; 3,000 and 3000 are one number. */
 static void add_stem(struct sl_term_sink *sink, const UChar *units, int32_t count, bool mixed)
 {
-    if (!mixed && count == 2) {
+    UChar plain[SL_TERM_BYTES_MAX];
+    int32_t size = 0;
+
+    if (mixed && count <= (int32_t)SL_TERM_BYTES_MAX) {
+        for (int32_t i = 0; i < count; i++)
+            if (units[i] != ',')
+                plain[size++] = units[i];
+        sl_terms_add_units(sink, plain, size);
+    } else if (!mixed && count == 2) {
         UChar marked[3] = {units[0], units[1], '_'};
         sl_terms_add_units(sink, marked, 3);
     } else {
@@ -102,11 +112,23 @@ static void add_stem(struct sl_term_sink *sink, const UChar *units, int32_t coun
 /* The user's words inside an eojeol, as if they stood alone. */
 static void add_words(struct sl_term_sink *sink, const UChar *units, int32_t count, int32_t stem)
 {
-    for (int32_t at = 0, size; at < count; at += size > 0 ? size : 1) {
+    for (int32_t at = 0, size; at<count; at += size> 0 ? size : 1) {
         size = sl_word_at(sink->lists, units + at, count - at);
         if (size > 0 && (at > 0 || size != stem))
             add_stem(sink, units + at, size, run_end(units + at, size, 0) < size);
     }
+}
+
+/* Articles of laws are written as one: "제23조제2항" is found by "제23조" and by "제2항", too. */
+static void add_articles(struct sl_term_sink *sink, const UChar *units, int32_t stem)
+{
+    int32_t start = 0;
+
+    for (int32_t i = 1; i <= stem; i++)
+        if (i == stem ? start > 0 : units[i] == u'제' && i + 1 < stem && !hangul(units[i + 1])) {
+            add_stem(sink, units + start, i - start, true);
+            start = i;
+        }
 }
 
 enum sl_err sl_terms_eojeol(struct sl_term_sink *sink, const UChar *units, int32_t count,
@@ -130,6 +152,8 @@ enum sl_err sl_terms_eojeol(struct sl_term_sink *sink, const UChar *units, int32
     }
     if (count > 1)
         add_stem(sink, units, stem, mixed);
+    if (mixed)
+        add_articles(sink, units, stem);
     add_words(sink, units, count, stem);
     return SL_OK;
 }

@@ -177,8 +177,16 @@ static bool ascii_word(uint32_t c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
+/* Is the unit a '.' or ',' inside a number? */
+static bool inside_number(const UChar *units, int32_t count, int32_t at)
+{
+    return (units[at] == '.' || units[at] == ',') && at > 0 && at + 1 < count &&
+           units[at - 1] >= '0' && units[at - 1] <= '9' && units[at + 1] >= '0' &&
+           units[at + 1] <= '9';
+}
+
 /* The stretch that begins at `start`: its script, and its end. An eojeol is a run of Hangul, ASCII
- * letters and digits that holds Hangul. */
+ * letters and numbers that holds Hangul. */
 static enum script stretch(const UChar *units, int32_t count, int32_t start, int32_t *ret_end)
 {
     bool hangul = false;
@@ -189,7 +197,7 @@ static enum script stretch(const UChar *units, int32_t count, int32_t start, int
         before = at;
         c = sl_utf16_next(units, count, &at);
         hangul |= sl_char_hangul(c);
-        if (!ascii_word(c) && !sl_char_hangul(c)) {
+        if (!ascii_word(c) && !sl_char_hangul(c) && !inside_number(units, count, before)) {
             at = before;
             break;
         }
@@ -227,7 +235,7 @@ static int32_t other_end(const UChar *units, int32_t count, int32_t start)
             return word_start;
         if (sl_char_han_kana(c))
             return before;
-        if (!ascii_word(c))
+        if (!ascii_word(c) && !inside_number(units, count, before))
             word_start = at;
     }
     return count;
@@ -336,8 +344,7 @@ static enum sl_err collect(struct sl_term_sink *sink, struct sl_view text, struc
     for (size_t start = 0; start < text.size;) {
         size_t end = block_end(text, start);
         int32_t count = 0;
-        enum sl_err code =
-            sl_terms_fold(sink->tools, sl_view_range(text, start, end), &count, err);
+        enum sl_err code = sl_terms_fold(sink->tools, sl_view_range(text, start, end), &count, err);
 
         if (code == SL_OK)
             code = add_block(sink, sink->tools->folded, count, err);
