@@ -27,7 +27,6 @@ struct packer {
     struct sl_buffer chunks; /* struct sl_chunk each */
     uint32_t heading_at;     /* headings before it start before the chunk under way */
     uint32_t path[7];        /* heading index + 1 of each level */
-    uint32_t unit_at;        /* units before it were looked at for who speaks */
     struct sl_view speaker;  /* of the turn under way; data == NULL: none */
     uint32_t excluded_at;
 };
@@ -52,24 +51,41 @@ static uint32_t overlap_start(const struct packer *p, uint32_t before, uint32_t 
     return start;
 }
 
-/* Who speaks where the unit begins: the last label since the last heading, without its marks. */
-static struct sl_view speaker_at(struct packer *p, uint32_t unit)
+/* The label the unit begins with, without its marks. */
+static struct sl_view label_of(const struct packer *p, const struct sl_unit *unit)
 {
-    for (; p->unit_at <= unit; p->unit_at++) {
-        const struct sl_unit *u = &p->outline.units[p->unit_at];
-        struct sl_view label =
-            sl_view_range(p->document->text, u->byte_start, u->byte_start + u->label);
+    struct sl_view label =
+        sl_view_range(p->document->text, unit->byte_start, unit->byte_start + unit->label);
 
-        if (u->before == SL_BREAK_HEADING)
-            p->speaker = SL_VIEW_NULL;
-        while (label.size > 0 && strchr("*_", label.data[0]) != NULL)
-            label = sl_view_range(label, 1, label.size);
-        while (label.size > 0 && strchr("*_.:", label.data[label.size - 1]) != NULL)
-            label.size--;
-        if (label.size > 0)
-            p->speaker = label;
+    while (label.size > 0 && strchr("*_", label.data[0]) != NULL)
+        label = sl_view_range(label, 1, label.size);
+    while (label.size > 0 && strchr("*_.:", label.data[label.size - 1]) != NULL)
+        label.size--;
+    return label;
+}
+
+/* Who speaks longest in the units [first, end); a heading ends what was said before it. Chunks come
+ * in order, and an overlap is of the turn that the chunk before ended with. */
+static struct sl_view main_speaker(struct packer *p, uint32_t first, uint32_t end)
+{
+    struct sl_view longest = SL_VIEW_NULL;
+    uint32_t words = 0, words_max = 0;
+
+    for (uint32_t i = first; i < end; i++) {
+        const struct sl_unit *unit = &p->outline.units[i];
+        struct sl_view label = label_of(p, unit);
+
+        if (label.size > 0 || unit->before == SL_BREAK_HEADING) {
+            p->speaker = label.size > 0 ? label : SL_VIEW_NULL;
+            words = 0;
+        }
+        words += unit->words;
+        if (words > words_max) {
+            words_max = words;
+            longest = p->speaker;
+        }
     }
-    return p->speaker;
+    return longest;
 }
 
 /* "A > B" for the headings above a chunk, without the one that is the document's title, and in a
@@ -140,7 +156,7 @@ static void add_chunk(struct packer *p, uint32_t first, uint32_t end)
 
     for (uint32_t i = first; i < end; i++)
         chunk.word_count += units[i].words;
-    chunk.section = section_path(p, chunk.byte_start, speaker_at(p, first));
+    chunk.section = section_path(p, chunk.byte_start, main_speaker(p, first, end));
     if (units[first].table > 0)
         chunk.table_header = p->outline.tables[units[first].table - 1].header;
     find_excluded(p, &chunk);

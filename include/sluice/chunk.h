@@ -37,7 +37,7 @@ struct sl_embedder;
 
 /* Of everything that decides where chunks begin and end and what stands in a prefix. Part of the
  * pipeline fingerprint: raise it with every change of those. */
-#define SL_CHUNKER_VERSION 4u
+#define SL_CHUNKER_VERSION 5u
 
 /* Bytes [byte_start, byte_end) of a text. */
 struct sl_span {
@@ -63,7 +63,7 @@ struct sl_chunk {
     uint32_t byte_start;
     uint32_t byte_end;
     uint32_t word_count;
-    struct sl_view section; /* "Heading > Sub-heading"; data == NULL when there is none */
+    struct sl_view section; /* "Heading > Sub-heading > who speaks longest"; data == NULL: none of them */
     struct sl_window *windows; /* [window_count]; 0 when the index holds no vectors */
     uint32_t window_count;
     const struct sl_term_count *terms; /* sorted by term, unique; filled for the index */

@@ -452,10 +452,11 @@ static struct sl_buffer transcript(const char *first, const char *second)
 
 TEST(chunks_of_a_transcript_know_who_speaks)
 {
-    static const char *const labels[][4] = {{"QUESTION.", "CHAIR YELLEN.", "QUESTION", "CHAIR YELLEN"},
-                                            {"Q:", "A:", "Q", "A"},
-                                            {"민원인:", "상담원 김철수:", "민원인", "상담원 김철수"},
-                                            {"**Ruth Hahn:**", "**Lee:**", "Ruth Hahn", "Lee"}};
+    static const char *const labels[][4] = {
+        {"QUESTION.", "CHAIR YELLEN.", "QUESTION", "CHAIR YELLEN"},
+        {"Q:", "A:", "Q", "A"},
+        {"민원인:", "상담원 김철수:", "민원인", "상담원 김철수"},
+        {"**Ruth Hahn:**", "**Lee:**", "Ruth Hahn", "Lee"}};
 
     for (size_t l = 0; l < sizeof labels / sizeof *labels; l++) {
         struct sl_buffer text = transcript(labels[l][0], labels[l][1]);
@@ -474,10 +475,66 @@ TEST(chunks_of_a_transcript_know_who_speaks)
     }
 }
 
+/* Questions of 37 words, long replies. */
+static struct sl_buffer interview(const char *question_end)
+{
+    struct sl_buffer text = {0}, reply = sentences(14, 10);
+
+    for (int i = 0; i < 8; i++)
+        sl_buffer_format(&text,
+                         "MR. LEE. This was said to be on the way, at least in the notes that were "
+                         "handed out before we came in here, and so let me ask you, if I may, when "
+                         "is it due%s\n\nCHAIR YELLEN. %s\n\n",
+                         question_end, reply.data);
+    sl_buffer_fini(&reply);
+    return text;
+}
+
+/* How a question ends decides whether its reply may begin a chunk. */
+static uint32_t replies_cut_off(const char *question_end)
+{
+    struct sl_buffer text = interview(question_end);
+    struct result r = cut(view(&text), SL_MEDIA_TEXT, 60, 10);
+    uint32_t count = 0;
+
+    check_promises(&r, 60);
+    for (uint32_t i = 0; i < r.count; i++)
+        count += strncmp(chunk_view(&r, i).data, "CHAIR YELLEN.", 13) == 0 ? 1 : 0;
+    sl_buffer_fini(&text);
+    return count;
+}
+
+TEST(a_question_stays_with_its_reply)
+{
+    CHECK(replies_cut_off("?") == 0);
+    CHECK(replies_cut_off("?\"") == 0);
+    CHECK(replies_cut_off("\uFF1F") == 0);
+    CHECK(replies_cut_off("?\u201D)") == 0);
+    CHECK(replies_cut_off(".") > 0); /* the control: turns as any others */
+}
+
+TEST(a_chunk_is_of_who_speaks_longest)
+{
+    struct sl_buffer text = interview("?");
+    struct result r = cut(view(&text), SL_MEDIA_TEXT, 110, 10);
+    uint32_t replies = 0;
+
+    for (uint32_t i = 0; i < r.count; i++) {
+        bool asks = strncmp(chunk_view(&r, i).data, "MR. LEE.", 8) == 0;
+        bool replied = sl_view_is(r.chunks[i].section, "CHAIR YELLEN");
+
+        CHECK(replied == (!asks || r.chunks[i].word_count > 80));
+        replies += asks && replied;
+    }
+    CHECK(replies > 0);
+    sl_buffer_fini(&text);
+}
+
 TEST(notes_and_titles_are_no_speakers)
 {
     struct sl_buffer text = {0}, part = sentences(14, 10);
-    static const char *const labels[] = {"Note:", "Title:", "목적:", "Warning:", "시행일:", "Source:"};
+    static const char *const labels[] = {
+        "Note:", "Title:", "목적:", "Warning:", "시행일:", "Source:"};
 
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
         sl_buffer_format(&text, "%s %s\n\n", labels[i], part.data);
@@ -494,7 +551,8 @@ static void check_rows(const char *header, const char *rule, const char *row, en
     struct result r;
     uint32_t inside = 0;
 
-    sl_buffer_format(&text, "Debt. At the end of the year it was as follows.\n\n%s\n%s", header, rule);
+    sl_buffer_format(&text, "Debt. At the end of the year it was as follows.\n\n%s\n%s", header,
+                     rule);
     for (int i = 0; i < 60; i++)
         sl_buffer_format(&text, row, i, i * 10, i * 20);
     sl_buffer_format(&text, "\nAfter the table. There is more.");
