@@ -516,17 +516,14 @@ TEST(a_question_stays_with_its_reply)
 TEST(a_chunk_is_of_who_speaks_longest)
 {
     struct sl_buffer text = interview("?");
-    struct result r = cut(view(&text), SL_MEDIA_TEXT, 110, 10);
-    uint32_t replies = 0;
+    struct result r = cut(view(&text), SL_MEDIA_TEXT, 160, 10);
+    uint32_t questions = 0;
 
     for (uint32_t i = 0; i < r.count; i++) {
-        bool asks = strncmp(chunk_view(&r, i).data, "MR. LEE.", 8) == 0;
-        bool replied = sl_view_is(r.chunks[i].section, "CHAIR YELLEN");
-
-        CHECK(replied == (!asks || r.chunks[i].word_count > 80));
-        replies += asks && replied;
+        CHECK(sl_view_is(r.chunks[i].section, "CHAIR YELLEN"));
+        questions += strncmp(chunk_view(&r, i).data, "MR. LEE.", 8) == 0 ? 1 : 0;
     }
-    CHECK(replies > 0);
+    CHECK(questions == 8);
     sl_buffer_fini(&text);
 }
 
