@@ -205,10 +205,17 @@ static void add_warnings(struct sl_buffer *out, const struct sl_answer *answer)
 
 static void add_tail(struct sl_buffer *out, const struct sl_answer *answer)
 {
+    static const struct sl_retrieved none;
+    const struct sl_retrieved *search = answer->retrieved != NULL ? answer->retrieved : &none;
+
     sl_json_name(out, "timing_ms");
     sl_buffer_view(out, SL_VIEW("{"));
     add_rounded(out, "embed", answer->embed_ms, 1e-3);
     add_rounded(out, "search", answer->search_ms, 1e-3);
+    add_rounded(out, "dates", search->dates_ms, 1e-3);
+    add_rounded(out, "lexical", search->lexical_ms, 1e-3);
+    add_rounded(out, "vector", search->vector_ms, 1e-3);
+    add_rounded(out, "fusion", search->fusion_ms, 1e-3);
     add_rounded(out, "rerank", answer->rerank_ms, 1e-3);
     add_rounded(out, "generate", answer->generate_ms, 1e-3);
     add_rounded(out, "total", answer->total_ms, 1e-3);

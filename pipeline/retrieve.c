@@ -227,6 +227,7 @@ static enum sl_err search_vector(struct search *s, const struct sl_selection *se
     start = now_us(s);
     e = sl_snapshot_nearest(s->snapshot, s->retrieved->vector, s->depth, ef, s->question->exact, selection,
                             s->vector, &s->vector_count, &s->retrieved->vector_stats, &failure);
+    s->retrieved->vector_ms += elapsed_ms(s, start);
     s->retrieved->search_ms += elapsed_ms(s, start);
     if (e == SL_REJECT && s->retrieved->mode == SL_MODE_HYBRID &&
         strcmp(failure.reason, "no_vectors") == 0) { /* an index made without an encoder */
@@ -249,6 +250,7 @@ static enum sl_err search_legs(struct search *s, const struct sl_selection *sele
         return e;
     if (s->retrieved->mode != SL_MODE_VECTOR) {
         e = search_lexical(s, selection);
+        s->retrieved->lexical_ms += elapsed_ms(s, start);
         s->retrieved->search_ms += elapsed_ms(s, start);
         if (e)
             return e;
@@ -461,6 +463,7 @@ static enum sl_err refine(struct search *s)
 static enum sl_err rank_results(struct search *s)
 {
     struct sl_result *all = SL_NEW_ARRAY(s->arena, struct sl_result, 2 * (size_t)s->depth);
+    int64_t start = now_us(s);
     uint32_t count;
     enum sl_err e = SL_OK;
 
@@ -476,7 +479,9 @@ static enum sl_err rank_results(struct search *s)
     if (e)
         return e;
     qsort(all, count, sizeof *all, by_score);
-    return drop_copies(s, all, count);
+    e = drop_copies(s, all, count);
+    s->retrieved->fusion_ms += elapsed_ms(s, start);
+    return e;
 }
 
 static enum sl_err search_once(struct search *s, bool dated)
@@ -506,7 +511,10 @@ static enum sl_err search_once(struct search *s, bool dated)
 /* Read the question's time, and what it selects. */
 static enum sl_err read_time(struct search *s)
 {
+    int64_t start = now_us(s);
+
     sl_when_read(s->question->text, today(s), &s->when);
+    s->retrieved->dates_ms = elapsed_ms(s, start);
     s->retrieved->date_read = s->when.date_read;
     s->retrieved->date = s->when.date;
     enum sl_err e = sl_when_select(s->snapshot, &s->when, today(s), s->arena, &s->when_filter, s->err);

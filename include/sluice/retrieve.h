@@ -82,6 +82,7 @@ struct sl_retrieved {
                                       had to be */
     struct sl_view rerank_failure; /* the same as a warning for people */
     double embed_ms, search_ms, rerank_ms;
+    double dates_ms, lexical_ms, vector_ms, fusion_ms; /* parts of a search; all but fusion in search_ms */
 };
 
 struct sl_clock;

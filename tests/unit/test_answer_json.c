@@ -65,6 +65,7 @@ TEST(an_answer_has_every_key_in_its_order)
         "\"1970-01-01\", \"date_to\": null, \"widened\": false}, \"index\": {\"position\": "
         "{\"docs/0\": 18}, \"lag_records\": 0, \"documents\": 63, \"chunks\": 4100}, \"warnings\": "
         "[\"k clamped to 100\", \"x\"], \"timing_ms\": {\"embed\": 1.235, \"search\": 0, "
+        "\"dates\": 0, \"lexical\": 0, \"vector\": 0, \"fusion\": 0, "
         "\"rerank\": 0, \"generate\": 0, \"total\": 2}, \"model\": {\"embed\": \"m\", \"answer\": "
         "\"extract\"}}");
 }
@@ -84,7 +85,8 @@ TEST(an_error_answer_has_the_same_keys)
         "\"filter\": {\"expression\": null, \"from_query\": false, \"date_from\": null, \"date_to\": "
         "null, \"widened\": false}, \"index\": {\"position\": {}, \"lag_records\": null, "
         "\"documents\": 0, \"chunks\": 0}, \"warnings\": [], \"timing_ms\": {\"embed\": 0, "
-        "\"search\": 0, \"rerank\": 0, \"generate\": 0, \"total\": 0}, \"model\": {\"embed\": \"\", "
+        "\"search\": 0, \"dates\": 0, \"lexical\": 0, \"vector\": 0, \"fusion\": 0, "
+        "\"rerank\": 0, \"generate\": 0, \"total\": 0}, \"model\": {\"embed\": \"\", "
         "\"answer\": \"extract\"}}");
 }
 

@@ -204,6 +204,7 @@ int cmd_answer(struct ctl *ctl, int argc, char **argv)
 {
     const char *path = NULL, *mode_name = NULL, *tenant = NULL, *now = NULL;
     uint32_t k = 0;
+    bool processor = false;
     const struct ctl_option options[] = {
         {"queries", CTL_TEXT, &path, "FILE",
          "questions, one JSON object a line: \"query\" or \"text\", and any "
@@ -216,6 +217,8 @@ int cmd_answer(struct ctl *ctl, int argc, char **argv)
         {"tenant", CTL_TEXT, &tenant, "NAME", "the tenant that asks", 0, 0},
         {"now", CTL_TEXT, &now, "DATE", "the day \"last year\" is counted from; default: today", 0,
          0},
+        {"processor-time", CTL_FLAG, &processor, NULL,
+         "timing_ms is the processor time taken, not the time that passed", 0, 0},
     };
     const struct ctl_usage usage = {
         "answer --queries FILE",
@@ -255,7 +258,7 @@ int cmd_answer(struct ctl *ctl, int argc, char **argv)
         ctl_retrieve_words(&opened, &answering.responder.retrieve);
         answering.responder.retrieve.reranker = opened.heads.reranker;
         answering.responder.reader = opened.heads.reader;
-        answering.responder.clock = &ctl_clock;
+        answering.responder.clock = processor ? &ctl_processor_clock : &ctl_clock;
         if (ctl->config->queries.tenant_header[0] != '\0')
             answering.question_options.tenant_header = ctl->config->queries.tenant_header;
         answering.question_options.tenant = ctl->config->queries.tenant[0] != '\0'

@@ -235,6 +235,9 @@ bool ctl_day_end(struct sl_view date, int64_t *ret_ms);
 
 /* Wall and monotonic time. */
 extern const struct sl_clock ctl_clock;
+
+/* The same day, and the processor time this program took instead of what passed. */
+extern const struct sl_clock ctl_processor_clock;
 double ctl_seconds(void); /* monotonic */
 
 /* ----------------------------------------------------------------------------- threads

@@ -325,6 +325,17 @@ static int64_t monotonic_us(void *context)
 
 const struct sl_clock ctl_clock = {now_ms, monotonic_us, NULL};
 
+static int64_t processor_us(void *context)
+{
+    struct timespec now;
+
+    (void)context;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+const struct sl_clock ctl_processor_clock = {now_ms, processor_us, NULL};
+
 double ctl_seconds(void)
 {
     return (double)monotonic_us(NULL) / 1e6;
