@@ -20,10 +20,16 @@
 #include <math.h>
 #include <stdio.h>
 
+enum {
+    SPEAKERS_MAX = 64 /* of them kept as metadata */
+};
+
 struct reader {
     struct sl_arena *arena;
     struct sl_document *document;
     struct sl_field *fields; /* [SL_FIELDS_MAX], made at the first one */
+    const cJSON *root;
+    const cJSON *turns;      /* the member that is the text; NULL: text or body is */
     struct sl_error *err;
 };
 
@@ -61,6 +67,37 @@ static enum sl_err copy_string(struct reader *r, const char *name, const cJSON *
     return ret_text->data == NULL ? full(r) : SL_OK;
 }
 
+static struct sl_field *next_field(struct reader *r)
+{
+    if (r->fields == NULL) {
+        r->fields = SL_NEW_ARRAY(r->arena, struct sl_field, SL_FIELDS_MAX);
+        r->document->fields = r->fields;
+    }
+    return r->fields == NULL ? NULL : &r->fields[r->document->field_count++];
+}
+
+/* Who speaks becomes metadata, where the producer gave no such field. */
+static enum sl_err read_turns(struct reader *r)
+{
+    struct sl_view *speakers;
+    uint32_t count;
+    enum sl_err e = sl_decode_turns(r->turns, SPEAKERS_MAX, r->arena, &r->document->text, &speakers,
+                                    &count, r->err);
+
+    if (e || cJSON_GetObjectItemCaseSensitive(r->root, "speaker") != NULL)
+        return e;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sl_field *field = next_field(r);
+        if (field == NULL)
+            return full(r);
+        *field = (struct sl_field){.name = SL_VIEW("speaker"),
+                                   .type = SL_FIELD_STRING,
+                                   .string = speakers[i],
+                                   .in_array = true};
+    }
+    return SL_OK;
+}
+
 static enum sl_err read_text(struct reader *r, const cJSON *root)
 {
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(root, "text");
@@ -68,10 +105,15 @@ static enum sl_err read_text(struct reader *r, const cJSON *root)
     bool has_text = text != NULL && !cJSON_IsNull(text);
     bool has_body = body != NULL && !cJSON_IsNull(body);
 
+    r->turns = sl_decode_turns_find(root);
+    if (r->turns != NULL && (has_text || has_body))
+        return bad(r, r->turns->string, "stands beside text or body; a document has one of them");
+    if (r->turns != NULL)
+        return read_turns(r);
     if (has_text && has_body)
         return bad(r, "body", "stands beside text; a document has one of them");
     if (!has_text && !has_body)
-        return sl_fail(r->err, SL_REJECT, "no_text", "a JSON document needs a string member text");
+        return sl_fail(r->err, SL_REJECT, "no_text", "a JSON document needs a string member text, or turns");
     return copy_string(r, has_text ? "text" : "body", has_text ? text : body, SL_TEXT_BYTES_MAX,
                        &r->document->text);
 }
@@ -219,15 +261,6 @@ static enum sl_err read_vector(struct reader *r, const cJSON *root)
     return SL_OK;
 }
 
-static struct sl_field *next_field(struct reader *r)
-{
-    if (r->fields == NULL) {
-        r->fields = SL_NEW_ARRAY(r->arena, struct sl_field, SL_FIELDS_MAX);
-        r->document->fields = r->fields;
-    }
-    return r->fields == NULL ? NULL : &r->fields[r->document->field_count++];
-}
-
 static enum sl_err add_field(struct reader *r, struct sl_view name, const cJSON *item,
                              bool in_array)
 {
@@ -301,7 +334,8 @@ static enum sl_err read_fields(struct reader *r, struct sl_view outer, const cJS
         struct sl_view name;
         enum sl_err code;
 
-        if (cJSON_IsNull(item) || (outer.size == 0 && known_name(item->string)))
+        if (cJSON_IsNull(item) || item == r->turns ||
+            (outer.size == 0 && known_name(item->string)))
             continue;
         if ((code = field_name(r, outer, item, &name)) != SL_OK)
             return code;
@@ -340,12 +374,13 @@ static enum sl_err read_members(struct reader *r, const cJSON *root)
 enum sl_err sl_decode_json(struct sl_view json, struct sl_arena *arena,
                            struct sl_document *document, struct sl_error *err)
 {
-    struct reader reader = {arena, document, NULL, err};
+    struct reader reader = {.arena = arena, .document = document, .err = err};
     cJSON *root = NULL;
     enum sl_err code = sl_json_parse(json, &root, err);
 
     if (code != SL_OK)
         return code;
+    reader.root = root;
     code = read_members(&reader, root);
     cJSON_Delete(root);
     return code;

@@ -216,10 +216,12 @@ TEST(a_date_comes_from_body_header_title_and_key_in_this_order_and_never_from_th
 {
     struct sl_header headers[] = {{SL_VIEW("title"), SL_VIEW("Minutes of December 15-16, 2015")},
                                   {SL_VIEW("date"), SL_VIEW("2014-01-02")}};
-    struct sl_message message = {.topic = SL_VIEW("docs"), .timestamp_ms = 5,
+    struct sl_message message = {.topic = SL_VIEW("docs"),
+                                 .timestamp_ms = 5,
                                  .key = SL_VIEW("2012/FOMC20111216confcall.txt"),
                                  .value = SL_VIEW("On 2010-10-10 it rained."),
-                                 .headers = headers, .header_count = 2};
+                                 .headers = headers,
+                                 .header_count = 2};
 
     REQUIRE(decode_with(SL_VIEW("{\"text\":\"x\",\"date\":\"2013\"}"), headers, 2) == SL_OK);
     CHECK(sl_view_is(doc.date, "2013"));
@@ -444,6 +446,53 @@ static void hash_of(const char *json, uint8_t *ret_hash)
 {
     CHECK(decode_with(sl_view_of(json), NULL, 0) == SL_OK);
     memcpy(ret_hash, doc.content_hash, 32);
+}
+
+TEST(turns_are_a_text)
+{
+    REQUIRE(decode_with(SL_VIEW("{\"title\": \"T\", \"turns\": ["
+                                "{\"speaker\": \"CHAIR YELLEN\", \"text\": \" Good afternoon. \"},"
+                                "{\"speaker\": \"CHAIR YELLEN.\", \"text\": \"Welcome.\"},"
+                                "{\"speaker\": \"Ms. Kim\", \"text\": \"\"},"
+                                "{\"speaker\": \"Ms. Kim\", \"text\": \"Why?\", \"start\": 3723.9},"
+                                "{\"speaker\": \"\uC0C1\uB2F4\uC6D0\", \"text\": \"A.\", "
+                                "\"start\": \"01:02:10.5\"},"
+                                "{\"speaker\": \"SPEAKER_00\", \"text\": \"B.\", \"id\": 7},"
+                                "{\"speaker\": 2, \"text\": \"C.\"}, {\"text\": \"D.\"}]}"),
+                        NULL, 0) == SL_OK);
+    CHECK(sl_view_is(doc.text, "CHAIR YELLEN. Good afternoon. Welcome.\n\n"
+                               "Ms. Kim: [1:02:03] Why?\n\n\uC0C1\uB2F4\uC6D0: [01:02:10.5] A.\n\n"
+                               "**SPEAKER_00:** B.\n\n**Speaker 2:** C.\n\nD."));
+    REQUIRE(doc.field_count == 5);
+    CHECK(sl_view_is(doc.fields[0].name, "speaker") && doc.fields[0].in_array);
+    CHECK(sl_view_is(doc.fields[0].string, "CHAIR YELLEN"));
+    CHECK(sl_view_is(doc.fields[4].string, "Speaker 2"));
+    REQUIRE(decode_with(SL_VIEW("{\"segments\": [{\"text\": \"a b\"}, {\"text\": \"c.\"}], "
+                                "\"speaker\": \"me\"}"),
+                        NULL, 0) == SL_OK);
+    CHECK(sl_view_is(doc.text, "a b c.") && doc.field_count == 1);
+    REQUIRE(decode_with(SL_VIEW("{\"text\": \"x\", \"segments\": [\"retail\", \"trade\"]}"), NULL,
+                        0) == SL_OK);
+    CHECK(sl_view_is(doc.text, "x") && doc.field_count == 2);
+}
+
+TEST(turns_that_do_not_fit)
+{
+    GIVES("{\"turns\": [{\"text\": \"a\"}, \"b\"]}", "bad_field");
+    GIVES("{\"turns\": [{\"speaker\": \"A\"}]}", "bad_field");
+    GIVES("{\"turns\": [{\"speaker\": \"A\", \"text\": 3}]}", "bad_field");
+    GIVES("{\"turns\": [{\"speaker\": [], \"text\": \"a\"}]}", "bad_field");
+    GIVES("{\"turns\": [{\"speaker\": \"a\\nb\", \"text\": \"a\"}]}", "bad_field");
+    GIVES("{\"turns\": [{\"speaker\": \"0123456789012345678901234567890123456789+\", \"text\": "
+          "\"a\"}]}",
+          "bad_field");
+    GIVES("{\"turns\": [{\"text\": \"a\", \"start\": -1}]}", "bad_field");
+    GIVES("{\"turns\": [{\"text\": \"a\", \"start\": \"soon\"}]}", "bad_field");
+    CHECK(strcmp(err.message, "turns[0]: start must be seconds, or a time such as \"00:12:03\"") ==
+          0);
+    GIVES("{\"text\": \"a\", \"turns\": [{\"text\": \"a\"}]}", "bad_field");
+    GIVES("{\"turns\": [{\"text\": \" \"}]}", "no_text");
+    GIVES("{\"turns\": []}", "no_text");
 }
 
 TEST(content_hash_tells_contents_apart)
