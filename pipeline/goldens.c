@@ -43,6 +43,14 @@ static enum sl_err text_member(const struct reader *r, const cJSON *root, const 
                : sl_fail(r->err, SL_REJECT, "too_large", "golden questions: no memory for them");
 }
 
+static bool is_among(const struct sl_view *keys, uint32_t count, struct sl_view key)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (sl_view_equal(keys[i], key))
+            return true;
+    return false;
+}
+
 static enum sl_err relevant_member(const struct reader *r, const cJSON *root,
                                    struct sl_golden *golden)
 {
@@ -56,6 +64,8 @@ static enum sl_err relevant_member(const struct reader *r, const cJSON *root,
     {
         if (!cJSON_IsString(key))
             return bad(r, "relevant: allowed is a list of keys, each a string");
+        if (is_among(keys, golden->relevant_count, sl_view_of(key->valuestring)))
+            continue;
         keys[golden->relevant_count] = sl_arena_copy(r->arena, sl_view_of(key->valuestring));
         if (keys[golden->relevant_count++].data == NULL)
             return sl_fail(r->err, SL_REJECT, "too_large", "golden questions: no memory for them");
@@ -158,19 +168,12 @@ static uint64_t name_of(struct sl_view topic, struct sl_view key)
     return name != 0 ? name : 1;
 }
 
-static bool is_relevant(const struct sl_golden *golden, struct sl_view key)
-{
-    for (uint32_t i = 0; i < golden->relevant_count; i++)
-        if (sl_view_equal(golden->relevant[i], key))
-            return true;
-    return false;
-}
-
 static enum sl_err judge(const struct sl_golden *golden, const struct sl_snapshot *snapshot,
                          const struct sl_retrieved *retrieved, struct sl_arena *arena,
                          struct sl_golden_result *ret, struct sl_error *err)
 {
     sl_doc_id seen[SL_GOLDENS_K];
+    struct sl_view keys[SL_GOLDENS_K];
     int32_t grades[SL_GOLDENS_K];
     uint32_t count = 0;
 
@@ -190,7 +193,10 @@ static enum sl_err judge(const struct sl_golden *golden, const struct sl_snapsho
         if (count == 0)
             ret->top = name_of(document.topic, document.key);
         seen[count] = retrieved->results[i].doc;
-        grades[count++] = is_relevant(golden, document.key) ? 1 : 0;
+        keys[count] = document.key;
+        grades[count] = is_among(golden->relevant, golden->relevant_count, document.key) &&
+                        !is_among(keys, count, document.key); /* in another topic, and found already */
+        count++;
     }
     ret->recall = sl_eval_recall(grades, count, golden->relevant_count, SL_GOLDENS_K);
     ret->reciprocal = sl_eval_mrr(grades, count, SL_GOLDENS_K);

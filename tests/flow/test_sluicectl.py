@@ -364,6 +364,51 @@ class Index(Case):
         self.assertEqual(self.run_it("compare", "one.jsonl", "q.jsonl").returncode, 65)
         self.assertEqual(self.run_it("compare", "one.jsonl", "two.jsonl", "--metric", "luck").returncode, 64)
 
+    def test_slices_are_of_the_relevant_documents_too(self):
+        self.import_all(DOCUMENTS[:2] + [dict(DOCUMENTS[2], lang="de", date="2019")])
+        queries = self.lines("q.jsonl", [{"_id": "a", "text": "kiln"}, {"_id": "b", "text": "shafts"}, {"_id": "c", "text": "charcoal"}])
+        qrels = self.write("r.tsv", "a\t1\t1\na\t2\t0\nb\t2\t1\nb\tnowhere\t1\nc\t3\t1\nc\t1\t1\n")
+
+        def sliced(field):
+            found = self.ctl_json("eval", "--queries", queries, "--qrels", qrels, "--slice", field)["slices"]
+            return {name: (each["queries"], round(each["recall@10"], 3)) for name, each in found.items()}
+
+        self.assertEqual(sliced("doc.date"), {"2015": (2, 0.75), "none": (1, 0.5), "not in the index": (1, 0.5), "2019": (1, 0.5)})
+        self.assertEqual(sliced("doc.weight"), {"none": (3, 0.667), "not in the index": (1, 0.5), "2.5": (1, 0.5)})
+        self.assertEqual(set(sliced("doc.lang")), {"none", "not in the index", "de"})
+        self.assertEqual(set(sliced("doc.topic")), {"docs", "not in the index"})
+
+    def test_rankings_of_other_programs_are_measured_and_compared(self):
+        self.import_all()
+        queries = self.lines("q.jsonl", [{"_id": "a 1", "text": "kiln"}, {"_id": "b", "text": "loom"}, {"_id": "c", "text": "forge"}])
+        qrels = self.write("r.tsv", "a 1\t1\t2\na 1\t2\t1\nb\t2\t1\nc\t3\t1\n")
+        judged = ("eval", "--queries", queries, "--qrels", qrels)
+        asked = self.ctl_json(*judged, "--run", "ours.trec", "--per-question", "ours.jsonl")
+        again = self.ctl_json(*judged, "--rankings", "ours.trec")
+        self.assertEqual([again[name] for name in ("queries", "ndcg@10", "mrr@10")], [asked[name] for name in ("queries", "ndcg@10", "mrr@10")])
+        self.write("theirs.trec", "a%201 Q0 2 9 0.5 x\r\na%201 Q0 1 1 0.25 x\r\nb Q0 3 1 1e-3 x\r\n")
+        theirs = self.ctl_json(*judged, "--rankings", "theirs.trec", "--per-question", "theirs.jsonl")
+        self.assertAlmostEqual(theirs["ndcg@10"], (1 + 2 / math.log2(3)) / (2 + 1 / math.log2(3)) / 3, places=6)
+        compared = json.loads(self.run_it("compare", "ours.jsonl", "theirs.jsonl", "--json").stdout)
+        self.assertEqual((compared["questions"], compared["wins"], compared["losses"]), (3, 1, 2))
+        for wrong, line in (("a Q0 1 1 0.5\n", 1), ("a Q0 1 1 0.5 x\na Q0 1 2 high x\n", 2), ("a Q0 1 1 0.5 x\na Q0 1 2 0.4 x\n", 2)):
+            self.assertIn(f"w.trec:{line}:", self.ctl(*judged, "--rankings", self.write("w.trec", wrong), exit_code=65).stderr)
+        self.ctl(*judged, "--rankings", self.write("w.trec", ""), exit_code=65)
+
+    def test_judgements_and_questions_that_are_wrong_are_named(self):
+        self.import_all()
+        queries = self.lines("q.jsonl", [{"_id": 1, "text": "kiln"}, {"_id": "2", "text": "nobody judged this"}])
+        for text, said in (("1\t1\n", "r.tsv:1:"), ("query-id\tcorpus-id\tscore\n1\t1\n", "r.tsv:2:"), ("1\t1\t1\n1\t1\tmuch\n", "r.tsv:2:"),
+                           ("1\t1\t1\n1\t2\t1\n1\t1\t2\n", "r.tsv:3: question 1, document 1: judged 2 here, but 1 on line 1"),
+                           ("", "2 questions, 0 judgements"), ("7\t1\t1\n", "do their ids agree?")):
+            self.assertIn(said, self.ctl("eval", "--queries", queries, "--qrels", self.write("r.tsv", text), exit_code=65).stderr)
+        for qrels in ("1\t1\t1\n1\t1\t1\n", "query-id\tcorpus-id\tscore\r\n1\t1\t1\r\n", "1 0 1 1\n", "1\t1\t1\n1\t2\t-1\n"):
+            found = self.ctl_json("eval", "--queries", queries, "--qrels", self.write("r.tsv", qrels))
+            self.assertEqual((found["queries"], found["unjudged"], found["ndcg@10"], found["recall@10"]), (1, 1, 1, 1), qrels)
+        for rows, said in (([{"text": "kiln"}], 'q.jsonl:1: a question needs "_id"'), ([{"_id": "1", "text": "a"}, {"_id": "2", "text": "b"}, {"_id": "1", "text": "c"}],
+                                                                                     "q.jsonl:3: question 1 was asked before, on line 1")):
+            self.assertIn(said, self.ctl("eval", "--queries", self.lines("q.jsonl", rows), "--qrels", self.write("r.tsv", "1\t1\t1\n"), exit_code=65).stderr)
+
     def test_evaluations_are_kept_listed_and_drawn(self):
         self.import_all()
         queries = self.lines("q.jsonl", [{"_id": "a", "text": "kiln"}, {"_id": "b", "text": "shafts"}])

@@ -30,6 +30,17 @@ TEST(ndcg_discounts_by_log2_of_rank_plus_one)
     CHECK(near(sl_eval_ndcg(grades, 4, NULL, 0, 10), 0));
 }
 
+TEST(ndcg_of_graded_judgements_is_linear_in_the_grade)
+{
+    const int32_t grades[] = {1, 0, 3, -1, 2};
+    const int32_t ideal[] = {3, 2, 1, 1, 0, -1};
+    double found = 1 + 3 / 2.0 + 2 / log2(6), best = 3 + 2 / log2(3) + 1 / 2.0 + 1 / log2(5);
+
+    CHECK(near(sl_eval_ndcg(grades, 5, ideal, 6, 10), found / best));
+    CHECK(near(sl_eval_ndcg(grades, 5, ideal, 6, 3), (1 + 3 / 2.0) / (3 + 2 / log2(3) + 0.5)));
+    CHECK(near(sl_eval_recall(grades, 5, 4, 10), 0.75));
+}
+
 TEST(recall_counts_within_k)
 {
     const int32_t grades[] = {0, 1, 0, 2};

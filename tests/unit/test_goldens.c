@@ -76,6 +76,18 @@ TEST(a_question_is_judged_by_the_documents_it_finds)
     small_close(small);
 }
 
+TEST(a_key_that_is_named_twice_counts_once)
+{
+    SL_CLEANUP(sl_arena_closep) struct sl_arena *arena = sl_arena_open(1 << 20);
+    struct sl_goldens goldens = {0};
+    struct sl_error err = {0};
+
+    small_check(sl_goldens_read(SL_VIEW("{\"query\": \"one\", \"relevant\": [\"a\", \"b\", \"a\"]}"), arena, &goldens,
+                                &err), &err);
+    REQUIRE(goldens.count == 1);
+    CHECK(goldens.items[0].relevant_count == 2 && sl_view_is(goldens.items[0].relevant[1], "b"));
+}
+
 TEST(runs_are_summed_up_and_compared)
 {
     struct sl_golden_result first[] = {{1, 1, 7}, {1, 0.5, 8}, {0, 0, 9}, {1, 1, 0}};

@@ -69,9 +69,10 @@ static bool asked_parse(const cJSON *object, int64_t *ret_ms, struct sl_error *e
     return false;
 }
 
-static bool query_parse(struct sl_view line, struct ctl_query *ret_query, struct sl_error *err)
+static bool query_parse(struct sl_view line, uint32_t number, struct ctl_query *ret_query,
+                        struct sl_error *err)
 {
-    struct ctl_query query = {0};
+    struct ctl_query query = {.number = number};
     cJSON *root = NULL;
     bool dated;
 
@@ -110,7 +111,7 @@ static int queries_fill(const struct ctl *ctl, const char *path, struct ctl_line
             return ctl_fail(ctl, SL_EXIT_OS, "no memory for the questions of %s", path);
         queries->items = items;
         items[queries->count] = (struct ctl_query){0};
-        if (!query_parse(line, &items[queries->count++], &err))
+        if (!query_parse(line, (uint32_t)ctl_lines_number(lines), &items[queries->count++], &err))
             return ctl_fail(ctl, SL_EXIT_DATA, "%s:%llu: %s: %s", path,
                             (unsigned long long)ctl_lines_number(lines), err.reason, err.message);
     }
@@ -133,6 +134,35 @@ int ctl_queries_read(const struct ctl *ctl, const char *path, struct ctl_queries
     ctl_lines_close(lines);
     if (exit_code != SL_EXIT_OK)
         ctl_queries_free(ret_queries);
+    return exit_code;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct ctl_query *x = *(const struct ctl_query *const *)a, *y = *(const struct ctl_query *const *)b;
+    int order = strcmp(x->id, y->id);
+
+    return order != 0 ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+int ctl_queries_distinct(const struct ctl *ctl, const char *path, const struct ctl_queries *queries)
+{
+    const struct ctl_query **sorted = calloc((size_t)queries->count + 1, sizeof(struct ctl_query *));
+    int exit_code = sorted != NULL ? SL_EXIT_OK : ctl_fail(ctl, SL_EXIT_OS, "no memory for the questions of %s", path);
+
+    for (uint32_t i = 0; exit_code == SL_EXIT_OK && i < queries->count; i++) {
+        sorted[i] = &queries->items[i];
+        if (sorted[i]->id == NULL)
+            exit_code = ctl_fail(ctl, SL_EXIT_DATA, "%s:%u: a question needs \"_id\", by which it is judged", path,
+                                 sorted[i]->number);
+    }
+    if (exit_code == SL_EXIT_OK && queries->count > 0)
+        qsort(sorted, queries->count, sizeof(struct ctl_query *), by_id);
+    for (uint32_t i = 1; exit_code == SL_EXIT_OK && i < queries->count; i++)
+        if (strcmp(sorted[i]->id, sorted[i - 1]->id) == 0)
+            exit_code = ctl_fail(ctl, SL_EXIT_DATA, "%s:%u: question %s was asked before, on line %u", path,
+                                 sorted[i]->number, sorted[i]->id, sorted[i - 1]->number);
+    free(sorted);
     return exit_code;
 }
 

@@ -36,6 +36,7 @@ struct ctl_query {
     char *filter; /* NULL: none */
     int64_t asked_ms; /* the end of the day "now" names; -1: none */
     char *line;   /* all of it, as JSON */
+    uint32_t number; /* of the line */
     bool refused; /* in an evaluation: it cannot be asked, and finds nothing */
 };
 
@@ -53,6 +54,8 @@ struct ctl_queries {
  * Errors:  the exit code after saying why: 65 with file:line, 66
  */
 int ctl_queries_read(const struct ctl *ctl, const char *path, struct ctl_queries *ret_queries);
+/* Each has an _id, and no two the same? Exit code 65 after saying which lines. */
+int ctl_queries_distinct(const struct ctl *ctl, const char *path, const struct ctl_queries *queries);
 void ctl_query_fini(struct ctl_query *query);
 void ctl_queries_free(struct ctl_queries *queries);
 

@@ -31,7 +31,7 @@ static int by_id(const void *a, const void *b)
 {
     const struct ctl_query *x = a, *y = b;
 
-    return strcmp(x->id != NULL ? x->id : "", y->id != NULL ? y->id : "");
+    return strcmp(x->id, y->id);
 }
 
 static int by_loss(const void *a, const void *b)
@@ -195,6 +195,8 @@ int cmd_compare(struct ctl *ctl, int argc, char **argv)
     exit_code = ctl_queries_read(ctl, args.items[0], &comparison.runs[0]);
     if (exit_code == SL_EXIT_OK)
         exit_code = ctl_queries_read(ctl, args.items[1], &comparison.runs[1]);
+    for (int run = 0; exit_code == SL_EXIT_OK && run < 2; run++)
+        exit_code = ctl_queries_distinct(ctl, args.items[run], &comparison.runs[run]);
     if (exit_code == SL_EXIT_OK)
         exit_code = join(&comparison, &args);
     if (exit_code == SL_EXIT_OK)

@@ -8,89 +8,12 @@
 #include <sluice/json.h>
 
 #include "runs.h"
-
-#define SLICE_VALUES_MAX 64u /* kinds told apart; the rest is "other" */
-
-/* ------------------------------------------------------------------------------------- slices */
-
-struct slices {
-    char *values[SLICE_VALUES_MAX + 1]; /* the last: what is beyond */
-    uint32_t *questions[SLICE_VALUES_MAX + 1];
-    uint32_t counts[SLICE_VALUES_MAX + 1];
-    uint32_t count;
-};
-
-/* A member of the question's own line as text; "none" without one. Caller frees. */
-static char *slice_value(const struct ctl_query *query, const char *field)
-{
-    cJSON *line = cJSON_Parse(query->line);
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(line, field);
-    char *value = NULL;
-
-    if (cJSON_IsString(member))
-        value = strdup(member->valuestring);
-    else if (member != NULL && !cJSON_IsNull(member))
-        value = cJSON_PrintUnformatted(member);
-    else
-        value = strdup("none");
-    cJSON_Delete(line);
-    return value;
-}
-
-static bool slice_add(struct slices *slices, const struct ctl_evaluation *evaluation,
-                      uint32_t question, const char *field)
-{
-    char *value = slice_value(&evaluation->queries.items[question], field);
-    uint32_t i = 0;
-
-    while (value != NULL && i < slices->count && i < SLICE_VALUES_MAX &&
-           strcmp(slices->values[i], value) != 0)
-        i++;
-    if (i == slices->count) {
-        slices->questions[i] = calloc(evaluation->queries.count, sizeof(uint32_t));
-        slices->values[i] = i == SLICE_VALUES_MAX ? strdup("other") : value;
-        value = i == SLICE_VALUES_MAX ? value : NULL;
-        slices->count++;
-    }
-    free(value);
-    if (slices->questions[i] == NULL || slices->values[i] == NULL)
-        return false;
-    slices->questions[i][slices->counts[i]++] = question;
-    return true;
-}
-
-static void slices_free(struct slices *slices)
-{
-    for (uint32_t i = 0; i < slices->count; i++) {
-        free(slices->values[i]);
-        free(slices->questions[i]);
-    }
-}
-
-/* , "slices": {"VALUE": {"queries": N, metrics}, ...} in the order they first come */
-static void write_slices(const struct ctl_evaluation *evaluation, const char *field,
-                         struct sl_buffer *out)
-{
-    struct slices slices = {0};
-
-    for (uint32_t i = 0; i < evaluation->queries.count && !out->failed; i++)
-        out->failed = !slice_add(&slices, evaluation, i, field);
-    sl_json_name(out, "slices");
-    sl_buffer_format(out, "{");
-    for (uint32_t i = 0; i < slices.count && !out->failed; i++) {
-        sl_json_name(out, slices.values[i]);
-        sl_buffer_format(out, "{\"queries\": %u", slices.counts[i]);
-        ctl_evaluation_write(evaluation, slices.questions[i], slices.counts[i], out);
-        sl_buffer_format(out, "}");
-    }
-    sl_buffer_format(out, "}");
-    slices_free(&slices);
-}
+#include "slices.h"
 
 /* ----------------------------------------------------------------------------------- evaluate */
 
 struct wanted {
-    const char *queries, *qrels, *run, *per_question, *slice, *record, *runs;
+    const char *queries, *qrels, *rankings, *run, *per_question, *slice, *record, *runs;
 };
 
 static int print_result(const struct ctl_evaluation *evaluation, const struct wanted *wanted,
@@ -99,20 +22,25 @@ static int print_result(const struct ctl_evaluation *evaluation, const struct wa
     struct sl_buffer out = {0};
     enum sl_mode mode =
         evaluation->opened->embedder != NULL ? evaluation->retrieve.mode : SL_MODE_LEXICAL;
+    int exit_code = SL_EXIT_OK;
 
     sl_buffer_format(&out, "{\"queries\": %u", evaluation->queries.count);
     ctl_evaluation_write(evaluation, NULL, evaluation->queries.count, &out);
     if (wanted->slice != NULL)
-        write_slices(evaluation, wanted->slice, &out);
+        exit_code = ctl_slices_write(evaluation, wanted->slice, &out);
+    if (evaluation->unjudged > 0)
+        sl_buffer_format(&out, ", \"unjudged\": %u", evaluation->unjudged);
     if (evaluation->refused > 0)
         sl_buffer_format(&out, ", \"refused\": %u", evaluation->refused);
     sl_buffer_format(&out,
                      ", \"mode\": \"%s\", \"depth\": %u, \"documents\": %llu, \"chunks\": %llu, "
                      "\"seconds\": %.3f}\n",
-                     ctl_mode_name(mode), evaluation->depth,
+                     wanted->rankings != NULL ? "rankings" : ctl_mode_name(mode), evaluation->depth,
                      (unsigned long long)stats->documents, (unsigned long long)stats->chunks,
                      seconds);
-    return ctl_print(evaluation->ctl, &out);
+    if (exit_code != SL_EXIT_OK)
+        sl_buffer_fini(&out);
+    return exit_code == SL_EXIT_OK ? ctl_print(evaluation->ctl, &out) : exit_code;
 }
 
 static int open_output(const struct ctl *ctl, const char *path, FILE **ret_file)
@@ -136,14 +64,18 @@ static int eval_open(struct ctl_evaluation *evaluation, const struct wanted *wan
     struct sl_index_stats stats;
     double started = ctl_seconds();
     int exit_code =
-        ctl_open(ctl, CTL_ACCESS_SEARCH, evaluation->retrieve.mode != SL_MODE_LEXICAL, &opened);
+        ctl_open(ctl, CTL_ACCESS_SEARCH,
+                 evaluation->retrieve.mode != SL_MODE_LEXICAL && wanted->rankings == NULL, &opened);
 
     if (exit_code != SL_EXIT_OK)
         return exit_code;
     evaluation->opened = &opened;
     ctl_retrieve_words(&opened, &evaluation->retrieve);
     evaluation->retrieve.reranker = opened.heads.reranker;
-    exit_code = open_output(ctl, wanted->run, &evaluation->run);
+    if (wanted->rankings != NULL)
+        exit_code = ctl_rankings_read(ctl, wanted->rankings, &evaluation->rankings);
+    if (exit_code == SL_EXIT_OK)
+        exit_code = open_output(ctl, wanted->run, &evaluation->run);
     if (exit_code == SL_EXIT_OK)
         exit_code = open_output(ctl, wanted->per_question, &evaluation->per_question);
     if (exit_code == SL_EXIT_OK)
@@ -156,6 +88,7 @@ static int eval_open(struct ctl_evaluation *evaluation, const struct wanted *wan
         exit_code = print_result(evaluation, wanted, &stats, ctl_seconds() - started);
     if (exit_code == SL_EXIT_OK && evaluation->refused > 0)
         exit_code = SL_EXIT_DATA;
+    ctl_rankings_free(&evaluation->rankings);
     ctl_close(&opened);
     return exit_code;
 }
@@ -179,11 +112,14 @@ int cmd_eval(struct ctl *ctl, int argc, char **argv)
          SL_EF_MAX},
         {"exact", CTL_FLAG, &evaluation.exact, NULL,
          "compare every vector instead of walking the graph", 0, 0},
+        {"rankings", CTL_TEXT, &wanted.rankings, "FILE",
+         "ask nothing: measure the rankings of this file, in TREC's form, of another program or run", 0, 0},
         {"run", CTL_TEXT, &wanted.run, "FILE", "write the rankings there, in TREC's form", 0, 0},
         {"per-question", CTL_TEXT, &wanted.per_question, "FILE",
          "write each question's figures there, a JSON object a line, for compare", 0, 0},
         {"slice", CTL_TEXT, &wanted.slice, "FIELD",
-         "also the figures for each value of this member of the questions", 0, 0},
+         "also the figures for each value of this member of the questions, or, as doc.FIELD, of this field of the "
+         "relevant documents: doc.lang, doc.tenant, doc.date (its year), ...", 0, 0},
         {"record", CTL_TEXT, &wanted.record, "LABEL",
          "keep the figures, with the time and the pipeline's fingerprint, for runs", 0, 0},
         {"runs", CTL_TEXT, &wanted.runs, "FILE", "where --record keeps them; default: INDEX.runs.jsonl",

@@ -80,9 +80,12 @@ static int runs_read(const struct ctl *ctl, const char *path, const char *metric
 static int draw(const struct ctl *ctl, const struct runs *runs, const char *metric, const char *path)
 {
     struct sl_buffer picture = {0};
-    FILE *file = fopen(path, "we");
+    FILE *file;
     int exit_code = SL_EXIT_OK;
 
+    if (runs->count == 0)
+        return ctl_fail(ctl, SL_EXIT_DATA, "there is no run to draw");
+    file = fopen(path, "we");
     ctl_runs_draw(runs->items, runs->count, metric, &picture);
     if (file == NULL || picture.failed ||
         fwrite(picture.data, 1, picture.size, file) != picture.size)

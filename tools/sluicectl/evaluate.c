@@ -103,8 +103,10 @@ static enum sl_err score_as(const struct ctl_evaluation *evaluation, uint32_t qu
         ideal[j] = judgements[j].grade;
         relevant += judgements[j].grade > 0;
         for (uint32_t i = 0; i < ranking->count; i++) {
-            if (sl_view_is(ranking->keys[i], judgements[j].doc))
-                grades[i] = judgements[j].grade;
+            if (!sl_view_is(ranking->keys[i], judgements[j].doc))
+                continue;
+            grades[i] = judgements[j].grade;
+            break; /* the same key in another topic is not found a second time */
         }
     }
     ret[CTL_NDCG_10] = sl_eval_ndcg(grades, ranking->count, ideal, judged, 10);
@@ -217,6 +219,25 @@ static enum sl_err find(const struct ctl_evaluation *evaluation, const struct ct
     return code;
 }
 
+/* A question's ranking as another program made it. */
+static enum sl_err take_ranking(const struct ctl_evaluation *evaluation, const struct ctl_query *query,
+                                struct sl_arena *arena, struct ranking *ret_ranking, struct sl_error *err)
+{
+    uint32_t count;
+    const struct ctl_ranked *ranked = ctl_rankings_of(&evaluation->rankings, query->id, &count);
+    uint32_t kept = count < evaluation->depth ? count : evaluation->depth;
+
+    *ret_ranking = (struct ranking){SL_NEW_ARRAY(arena, struct sl_view, kept + 1),
+                                    SL_NEW_ARRAY(arena, float, kept + 1), kept};
+    if (ret_ranking->keys == NULL || ret_ranking->scores == NULL)
+        return sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a ranking");
+    for (uint32_t i = 0; i < kept; i++) {
+        ret_ranking->keys[i] = sl_view_of(ranked[i].doc);
+        ret_ranking->scores[i] = (float)ranked[i].score;
+    }
+    return SL_OK;
+}
+
 static enum sl_err evaluate(struct round *round, uint32_t i, struct sl_arena *arena,
                             struct sl_error *err)
 {
@@ -228,7 +249,9 @@ static enum sl_err evaluate(struct round *round, uint32_t i, struct sl_arena *ar
     struct ranking ranking = {0};
     enum sl_err code = sl_snapshot_open(evaluation->opened->index, &snapshot, err);
 
-    if (code == SL_OK && !query->refused)
+    if (code == SL_OK && evaluation->rankings.count > 0)
+        code = take_ranking(evaluation, query, arena, &ranking, err);
+    else if (code == SL_OK && !query->refused)
         code = find(evaluation, query, snapshot, arena, &ranking, err);
     if (code == SL_OK)
         code = score(evaluation, number, &ranking, arena, err);
@@ -327,6 +350,7 @@ static void keep_judged(struct ctl_evaluation *evaluation)
             evaluation->queries.items[kept++] = moved;
         }
     }
+    evaluation->unjudged = evaluation->queries.count - kept;
     for (uint32_t i = kept; i < evaluation->queries.count; i++)
         ctl_query_fini(&evaluation->queries.items[i]);
     evaluation->queries.count = kept;
@@ -379,12 +403,16 @@ int ctl_evaluation_read(struct ctl_evaluation *evaluation, const char *queries, 
     int exit_code = ctl_queries_read(ctl, queries, &evaluation->queries);
 
     if (exit_code == SL_EXIT_OK)
+        exit_code = ctl_queries_distinct(ctl, queries, &evaluation->queries);
+    if (exit_code == SL_EXIT_OK)
         exit_code = ctl_qrels_read(ctl, qrels, &evaluation->qrels);
     if (exit_code != SL_EXIT_OK)
         return exit_code;
     keep_judged(evaluation);
     if (evaluation->queries.count == 0)
-        return ctl_fail(ctl, SL_EXIT_DATA, "no question has a relevant document in the judgements");
+        return ctl_fail(ctl, SL_EXIT_DATA,
+                        "no question of %s has a relevant document in %s (%u questions, %u judgements): do their ids agree?",
+                        queries, qrels, evaluation->unjudged, evaluation->qrels.count);
     find_refused(evaluation);
     for (int m = 0; m < CTL_METRIC_COUNT; m++) {
         evaluation->values[m] = calloc(evaluation->queries.count, sizeof(double));

@@ -6,6 +6,7 @@
 
 #include "ask.h"
 #include "qrels.h"
+#include "rankings.h"
 
 enum ctl_metric {
     CTL_NDCG_10 = 0,
@@ -26,7 +27,9 @@ struct ctl_evaluation {
     const struct ctl_opened *opened;
     struct ctl_queries queries; /* only those with a relevant document */
     uint32_t refused; /* of them; cannot be asked, and find nothing */
+    uint32_t unjudged; /* left out: nothing relevant is known for them */
     struct ctl_qrels qrels;
+    struct ctl_rankings rankings; /* of others, to be measured instead of asking; count 0: none */
     struct sl_retrieve_options retrieve;
     const struct sl_embedder *embedder; /* NULL: the one that was opened */
     uint32_t depth; /* documents looked at */

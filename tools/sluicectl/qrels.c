@@ -8,6 +8,17 @@
 
 #define COLUMNS_MAX 4
 
+static int by_query_then_doc(const void *a, const void *b)
+{
+    const struct ctl_judgement *x = a;
+    const struct ctl_judgement *y = b;
+    int order = strcmp(x->query, y->query);
+
+    if (order == 0)
+        order = strcmp(x->doc, y->doc);
+    return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
+}
+
 static int by_query_then_grade(const void *a, const void *b)
 {
     const struct ctl_judgement *x = a;
@@ -32,22 +43,23 @@ static int split(char *line, char **columns)
     return count;
 }
 
-/* False when the line is no judgement. */
-static bool judgement_parse(char *line, struct ctl_judgement *ret_judgement)
+/* False when the line is no judgement; *ret_heading: but may be the names of the columns. */
+static bool judgement_parse(char *line, uint32_t number, struct ctl_judgement *ret_judgement, bool *ret_heading)
 {
     char *columns[COLUMNS_MAX];
     int count = split(line, columns);
     char *end;
     long grade;
 
+    *ret_heading = number == 1 && count >= 3 && strpbrk(columns[count - 1], "0123456789") == NULL;
     if (count < 3)
         return false;
     grade = strtol(columns[count - 1], &end, 10);
     if (end == columns[count - 1] || *end != '\0' || grade < -1000 || grade > 1000)
         return false;
     *ret_judgement =
-        (struct ctl_judgement){strdup(columns[0]), strdup(columns[count - 2]), (int32_t)grade};
-    return true;
+        (struct ctl_judgement){strdup(columns[0]), strdup(columns[count - 2]), (int32_t)grade, number};
+    return ret_judgement->query != NULL && ret_judgement->doc != NULL;
 }
 
 static int qrels_fill(const struct ctl *ctl, const char *path, struct ctl_lines *lines,
@@ -61,7 +73,7 @@ static int qrels_fill(const struct ctl *ctl, const char *path, struct ctl_lines 
         struct ctl_judgement *items =
             reallocarray(qrels->items, (size_t)qrels->count + 1, sizeof(*items));
         char *line = strndup(view.data, view.size);
-        bool parsed;
+        bool parsed, heading;
 
         if (items != NULL)
             qrels->items = items;
@@ -69,16 +81,41 @@ static int qrels_fill(const struct ctl *ctl, const char *path, struct ctl_lines 
             free(line);
             return ctl_fail(ctl, SL_EXIT_OS, "no memory for the judgements of %s", path);
         }
-        parsed = judgement_parse(line, &items[qrels->count]);
+        parsed = judgement_parse(line, (uint32_t)ctl_lines_number(lines), &items[qrels->count], &heading);
         free(line);
         if (parsed)
             qrels->count++;
-        else if (ctl_lines_number(lines) > 1)
+        else if (!heading)
             return ctl_fail(ctl, SL_EXIT_DATA,
                             "%s:%llu: allowed is: question, tab, document, tab, whole number", path,
                             (unsigned long long)ctl_lines_number(lines));
     }
     return result == SL_AGAIN ? SL_EXIT_OK : ctl_fail_error(ctl, &err, SL_EXIT_DATA);
+}
+
+/* A document is judged once for a question: said twice it would count twice, said otherwise it is not known which. */
+static int drop_doubles(const struct ctl *ctl, const char *path, struct ctl_qrels *qrels)
+{
+    uint32_t kept = 0;
+
+    if (qrels->count > 0)
+        qsort(qrels->items, qrels->count, sizeof(*qrels->items), by_query_then_doc);
+    for (uint32_t i = 0; i < qrels->count; i++) {
+        struct ctl_judgement *last = kept > 0 ? &qrels->items[kept - 1] : NULL, one = qrels->items[i];
+        if (last == NULL || strcmp(last->query, one.query) != 0 || strcmp(last->doc, one.doc) != 0) {
+            qrels->items[i] = qrels->items[kept];
+            qrels->items[kept++] = one;
+        } else if (last->grade != one.grade) {
+            return ctl_fail(ctl, SL_EXIT_DATA, "%s:%u: question %s, document %s: judged %d here, but %d on line %u", path,
+                            one.line, one.query, one.doc, one.grade, last->grade, last->line);
+        }
+    }
+    for (uint32_t i = kept; i < qrels->count; i++) {
+        free(qrels->items[i].query);
+        free(qrels->items[i].doc);
+    }
+    qrels->count = kept;
+    return SL_EXIT_OK;
 }
 
 int ctl_qrels_read(const struct ctl *ctl, const char *path, struct ctl_qrels *ret_qrels)
@@ -92,6 +129,8 @@ int ctl_qrels_read(const struct ctl *ctl, const char *path, struct ctl_qrels *re
         return ctl_fail_error(ctl, &err, SL_EXIT_IO);
     exit_code = qrels_fill(ctl, path, lines, ret_qrels);
     ctl_lines_close(lines);
+    if (exit_code == SL_EXIT_OK)
+        exit_code = drop_doubles(ctl, path, ret_qrels);
     if (exit_code != SL_EXIT_OK)
         ctl_qrels_free(ret_qrels);
     else if (ret_qrels->count > 0)

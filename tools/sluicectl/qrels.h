@@ -8,6 +8,7 @@ struct ctl_judgement {
     char *query;
     char *doc;
     int32_t grade;
+    uint32_t line;
 };
 
 struct ctl_qrels {

@@ -25,8 +25,9 @@ struct ctl_run {
 };
 
 /*
- * Draw runs as SVG: means with their intervals, in order; a dashed line where the pipeline became another.
+ * Draw runs as SVG: means with their intervals, in order, on a band of background for each pipeline (runs_picture.c).
  *
+ * Pre:     count > 0.
  * Owns:    nothing.
  * Thread:  main.
  * Blocks:  no.

@@ -4,7 +4,8 @@
  * More is never worse here, and costs time with every question, so nothing can win: what is sought is the least that
  * loses next to nothing against the most. For ef the most is comparing every vector, judged by the metric; for k it
  * is twenty-five passages, judged by the share of the relevant documents among them. "Next to nothing" is said of
- * the worse end of the loss's interval: few questions give a wide one, and then nothing is taken away.
+ * the worse end of the loss's interval: few questions give a wide one, and then nothing is taken away. Where only the
+ * most itself is near enough, more would find more still: then it is left as it is.
  *
  * Judgements that have nothing to do with the questions would let anything pass. So what is found must fit the
  * questions' own judgements better than those of other questions, or nothing is changed at all. Both are looked at in
@@ -54,19 +55,20 @@ static void add_size(struct asking *asking, struct tune_sizes *sizes, uint32_t v
     size->value = value;
     size->mean = sl_eval_mean(asking->values, questions);
     sl_eval_compare(asking->values, asking->most, questions, &size->loss);
-    if (size->loss.high <= loss_max && (sizes->chosen == 0 || value < sizes->chosen))
+    if (value < sizes->most_value && size->loss.high <= loss_max && (sizes->chosen == 0 || value < sizes->chosen))
         sizes->chosen = value;
 }
 
 /* The values listed, and the configured one where it is none of them. */
 static int ask_sizes(struct asking *asking, struct tune_sizes *sizes, const uint32_t *values,
-                     uint32_t count, double loss_max,
+                     uint32_t count, uint32_t most_value, double loss_max,
                      int (*ask)(struct asking *asking, uint32_t value, double *ret))
 {
     bool listed = false;
     int exit_code = SL_EXIT_OK;
 
     sizes->most = sl_eval_mean(asking->most, asking->tuning->evaluation.queries.count);
+    sizes->most_value = most_value;
     for (uint32_t i = 0; exit_code == SL_EXIT_OK && i < count; i++) {
         listed |= values[i] == sizes->configured;
         exit_code = ask(asking, values[i], asking->values);
@@ -92,7 +94,7 @@ static int find_ef(struct asking *asking)
     tuning->evaluation.exact = false;
     if (exit_code == SL_EXIT_OK)
         exit_code = ask_sizes(asking, &tuning->ef, ef_values, sizeof ef_values / sizeof *ef_values,
-                              EF_LOSS_MAX, ask_ef);
+                              UINT32_MAX, EF_LOSS_MAX, ask_ef);
     asking->options.ef = tuning->ef.chosen != 0 ? tuning->ef.chosen : tuning->base.ef;
     return exit_code;
 }
@@ -108,7 +110,7 @@ static int find_k(struct asking *asking)
     tuning->k.configured = tuning->base.k;
     exit_code = ask_k(asking, most, asking->most);
     return exit_code == SL_EXIT_OK ? ask_sizes(asking, &tuning->k, k_values, sizeof k_values / sizeof *k_values,
-                                               K_LOSS_MAX, ask_k)
+                                               most, K_LOSS_MAX, ask_k)
                                    : exit_code;
 }
 

@@ -60,6 +60,7 @@ struct tune_sizes {
     struct tune_size items[TUNE_SIZES_MAX];
     uint32_t count;
     double most;         /* the greatest's mean */
+    uint32_t most_value;
     uint32_t configured; /* as it works */
     uint32_t chosen;     /* 0: none is near enough, or it was not looked at */
 };
