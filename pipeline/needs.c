@@ -2,9 +2,9 @@
  * needs.c -- what a question wants to see in an answer: its terms, and what finding each is worth.
  *
  * Question words ("what", "tell me", "언제", "~인가요") stand in the question and not in the
- * answer; a share of terms met that counts them is low for good answers and says little about bad
- * ones. They are taken out of the text before it is analysed, because afterwards they are stems and
- * bigrams.
+ * answer, and so do words that wish for the newest ("latest", 현행); a share of terms met that
+ * counts them is low for good answers and says little about bad ones. They are taken out of the
+ * text before it is analysed, because afterwards they are stems and bigrams.
  */
 #include <sluice/index.h>
 
@@ -24,24 +24,26 @@ static enum sl_err no_memory(struct sl_error *err)
 
 /* Sorted: found by bsearch. */
 static const char *const ENGLISH_WORDS[] = {
-    "a",     "about", "all",   "am",    "an",     "and",   "any",   "are",   "as",     "at",
-    "be",    "been",  "by",    "can",   "could",  "did",   "do",    "does",  "during", "for",
-    "from",  "get",   "give",  "had",   "has",    "have",  "he",    "her",   "his",    "how",
-    "i",     "if",    "in",    "into",  "is",     "it",    "its",   "many",  "may",    "me",
-    "might", "much",  "must",  "my",    "name",   "of",    "on",    "one",   "or",     "please",
-    "say",   "says",  "shall", "she",   "should", "so",    "some",  "tell",  "than",   "that",
-    "the",   "their", "them",  "there", "these",  "they",  "this",  "those", "to",     "us",
-    "was",   "we",    "were",  "what",  "when",   "where", "which", "who",   "whom",   "whose",
-    "why",   "will",  "with",  "would", "you",    "your"};
+    "a",      "about",  "all",      "am",     "an",     "and",   "any",     "are",       "as",
+    "at",     "be",     "been",     "by",     "can",    "could", "current", "currently", "did",
+    "do",     "does",   "during",   "for",    "from",   "get",   "give",    "had",       "has",
+    "have",   "he",     "her",      "his",    "how",    "i",     "if",      "in",        "into",
+    "is",     "it",     "its",      "latest", "many",   "may",   "me",      "might",     "most",
+    "much",   "must",   "my",       "name",   "newest", "of",    "on",      "one",       "or",
+    "please", "recent", "recently", "say",    "says",   "shall", "she",     "should",    "so",
+    "some",   "tell",   "than",     "that",   "the",    "their", "them",    "there",     "these",
+    "they",   "this",   "those",    "to",     "us",     "was",   "we",      "were",      "what",
+    "when",   "where",  "which",    "who",    "whom",   "whose", "why",     "will",      "with",
+    "would",  "you",    "your"};
 
 /* What "how" asks the measure of; the answer names the measure, not the word. */
 static const char *const MEASURES[] = {"big",  "deep",  "far", "fast", "high", "large",
                                        "long", "often", "old", "tall", "wide"};
 
 /* Korean words (eojeols) that start like this ask and do not tell. */
-static const char *const KOREAN_STARTS[] = {"무엇", "뭐",   "무슨", "누구",   "누가", "언제",
-                                            "어디", "어느", "어떤", "어떻게", "왜",   "얼마",
-                                            "몇",   "며칠", "알려", "말해", "설명해"};
+static const char *const KOREAN_STARTS[] = {
+    "무엇", "뭐", "무슨", "누구", "누가", "언제",   "어디", "어느", "어떤", "어떻게", "왜",
+    "얼마", "몇", "며칠", "알려", "말해", "설명해", "최근", "최신", "현행", "현재",   "요즘"};
 
 /* Verbs that only help, as whole words. */
 #define KOREAN_HELPERS " 수 해야 하나요 되나요 있나요 없나요 합니까 됩니까 있습니까 있는가 하는가 되는가 하는지 되는지 " \
@@ -208,7 +210,8 @@ static int compare_term(const void *key, const void *item)
 double sl_needs_weight(const struct sl_needs *needs, struct sl_view term)
 {
     const struct sl_view *found =
-        needs->count > 0 ? bsearch(&term, needs->terms, needs->count, sizeof term, compare_term) : NULL;
+        needs->count > 0 ? bsearch(&term, needs->terms, needs->count, sizeof term, compare_term)
+                         : NULL;
 
     return found != NULL ? needs->weights[found - needs->terms] : 0;
 }

@@ -173,6 +173,9 @@ TEST(needs_leave_out_what_only_asks)
                               small->arena, &needs, &err), &err);
     CHECK_THAT(needs.count == 2, "%u needs", needs.count);
     CHECK(needs.asked == SL_ASKED_WHO);
+    small_check(sl_needs_read(small->snapshot, SL_VIEW("Who is currently the latest lamp's keeper?"),
+                              small->arena, &needs, &err), &err);
+    CHECK_THAT(needs.count == 2, "%u needs", needs.count);
     small_check(sl_needs_read(small->snapshot, SL_VIEW("How many?"), small->arena, &needs, &err),
                 &err);
     CHECK(needs.count > 0 && needs.asked == SL_ASKED_COUNT); /* nothing else is there */
