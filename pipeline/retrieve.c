@@ -399,12 +399,17 @@ static sl_day day_in_force(const struct search *s)
     return named && s->when.date.days.to != SL_DAY_MAX ? s->when.date.days.to : today(s);
 }
 
+static bool all_copies(const struct search *s)
+{
+    return s->question->duplicates || s->options->keep_duplicates;
+}
+
 /* What is asked about versions, or as of a day, wants to see texts that are nearly the same. */
 static enum sl_copies copies_dropped(const struct search *s)
 {
     struct sl_view filter = s->question->filter_text;
 
-    if (s->question->duplicates || s->options->keep_duplicates)
+    if (all_copies(s) || s->options->judged)
         return SL_COPIES_NONE;
     if (s->when.versions ||
         (s->question->filter != NULL && memmem(filter.data, filter.size, "valid_at", 8) != NULL))
@@ -432,7 +437,7 @@ static enum sl_err drop_copies(struct search *s, struct sl_result *all, uint32_t
     uint32_t wanted = refined_count(s);
     enum sl_err e;
 
-    if (copies != SL_COPIES_NONE && !s->when.versions &&
+    if (!all_copies(s) && !s->when.versions &&
         (e = sl_versions_collapse(s->snapshot, day_in_force(s), wanted, s->arena, all, &count, s->err)))
         return e;
     retrieved->results = all;

@@ -32,6 +32,7 @@ struct sl_retrieve_options {
     double coverage_min;     /* below it the question goes to the lexical leg alone; default 0.5 */
     enum sl_expand expand;
     bool keep_duplicates;    /* copies of a better result stay among the results */
+    bool judged;             /* they do, but versions do not: judgements name one of several copies */
     double half_life_days;   /* 0 = off: a document loses half its weight in that time */
     enum sl_expansion expansion;
     const struct sl_word_lists *lists; /* those the documents were read with; NULL: none */

@@ -286,6 +286,9 @@ class Index(Case):
         hits = self.ctl_json("search", "heron reeds")["hits"]
         self.assertEqual([(hit["doc"], hit["duplicates"]) for hit in hits], [("0", 2)])
         self.assertIn("and 2 like it", self.ctl("search", "heron reeds").stdout)
+        figures = self.ctl_json("eval", "--queries", self.lines("e.jsonl", [{"_id": "q", "text": "heron reeds"}]),
+                                "--qrels", self.write("r.tsv", "q\t2\t1\n"))
+        self.assertEqual((figures["recall@10"], figures["ndcg@10"]), (1, 0.5)) # the judged one of three copies
         asked = {"query": "heron reeds", "return_hits": True}
         path = self.lines("q.jsonl", [asked, dict(asked, duplicates=True)])
         answers = [json.loads(line) for line in self.ctl("answer", "--queries", path).stdout.splitlines()]

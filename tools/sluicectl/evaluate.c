@@ -392,6 +392,7 @@ static enum sl_err fit_depth(struct ctl_evaluation *evaluation, struct sl_index_
         per_document = CHUNKS_PER_RESULT;
     k = evaluation->depth * (per_document > 0 ? per_document : 1);
     evaluation->retrieve.k = k < SL_K_MAX ? (uint32_t)k : SL_K_MAX;
+    evaluation->retrieve.judged = true;
     if (evaluation->passages != 0)
         evaluation->retrieve.k = evaluation->passages;
     return SL_OK;
