@@ -112,6 +112,9 @@ class Usage(Case):
         self.assertEqual(done.returncode, 78)
         self.assertIn("wrong.conf:2", done.stderr)
         self.assertIn("wrong.conf:3", done.stderr)
+        error = json.loads(self.run_it("stats", "-c", wrong, "--json").stderr)
+        self.assertIn("wrong.conf:2: [chunk] words", error["error"])
+        self.assertIn("wrong.conf:3", error["error"])
 
     def test_a_missing_index_is_66(self):
         for command in (["stats"], ["verify"], ["export", "--jsonl"], ["search", "x"]):

@@ -70,10 +70,15 @@ int ctl_config(struct ctl *ctl)
     int exit_code;
 
     if (sl_config_read(ctl->config_file, &ctl->config, &problems, &err) != SL_OK) {
-        if (problems.size > 0 && !problems.failed)
-            fputs(problems.data, stderr);
+        if (problems.size > 0 && !problems.failed) {
+            if (!ctl->json)
+                fputs(problems.data, stderr);
+            else /* an error is one object: as much of them as it holds, instead of their number */
+                snprintf(err.message, sizeof(err.message), "%.*s", (int)problems.size - 1,
+                         problems.data);
+        }
         exit_code = ctl_fail_error(ctl, &err, SL_EXIT_CONFIG);
-        if (exit_code == SL_EXIT_NOINPUT && !ctl->config_given)
+        if (exit_code == SL_EXIT_NOINPUT && !ctl->config_given && !ctl->json)
             fputs("sluicectl: name a configuration with -c FILE; 'sluicectl config sample' prints "
                   "one\n",
                   stderr);
