@@ -94,6 +94,19 @@ static void add_citations(struct sl_buffer *out, const struct sl_answer *answer)
     sl_buffer_view(out, SL_VIEW("]"));
 }
 
+/* Where a person may look on who did not get an answer. */
+static void add_nearest(struct sl_buffer *out, const struct sl_answer *answer)
+{
+    sl_json_name(out, "nearest");
+    sl_buffer_view(out, SL_VIEW("["));
+    for (uint32_t i = 0; i < answer->nearest_count; i++) {
+        sl_buffer_view(out, i > 0 ? SL_VIEW(", {") : SL_VIEW("{"));
+        add_place(out, &answer->nearest[i]);
+        sl_buffer_view(out, SL_VIEW("}"));
+    }
+    sl_buffer_view(out, SL_VIEW("]"));
+}
+
 /* The few words asked for; null where a sentence has to do. */
 static void add_span(struct sl_buffer *out, const struct sl_answer_span *span)
 {
@@ -244,6 +257,8 @@ enum sl_err sl_answer_json(const struct sl_answer *answer, const struct sl_quest
     add_text(&out, "answer", answer->text.data != NULL ? answer->text : SL_VIEW(""));
     add_span(&out, &answer->span);
     add_citations(&out, answer);
+    if (answer->status == SL_STATUS_NOT_FOUND)
+        add_nearest(&out, answer);
     if (question->return_hits && answer->retrieved != NULL)
         add_hits(&out, answer);
     add_filter(&out, answer, question);

@@ -295,6 +295,33 @@ static enum sl_err find(struct answering *a, bool widened, struct sl_view asked,
     return extract(a, &needs, *ret_passages, *ret_count, ret);
 }
 
+static bool is_listed(const struct sl_answer *answer, sl_doc_id doc)
+{
+    for (uint32_t i = 0; i < answer->nearest_count; i++)
+        if (answer->nearest[i].doc == doc)
+            return true;
+    return false;
+}
+
+/* Who asks for what is not there may want to look at what comes nearest. */
+static enum sl_err list_nearest(struct answering *a, const struct sl_passage *passages, uint32_t count)
+{
+    struct sl_answer *answer = a->answer;
+
+    answer->nearest = SL_NEW_ARRAY(a->arena, struct sl_citation, SL_NEAREST_MAX);
+    if (answer->nearest == NULL)
+        return no_memory(a);
+    for (uint32_t i = 0; i < count && answer->nearest_count < SL_NEAREST_MAX; i++) {
+        const struct sl_passage *passage = &passages[i];
+        if (is_listed(answer, passage->result->doc))
+            continue;
+        answer->nearest[answer->nearest_count] =
+            sl_citation_of(passage, 0, passage->byte_start, passage->byte_end, passage->result->score);
+        answer->nearest_count++;
+    }
+    return SL_OK;
+}
+
 static bool says_enough(const struct sl_extracted *extracted)
 {
     return extracted->citation_count > 0 && extracted->relevance >= SL_RELEVANCE_MIN;
@@ -325,7 +352,7 @@ static enum sl_err answer_question(struct answering *a)
     if (a->question->return_hits && (e = list_hits(a)))
         return e;
     if (!says_enough(&extracted))
-        return SL_OK;
+        return list_nearest(a, passages, passage_count);
     answer->status = SL_STATUS_ANSWERED;
     answer->text = extracted.text;
     answer->span = extracted.span;
@@ -335,6 +362,8 @@ static enum sl_err answer_question(struct answering *a)
         return e;
     if (a->responder->generator != NULL && (e = generate(a, passages, passage_count)))
         return e;
+    if (answer->status == SL_STATUS_NOT_FOUND)
+        return list_nearest(a, passages, passage_count);
     return check_quotes(a);
 }
 

@@ -53,6 +53,8 @@ struct sl_answer_span {
     struct sl_view text; /* text[byte_start, byte_end) of the stored document */
 };
 
+#define SL_NEAREST_MAX 3u
+
 struct sl_answer {
     enum sl_status status;
     struct sl_view error_code;    /* SL_STATUS_ERROR: one word of docs/REASONS.md */
@@ -65,6 +67,9 @@ struct sl_answer {
     struct sl_citation *hits; /* [hit_count]: retrieved->results as places in documents, quote = the whole
                                  chunk; only when question->return_hits */
     uint32_t hit_count;
+    struct sl_citation *nearest; /* [nearest_count] of SL_STATUS_NOT_FOUND: the passages that come nearest, each of
+                                    another document, at most SL_NEAREST_MAX */
+    uint32_t nearest_count;
     struct sl_view *warnings;
     uint32_t warning_count;
     uint32_t rerank_scored, rerank_late; /* passages, of all searches of this question; see retrieve.h */

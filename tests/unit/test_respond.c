@@ -89,10 +89,37 @@ TEST(what_the_documents_do_not_say_is_not_found)
         struct small_index *small = harbour_open(vectors == 1);
         struct sl_answer a = ask(small, "What is the capital of Mongolia?");
         CHECK(a.status == SL_STATUS_NOT_FOUND && a.citation_count == 0 && a.text.size == 0);
+        a = ask(small, "How deep is the harbour of Skarne on Mars?");
+        REQUIRE(a.status == SL_STATUS_NOT_FOUND && a.nearest_count > 0);
+        CHECK(a.nearest[0].title.size > 0 && a.nearest[0].byte_start < a.nearest[0].byte_end);
         a = ask(small, "???");
         CHECK(a.status == SL_STATUS_NOT_FOUND);
         small_close(small);
     }
+}
+
+TEST(three_documents_are_enough_to_tell_what_they_say)
+{
+    static const struct {
+        const char *question;
+        bool said;
+    } cases[] = {
+        {"연차는 며칠인가요?", true},      {"육아휴직은 누가 신청할 수 있나요?", true},
+        {"법인카드는 어디서 발급하나요?", true}, {"구내식당 메뉴는 무엇인가요?", false},
+        {"주차장은 어디에 있나요?", false},     {"스마트폰 수리 비용은 얼마인가요?", false},
+    };
+    struct small_index *small = small_open(false);
+
+    small_put(small, "a", "{\"title\": \"연차 규정\", \"text\": \"1년간 출근한 직원에게 15일의 연차유급휴가를 준다.\"}");
+    small_put(small, "b", "{\"title\": \"육아휴직 안내\", \"text\": \"만 8세 이하의 자녀를 둔 직원은 육아휴직을 "
+                          "신청할 수 있다.\"}");
+    small_put(small, "c", "{\"title\": \"출장\", \"text\": \"법인카드는 재무팀에서 발급한다.\"}");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sl_answer a = ask(small, cases[i].question);
+        CHECK_THAT((a.status == SL_STATUS_ANSWERED) == cases[i].said, "%s: %.*s", cases[i].question,
+                   SL_VIEW_ARG(a.text));
+    }
+    small_close(small);
 }
 
 TEST(an_answer_from_other_dates_says_so)
