@@ -204,13 +204,15 @@ static double share_in_title(const struct sl_tokens *s, const struct sl_span_sen
 {
     uint32_t held = 0;
 
+    if (sentence->title.size == 0)
+        return 0;
     for (uint32_t i = from; i < to; i++) {
         struct sl_view word = sl_token_text(s, i);
         held += memmem(sentence->title.data, sentence->title.size, word.data, word.size) != NULL
                     ? 1
                     : 0;
     }
-    return sentence->title.size > 0 ? held / (double)(to - from) : 0;
+    return held / (double)(to - from);
 }
 
 /* ------------------------------------------------------------------------------------ features */
