@@ -73,9 +73,10 @@ bool sl_english_absolute(struct cursor c, struct sl_date_atom *ret);
 /* behind a month, quarter or holiday: ", 2015", " of last year" */
 bool sl_english_year_after(struct cursor *c, int *ret);
 
-/* dates_words.c: nineteen ninety-nine; the eighties (1980) */
+/* dates_words.c: nineteen ninety-nine; the eighties (1980); one .. ninety-nine */
 bool sl_english_year_words(struct cursor *c, int *ret);
 bool sl_english_decade_words(struct cursor *c, int *ret);
+bool sl_english_small_words(struct cursor *c, int *ret);
 
 /* dates_holidays.c: Christmas 2018, last Easter */
 bool sl_english_holiday(struct cursor c, struct sl_date_atom *ret);
@@ -83,6 +84,8 @@ bool sl_english_holiday(struct cursor c, struct sl_date_atom *ret);
 /* dates_relative.c: last -1, this 0, next 1, with the space behind it; SL_SHIFT_NONE when there is no such word */
 #define SL_SHIFT_NONE 9
 int sl_english_shift(struct cursor *c);
+/* three weeks; a week, a few months */
+bool sl_english_amount(struct cursor *c, struct sl_amount *ret);
 /* every form that counts from today, and parts of what such a form names */
 bool sl_english_relative(struct cursor c, struct sl_date_atom *ret);
 

@@ -314,13 +314,25 @@ static bool read_compact(struct cursor c, struct sl_date_atom *ret)
 
 static bool read_digits(struct cursor c, struct sl_date_atom *ret)
 {
-    return read_year_first(c, ret) || read_year_last(c, ret) || read_named(c, ret) ||
-           read_compact(c, ret);
+    return (read_year_first(c, ret) || read_year_last(c, ret) || read_named(c, ret) ||
+            read_compact(c, ret)) &&
+           !sl_scan_bytes(c.text, &(size_t){ret->end}, "호"); /* the number of a decree */
 }
 
 static struct sl_day_range days_of_month(int y, int m, int first, int last)
 {
     return (struct sl_day_range){sl_day_from_civil(y, m, first), sl_day_from_civil(y, m, last)};
+}
+
+/* Twenty-five, as in "January twenty-five, 1986": only where a year follows, for "may one ask" is no date. */
+static bool day_in_words(struct cursor *c, int *ret)
+{
+    struct cursor try = *c;
+
+    if (!sl_english_small_words(&try, ret) || *ret > 31)
+        return false;
+    *c = try;
+    return true;
 }
 
 /* December 16, 2015; December 2015; December 16-18, 2015; December (partial); December 16 (partial) */
@@ -356,7 +368,24 @@ static bool read_month_first(struct cursor c, struct sl_date_atom *ret)
         }
         return day_fits(0, m, d) && yearless(&after_day, sl_days_of(0, m, d), ret);
     }
+    c = after_month;
+    space(&c);
+    if (day_in_words(&c, &d) && year_after(&c, &y) && day_fits(y, m, d))
+        return done(&c, sl_days_of(y, m, d), ret);
     return yearless(&after_month, sl_days_of(0, m, 0), ret);
+}
+
+/* twenty-five January 1986 */
+static bool words_day_first(struct cursor c, struct sl_date_atom *ret)
+{
+    int y, m, d;
+
+    if (!day_in_words(&c, &d))
+        return false;
+    space(&c);
+    (void)skip(&c, "of");
+    return sl_english_month(&c, &m) && year_after(&c, &y) && day_fits(y, m, d) &&
+           done(&c, sl_days_of(y, m, d), ret);
 }
 
 /* 16 December 2015; the 16th of December, 2015; 14-16 December 2015; 16 December (partial) */
@@ -368,7 +397,7 @@ static bool read_day_first(struct cursor c, struct sl_date_atom *ret)
     if (word(&c, "the"))
         space(&c);
     if (!sl_english_day(&c, &d))
-        return false;
+        return words_day_first(c, ret);
     (void)byte(&c, '.');
     try = c;
     space(&try);
@@ -571,7 +600,7 @@ static bool read_named_year(struct cursor c, struct sl_date_atom *ret)
 /* the 1990s, the '70s. A century is no date: who asks about one asks about a matter, not for documents of it */
 static bool read_age(struct cursor c, struct sl_date_atom *ret)
 {
-    bool article = skip(&c, "the");
+    bool article = skip(&c, "the"), whole;
     int y;
 
     if (sl_english_decade_words(&c, &y)) {
@@ -582,13 +611,14 @@ static bool read_age(struct cursor c, struct sl_date_atom *ret)
     (void)apostrophe(&c);
     if (!digits(&c, 2, 4, &y) || y % 10 != 0)
         return false;
+    whole = y > 1000;
     if (y < 100) /* the 40s are the 1940s */
         y += !article ? 0 : y < 20 ? 2000 : 1900;
     (void)apostrophe(&c);
     if (!fits_year(y) || !word(&c, "s"))
         return false;
     done(&c, sl_days_of_months(y, 1, 120), ret);
-    ret->weak = true;
+    ret->weak = !whole;
     return true;
 }
 
@@ -619,7 +649,10 @@ bool sl_english_absolute(struct cursor c, struct sl_date_atom *ret)
     if (sl_english_weekday(&try, &weekday)) { /* Wednesday, December 16, 2015 */
         (void)byte(&try, ',');
         space(&try);
-        return (read_month_first(try, ret) || read_day_first(try, ret)) && !ret->partial;
+        if (!read_month_first(try, ret) && !read_day_first(try, ret))
+            return false;
+        ret->weak = false;
+        return ret->days.from == ret->days.to;
     }
     return read_school_year(c, ret) || read_digits(c, ret) || read_code(c, ret) || read_part(c, ret) || read_season(c, ret) ||
            read_named_year(c, ret) || sl_english_holiday(c, ret) || read_month_first(c, ret) ||

@@ -9,6 +9,8 @@
  *     dates_korean_relative.c  Korean dates that count from today
  *     dates_words.c     years and days in words
  *     dates_holidays.c  days that have a name
+ *     dates_counted.c   lengths of time from a date on
+ *     dates_phrase.c    how far the words of a date reach
  *     dates_name.c      the date in a title or file name
  *     dates_scan.c      small steps over a text, and calendar units
  */
@@ -87,6 +89,12 @@ void sl_date_resolve(struct sl_date_atom *atom, sl_day today, bool either_side);
 bool sl_date_english(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
 bool sl_date_korean(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
 
+/* A length of time from a date on, and the words around it. */
+bool sl_date_counted(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret);
+
+/* Widen [*start, *end) of a question to the words that hang on the date there. */
+void sl_date_phrase(struct sl_view text, size_t *start, size_t *end);
+
 /* A question of few words is about what it says; in a longer one, much is background. */
 bool sl_question_is_short(struct sl_view question);
 
@@ -114,6 +122,7 @@ bool sl_korean_in_week(struct sl_view text, size_t at, struct sl_day_range days,
                        struct sl_date_atom *ret);
 bool sl_korean_weekday(struct sl_view text, size_t *at, int *ret); /* Monday 0 */
 bool sl_korean_absolute(struct sl_view text, size_t at, struct sl_date_atom *ret);
+bool sl_korean_amount(struct sl_view text, size_t *at, struct sl_amount *ret); /* 3개월, 두 달, 몇 년 */
 /* In dates_words.c: 이천십구 */
 bool sl_korean_words(struct sl_view text, size_t *at, int *ret);
 /* In dates_holidays.c: 크리스마스 behind a year */

@@ -271,6 +271,30 @@ static bool in_last_month(struct sl_view text, size_t at, int month, sl_day toda
     return true;
 }
 
+/* Is it the month of a year that was not read? 1391년 12월 */
+static bool behind_year(struct sl_view text, size_t at)
+{
+    size_t size = strlen("년");
+
+    while (at > 0 && text.data[at - 1] == ' ')
+        at--;
+    return at >= size && memcmp(text.data + at - size, "년", size) == 0;
+}
+
+/* 9월 10일, 1901 */
+static bool with_year_behind(struct sl_view text, size_t at, int month, int day, struct sl_date_atom *ret)
+{
+    int year;
+
+    (void)sl_scan_bytes(text, &at, ",");
+    sl_scan_space(text, &at);
+    if (!sl_scan_digits(text, &at, 4, 4, &year) || year < SL_YEAR_MIN || year > SL_YEAR_MAX ||
+        day > sl_month_days(year, month))
+        return false;
+    (void)sl_scan_bytes(text, &at, "년");
+    return done(at, sl_days_of(year, month, day), ret);
+}
+
 /* Without a year: 12월, 12월 16일, 12월 초, 3분기, 상반기 */
 static bool read_partial(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret)
 {
@@ -288,16 +312,20 @@ static bool read_partial(struct sl_view text, size_t at, sl_day today, struct sl
     i = at;
     if (sl_scan_named(text, &i, halves, &part))
         return yearless(i, sl_days_of_months(0, part * 6 + 1, 6), ret);
-    if (ordinal || !sl_scan_digits(text, &at, 1, 2, &month) || month < 1 || month > 12)
-        return false;
-    sl_scan_space(text, &at);
-    if (!sl_scan_bytes(text, &at, "월"))
+    if (ordinal || behind_year(text, at))
         return false;
     i = at;
-    if (sl_korean_number(text, &i, 1, 2, "일", &day))
-        return day >= 1 && day <= sl_month_days(0, month) &&
-               yearless(i, sl_days_of(0, month, day), ret);
-    return in_last_month(text, at, month, today, ret) || yearless(at, sl_days_of(0, month, 0), ret);
+    if (!sl_korean_number(text, &i, 1, 2, "월", &month) || month < 1 || month > 12)
+        return false;
+    bool in_digits = text.data[at] >= '0' && text.data[at] <= '9';
+    at = i;
+    if (sl_korean_number(text, &i, 1, 2, "일", &day)) {
+        if (day < 1 || day > sl_month_days(0, month))
+            return false;
+        return with_year_behind(text, i, month, day, ret) || yearless(i, sl_days_of(0, month, day), ret);
+    }
+    return in_digits && /* 이월 is also what is carried over */
+           (in_last_month(text, at, month, today, ret) || yearless(at, sl_days_of(0, month, 0), ret));
 }
 
 bool sl_korean_absolute(struct sl_view text, size_t at, struct sl_date_atom *ret)

@@ -35,7 +35,8 @@ static bool word_ends(struct sl_view text, size_t at)
 {
     static const struct sl_named particles[] = {{"에", 0}, {"의", 0},   {"초", 0},   {"중", 0},
                                                 {"말", 0}, {"후", 0},   {"부터", 0}, {"까지", 0},
-                                                {"은", 0}, {"는", 0},   {"과", 0},   {"와", 0},
+                                                {"이", 0},   {"가", 0}, {"자", 0}, {"로", 0},
+        {"은", 0}, {"는", 0},   {"과", 0},   {"와", 0},
                                                 {"도", 0}, {"동안", 0}, {NULL, 0}};
     int ignored;
     bool hangul = at < text.size && (unsigned char)text.data[at] >= 0xEA &&
@@ -52,8 +53,8 @@ static bool read_day(struct sl_view text, size_t at, sl_day today, struct sl_dat
     static const struct sl_named now[] = {{"현재", 0}, {"지금", 0}, {NULL, 0}};
     int shift;
 
-    if (sl_scan_named(text, &at, days, &shift) && !sl_scan_bytes(text, &at, "날")) /* 오늘날 */
-        return done(at, sl_days_of_unit(today, SL_UNIT_DAY, shift), ret);
+    if (sl_scan_named(text, &at, days, &shift)) /* and not 오늘날, 내일채움공제 */
+        return word_ends(text, at) && done(at, sl_days_of_unit(today, SL_UNIT_DAY, shift), ret);
     if (!sl_scan_named(text, &at, now, &shift))
         return false;
     done(at, sl_days_of_unit(today, SL_UNIT_DAY, 0), ret);
@@ -104,6 +105,7 @@ static bool read_shifted(struct sl_view text, size_t at, sl_day today, struct sl
                                             {NULL, 0}};
     static const struct sl_named seasons[] = {
         {"봄", 0}, {"여름", 1}, {"가을", 2}, {"겨울", 3}, {NULL, 0}};
+    size_t start = at;
     int shift, unit;
     bool coming;
 
@@ -111,6 +113,8 @@ static bool read_shifted(struct sl_view text, size_t at, sl_day today, struct sl
         return false;
     coming = shift == 3;
     shift = coming ? 1 : shift;
+    if (at - start == strlen("이") && sl_scan_bytes(text, &(size_t){at}, "주"))
+        return false; /* 이주 노동자 */
     sl_scan_space(text, &at);
     if (read_month(text, at, shift, today, ret) ||
         read_weekday(text, at, shift, coming, today, ret))
@@ -147,7 +151,7 @@ static bool how_many(struct sl_view text, size_t *at, struct sl_amount *ret)
     return ret->count > 0 && ret->count < 1000;
 }
 
-static bool amount_words(struct sl_view text, size_t *at, struct sl_amount *ret)
+bool sl_korean_amount(struct sl_view text, size_t *at, struct sl_amount *ret)
 {
     static const struct sl_named days[] = {{"하루", 1}, {"이틀", 2},  {"사흘", 3},  {"나흘", 4},
                                            {"닷새", 5}, {"열흘", 10}, {"보름", 15}, {NULL, 0}};
@@ -186,7 +190,7 @@ static bool read_span(struct sl_view text, size_t at, sl_day today, struct sl_da
     if (!sl_scan_named(text, &at, starts, &direction))
         return false;
     sl_scan_space(text, &at);
-    if (!amount_words(text, &at, &amount))
+    if (!sl_korean_amount(text, &at, &amount))
         return false;
     (void)(sl_scan_bytes(text, &at, "간") || sl_scan_bytes(text, &at, " 간"));
     return done(at, sl_days_span(today, amount.unit, direction * amount.count), ret);
@@ -200,7 +204,7 @@ static bool read_ago(struct sl_view text, size_t at, sl_day today, struct sl_dat
     struct sl_amount amount;
     int terms = 0;
 
-    for (; terms < 3 && amount_words(text, &at, &amount); terms++) {
+    for (; terms < 3 && sl_korean_amount(text, &at, &amount); terms++) {
         first = sl_day_shifted(first, amount.unit, -amount.most);
         last = sl_day_shifted(last, amount.unit, -amount.least);
         smallest = amount.unit < smallest ? amount.unit : smallest;

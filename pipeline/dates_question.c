@@ -58,7 +58,7 @@ static bool any_bytes(const struct reader *r, size_t *at, const char *const *byt
 
 /* What ties a Korean date to its sentence and says nothing of its own; *ret_as_of: asked is what
  * held then. */
-static size_t past_particles(const struct reader *r, size_t at, bool *ret_as_of)
+static size_t past_in_force(const struct reader *r, size_t at, bool *ret_as_of)
 {
     static const char *const in_force[] = {"에 시행 중이던",
                                            "에 시행 중인",
@@ -83,18 +83,13 @@ static size_t past_particles(const struct reader *r, size_t at, bool *ret_as_of)
                                            "현재의",
                                            "현재",
                                            NULL};
-    static const char *const particles[] = {"동안에는", "동안에", "동안", "중에는", "중에", "중",
-                                            "에서는",   "에는",   "에",   "의",     NULL};
     size_t i = at;
 
     if (any_bytes(r, &i, in_force)) {
         *ret_as_of = true;
         return i;
     }
-    if (at == 0 || i >= r->text.size ||
-        ((unsigned char)r->text.data[at - 1] < 0x80 && r->text.data[i] == ' '))
-        return at;
-    return any_bytes(r, &i, particles) ? i : at;
+    return at;
 }
 
 /* ------------------------------------------------------------------------------------- ranges */
@@ -122,12 +117,15 @@ static bool fill_year(struct sl_date_atom *partial, const struct sl_date_atom *w
 static bool day_of_same_month(const struct reader *r, size_t at, const struct sl_date_atom *month,
                               struct sl_date_atom *ret)
 {
+    static const char *const lengths[] = {"년", "월", "개월", "주", "달", "분기", NULL};
     int year, month_number, ignored, day;
     size_t i = at;
 
     sl_day_to_civil(month->days.from, &year, &month_number, &ignored);
     if (!sl_scan_digits(r->text, &i, 1, 2, &day) || day < 1 ||
         day > sl_month_days(year, month_number))
+        return false;
+    if (any_bytes(r, &(size_t){i}, lengths))
         return false;
     if (!sl_scan_bytes(r->text, &i, "일"))
         (void)(sl_scan_word(r->text, &i, "th") || sl_scan_word(r->text, &i, "st") ||
@@ -218,6 +216,8 @@ static bool english_range(const struct reader *r, size_t at, struct sl_date_atom
     static const char *const opening[] = {"between", "from", NULL};
     static const char *const joining[] = {"and",     "to",   "until", "till",
                                           "through", "thru", "or",    NULL};
+    static const char *const to[] = {"to", "until", "till", "through", NULL};
+    static const char *const up_to_now[] = {"to date", "till date", "to now", NULL};
     static const char *const dashes[] = {"-", "\xE2\x80\x93", "\xE2\x80\x94", "~", NULL};
     struct sl_date_atom first;
     size_t i = at, start;
@@ -226,17 +226,24 @@ static bool english_range(const struct reader *r, size_t at, struct sl_date_atom
 
     start = i;
     if (!atom_at(r, i, &first)) {
-        if (!opened || !sl_scan_digits(r->text, &i, 1, 2, &ignored))
+        if (!sl_scan_digits(r->text, &i, 1, 2, &ignored))
             return false;
         i = past_space(r, i);
-        if (!any_word(r, &i, joining) && !any_bytes(r, &i, dashes))
-            return false;
-        return month_behind(r, start, past_space(r, i), ret);
+        joined = opened ? any_word(r, &i, joining) || any_bytes(r, &i, dashes) : any_word(r, &i, to);
+        return joined && month_behind(r, start, past_space(r, i), ret);
     }
     i = past_space(r, first.end);
+    if (any_word(r, &i, up_to_now)) { /* from March to date */
+        *ret = (struct sl_date_atom){.days = {first.days.from, r->today}, .end = i, .yearless = first.yearless};
+        return opened && settled(r, &first) && (ret->days.from = first.days.from) <= r->today;
+    }
     joined = any_word(r, &i, joining);
-    if (!joined && !any_bytes(r, &i, dashes))
-        return false;
+    if (!joined && !any_bytes(r, &i, dashes)) { /* between 3 and 12 September */
+        *ret = first;
+        ret->weak = false;
+        return opened && first.days.from < first.days.to && first.days.to - first.days.from < 27 &&
+               settled(r, ret);
+    }
     if (!second_end(r, past_space(r, i), &first, ret))
         return false;
     if (opened || !joined || (!ret->yearless && spans_years(ret->days)))
@@ -263,23 +270,65 @@ static bool korean_range(const struct reader *r, size_t at, struct sl_date_atom 
     return true;
 }
 
+static bool has_bytes(struct sl_view text, const char *const *strings)
+{
+    for (; *strings != NULL; strings++)
+        if (memmem(text.data, text.size, *strings, strlen(*strings)) != NULL)
+            return true;
+    return false;
+}
+
+static bool ends_with(struct sl_view text, size_t end, const char *const *strings)
+{
+    for (; *strings != NULL; strings++) {
+        size_t size = strlen(*strings);
+        if (end >= size && memcmp(text.data + end - size, *strings, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Is a "3일 전" of the question a term, counted from what stands before it or for what must be done? 해고 30일 전에,
+ * 며칠 전에 신청해야 하나요 */
+static bool is_term(const struct reader *r, size_t at, const struct sl_date_atom *atom)
+{
+    static const char *const duties[] = {"야 하", "야 한", "야 할", "야 합", "야 되", "야 됩", "야하", "예고",
+                                         "통보", "신청", "할 수", "하면", "않으면", "취소", NULL};
+    static const char *const over[] = {"했", "었", "았", "였", "됐", "갔", "왔", "냈", "렸", "졌", "봤", NULL};
+    static const char *const behind[] = {"은", "는", "이", "가", "을", "를", "에", "서", "터", "도", "의", "와", "과",
+                                         "약", "불과", "바로", "정확히", "거의", "벌써", "이미", NULL};
+    static const char ago[] = "전";
+    size_t end = at;
+
+    if (atom->end < sizeof ago - 1 ||
+        memcmp(r->text.data + atom->end - (sizeof ago - 1), ago, sizeof ago - 1) != 0)
+        return false;
+    while (end > 0 && r->text.data[end - 1] == ' ')
+        end--;
+    if (end > 0 && (unsigned char)r->text.data[end - 1] >= 0x80 && !ends_with(r->text, end, behind) &&
+        past_space(r, atom->end + strlen("에")) < r->text.size)
+        return true;
+    return has_bytes(r->text, duties) && !has_bytes(r->text, over);
+}
+
 /* ----------------------------------------------------------------------------------- open ends */
 
 static bool english_open(const struct reader *r, size_t at, struct sl_date_atom *ret)
 {
     static const char *const since[] = {
         "since",    "on or after",  "starting from", "starting in", "starting on",
-        "starting", "beginning in", "beginning on",  "ever since",  NULL};
+        "starting", "beginning in", "beginning on", "beginning",  "ever since",  NULL};
     static const char *const after[] = {"after", "later than", NULL};
     static const char *const before[] = {"before", "prior to", "earlier than", NULL};
     static const char *const until[] = {"until",        "till",          "up to",
                                         "on or before", "no later than", NULL};
     static const char *const articles[] = {"the", NULL};
+    static const char *const ends[] = {"end of", NULL};
     static const char *const onwards[] = {"onwards",  "onward",    "or later",   "and later",
                                           "or after", "and after", "and beyond", NULL};
     static const char *const backwards[] = {"or earlier", "and earlier", "or before", "and before",
                                             NULL};
-    static const char *const tying[] = {"from", "in", "on", "during", "dated", NULL};
+    static const char *const tying[] = {"from", "in", "on", "during", "dated", "for", NULL};
     struct sl_date_atom atom;
     size_t i = at;
     int kind = any_word(r, &i, since)    ? 1
@@ -289,6 +338,8 @@ static bool english_open(const struct reader *r, size_t at, struct sl_date_atom 
                                          : 0;
 
     (void)any_word(r, &i, kind == 0 ? tying : articles);
+    if (kind == 3 && any_word(r, &(size_t){i}, ends)) /* before the end of 2019: up to it */
+        kind = 4;
     if (!atom_at(r, i, &atom) || atom.now)
         return false;
     if (atom.partial) /* a limit may lie ahead */
@@ -321,7 +372,8 @@ static bool korean_open(const struct reader *r, size_t at, struct sl_date_atom *
     struct sl_date_atom atom;
     size_t i;
 
-    if (!sl_date_korean(r->text, at, r->today, &atom) || atom.now || !settled(r, &atom))
+    if (!sl_date_korean(r->text, at, r->today, &atom) || atom.now || is_term(r, at, &atom) ||
+        !settled(r, &atom))
         return false;
     i = atom.end;
     *ret = (struct sl_date_atom){
@@ -431,9 +483,11 @@ static bool single(const struct reader *r, size_t at, struct sl_date_atom *ret)
         return false;
     if (ret->weak && !ret->now && !is_meant(r, at, ret, tied))
         return false;
+    if (is_term(r, i, ret))
+        return false;
     (void)settled(r, ret);
     ret->as_of = as_of;
-    ret->end = past_particles(r, ret->end, &ret->as_of);
+    ret->end = past_in_force(r, ret->end, &ret->as_of);
     return true;
 }
 
@@ -443,7 +497,8 @@ static bool any_phrase_at(const struct reader *r, size_t at, struct sl_date_atom
                                         "throughout", "within", NULL};
     size_t i = at;
 
-    if (korean_range(r, at, ret) || korean_open(r, at, ret) || english_open(r, at, ret))
+    if (sl_date_counted(r->text, at, r->today, ret) || korean_range(r, at, ret) ||
+        korean_open(r, at, ret) || english_open(r, at, ret))
         return true;
     if (english_range(r, at, ret) && !ret->weak)
         return true;
@@ -582,6 +637,7 @@ bool sl_date_read(struct sl_view question, sl_day today, struct sl_date_found *r
         if (!is_start(question, at) || !phrase_at(&r, at, &atom))
             continue;
         *ret_found = (struct sl_date_found){atom.days, at, atom.end, atom.as_of};
+        sl_date_phrase(question, &ret_found->byte_start, &ret_found->byte_end);
         return true;
     }
     return false;

@@ -97,7 +97,7 @@ static bool how_many(struct cursor *c, struct sl_amount *ret)
     return true;
 }
 
-static bool amount_words(struct cursor *c, struct sl_amount *ret)
+bool sl_english_amount(struct cursor *c, struct sl_amount *ret)
 {
     struct cursor try = *c;
 
@@ -114,6 +114,21 @@ static bool amount_words(struct cursor *c, struct sl_amount *ret)
     return true;
 }
 
+/* the year before last, the week after next */
+static bool beyond(struct cursor *c, enum sl_unit *ret_unit, int *ret_shift)
+{
+    struct cursor try = *c;
+
+    if (!unit_word(&try, ret_unit))
+        return false;
+    space(&try);
+    *ret_shift = word(&try, "before last") ? -2 : word(&try, "after next") || word(&try, "after the next") ? 2 : 0;
+    if (*ret_shift == 0)
+        return false;
+    *c = try;
+    return true;
+}
+
 /* last week, this month; a month's name with such a word; a month or a year that says which it is
  */
 static bool period(struct cursor *c, struct sl_day_range *ret, enum sl_unit *ret_unit)
@@ -124,6 +139,11 @@ static bool period(struct cursor *c, struct sl_day_range *ret, enum sl_unit *ret
     int shift, y, m, d, length;
 
     (void)skip(&try, "the");
+    if (beyond(&try, ret_unit, &shift)) {
+        *ret = sl_days_of_unit(c->today, *ret_unit, shift);
+        *c = try;
+        return true;
+    }
     shift = shift_word(&try, &nearest);
     if (shift != SL_SHIFT_NONE && unit_word(&try, ret_unit)) {
         *ret = sl_days_of_unit(c->today, *ret_unit, shift);
@@ -183,13 +203,17 @@ static bool stands_behind(const struct cursor *c, const char *const *words)
 static bool read_up_to_today(struct cursor c, struct sl_date_atom *ret)
 {
     static const char *const within[] = {"over", "in", "during", "within", NULL};
+    static const char *const telling[] = {"of", "for", "in", "that", "when", "where", "before", "which", NULL};
+    struct cursor behind;
     enum sl_unit unit;
+    int ignored;
 
-    if (!stands_behind(&c, within) || !skip(&c, "the") ||
-        (!skip(&c, "last") && !skip(&c, "past")) || !unit_word(&c, &unit) || unit == SL_UNIT_DAY ||
-        unit == SL_UNIT_QUARTER || !ends_clause(&c))
+    if (!stands_behind(&c, within) || !skip(&c, "the") || (!skip(&c, "last") && !skip(&c, "past")) ||
+        !unit_word(&c, &unit) || unit == SL_UNIT_DAY || unit == SL_UNIT_QUARTER)
         return false;
-    return done(&c, sl_days_span(c.today, unit, 1), ret);
+    behind = c;
+    space(&behind);
+    return !any_of(&behind, telling, &ignored) && done(&c, sl_days_span(c.today, unit, 1), ret);
 }
 
 /* last year, this month, the past three weeks, 3 past weeks, last December, last spring */
@@ -210,7 +234,7 @@ static bool read_shifted(struct cursor c, struct sl_date_atom *ret)
     c = start;
     if (word(&c, "recent")) { /* recent months */
         space(&c);
-        return units_word(&c, 2, &unit) && done(&c, sl_days_span(c.today, unit, RECENT_UNITS), ret);
+        return units_word(&c, 2, &unit) && unit <= SL_UNIT_MONTH && done(&c, sl_days_span(c.today, unit, RECENT_UNITS), ret);
     }
     if (small_number(&c, &count)) { /* 3 past weeks */
         space(&c);
@@ -219,10 +243,12 @@ static bool read_shifted(struct cursor c, struct sl_date_atom *ret)
             return false;
         return done(&c, sl_days_span(c.today, unit, -shift * count), ret);
     }
+    if (beyond(&c, &unit, &shift))
+        return unit > SL_UNIT_DAY && done(&c, sl_days_of_unit(c.today, unit, shift), ret);
     shift = shift_word(&c, &nearest);
     if (shift == SL_SHIFT_NONE)
         return false;
-    if (shift != 0 && amount_words(&c, &amount))
+    if (shift != 0 && sl_english_amount(&c, &amount))
         return done(&c, sl_days_span(c.today, amount.unit, -shift * amount.count), ret);
     if (any_of(&c, seasons, &season))
         return done(&c, sl_days_of_season_near(c.today, season == 4 ? 2 : season, shift), ret);
@@ -382,7 +408,7 @@ static bool read_ago(struct cursor c, struct sl_date_atom *ret)
     sl_day first = c.today, last = c.today;
     int terms = 0;
 
-    for (; terms < 3 && amount_words(&c, &amount); terms++) {
+    for (; terms < 3 && sl_english_amount(&c, &amount); terms++) {
         first = sl_day_shifted(first, amount.unit, -amount.most);
         last = sl_day_shifted(last, amount.unit, -amount.least);
         smallest = amount.unit < smallest ? amount.unit : smallest;
@@ -466,7 +492,7 @@ static bool read_counted_part(struct cursor c, struct sl_date_atom *ret)
 
     (void)skip(&c, "the");
     leading = skip(&c, "first");
-    if ((!leading && !skip(&c, "last") && !skip(&c, "final")) || !amount_words(&c, &amount) ||
+    if ((!leading && !skip(&c, "last") && !skip(&c, "final")) || !sl_english_amount(&c, &amount) ||
         !of_period(&c, &of, &unit) || amount.unit >= unit)
         return false;
     part = amount.unit;

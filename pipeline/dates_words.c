@@ -51,6 +51,11 @@ static bool below_hundred(struct cursor *c, int *ret)
     return true;
 }
 
+bool sl_english_small_words(struct cursor *c, int *ret)
+{
+    return below_hundred(c, ret);
+}
+
 /* ten .. twenty, as the first half of a year */
 static bool century_word(struct cursor *c, int *ret)
 {

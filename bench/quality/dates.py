@@ -215,7 +215,7 @@ def measure_phrases(sluicectl, data, verbose):
 
 def names_a_date(text):
     """Does a question name a time, whatever a reader makes of it?"""
-    return re.search(r"\b1[0-9]\d\d\b|\b20\d\d\b|\b\d0'?s\b|\b(this|last|next|past) (\w+ )?(year|decade|month|week)s?\b|"
+    return re.search(r"\b1[0-9]\d\d\b|\b20\d\d\b|\b(\d\d)?\d0'?s\b|\b(this|last|next|past) (\w+ )?(year|decade|month|week)s?\b|"
                      r"\b(year|month|week|decade)s? ago\b", text, re.I) is not None
 
 

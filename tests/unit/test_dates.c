@@ -106,7 +106,7 @@ TEST(english_questions_name_days_months_and_years)
     check_read("What was said on December 16, 2015?", "2015-12-16 2015-12-16",
                "on December 16, 2015");
     check_read("What was said on Wednesday, December 16th, 2015?", "2015-12-16 2015-12-16", NULL);
-    check_read("minutes of 16 December 2015", "2015-12-16 2015-12-16", "16 December 2015");
+    check_read("minutes of 16 December 2015", "2015-12-16 2015-12-16", "of 16 December 2015");
     check_read("the 3rd of May, 2014 vote", "2014-05-03 2014-05-03", NULL);
     check_read("2015-12-16 statement", "2015-12-16 2015-12-16", "2015-12-16");
     check_read("rates, 2015-12", "2015-12-01 2015-12-31", "2015-12");
@@ -289,6 +289,98 @@ TEST(numbers_of_dates_may_be_words)
     check_read("twenty people in one office", "none", NULL);
 }
 
+TEST(lengths_of_time_count_from_a_date)
+{
+    check_read("what followed two weeks after May 3, 2015?", "2015-05-17 2015-05-17", NULL);
+    check_read("sales within three months of May 3, 2015", "2015-05-03 2015-08-03", NULL);
+    check_read("sales in the two weeks before May 3, 2015", "2015-04-19 2015-05-03", NULL);
+    check_read("prices two years after 2011", "2013-01-01 2013-12-31", NULL);
+    check_read("2015년 5월 3일부터 2주간 매출은?", "2015-05-03 2015-05-17", NULL);
+    check_read("2015년 5월 3일로부터 2주 전 회의", "2015-04-19 2015-04-19", NULL);
+    check_read("2015년 5월 이후 6개월 동안 매출은?", "2015-05-01 2015-11-30", NULL);
+    check_read("What must happen within 30 days after termination?", "none", NULL);
+    check_read("2015년 5월 3일부터 3년 이상 근속한 사람은?", "2015-05-03 -", NULL);
+}
+
+TEST(vague_amounts_and_other_ways_to_say_when)
+{
+    check_read("what was said a few months ago?", "2016-06-01 2016-09-30", "a few months ago");
+    check_read("what was said several years ago?", "2009-01-01 2013-12-31", NULL);
+    check_read("the past few months", "2016-08-07 2016-11-07", NULL);
+    check_read("what changed over the last year?", "2015-11-07 2016-11-07", NULL);
+    check_read("the rest of this year", "2016-11-07 2016-12-31", NULL);
+    check_read("sales in the same month last year", "2015-11-01 2015-11-30", NULL);
+    check_read("what changed the year before last?", "2014-01-01 2014-12-31", NULL);
+    check_read("what was said before the end of 2015?", "- 2015-12-31", NULL);
+    check_read("what was said today?", "2016-11-07 2016-11-07", NULL);
+    check_read("votes in FY15", "2015-01-01 2015-12-31", "in FY15");
+    check_read("votes in FY15 Q3", "2015-07-01 2015-09-30", NULL);
+    check_read("votes in 3Q15 and Q4 FY2014", "2015-07-01 2015-09-30", "in 3Q15");
+    check_read("votes in Dec '15", "2015-12-01 2015-12-31", NULL);
+    check_read("the academic year 2015-16", "2015-08-01 2016-07-31", NULL);
+    check_read("sales on Christmas 2015", "2015-12-25 2015-12-25", NULL);
+    check_read("what was said on Thanksgiving of last year?", "2015-11-26 2015-11-26", NULL);
+    check_read("what was said last Easter?", "2016-03-27 2016-03-27", NULL);
+    check_read("Who invented Black Friday?", "none", NULL);
+    check_read("몇 달 전 회의", "2016-06-01 2016-09-30", "몇 달 전");
+    check_read("최근 몇 달간 회의", "2016-08-07 2016-11-07", NULL);
+    check_read("작년 이맘때 회의", "2015-11-01 2015-11-30", NULL);
+    check_read("15년 3분기 실적", "2015-07-01 2015-09-30", "15년 3분기");
+    check_read("2015학년도 계획", "2015-03-01 2016-02-29", NULL);
+    check_read("2015년 광복절 연설", "2015-08-15 2015-08-15", NULL);
+    check_read("9월 10일, 2015년 회의", "2015-09-10 2015-09-10", NULL);
+}
+
+TEST(terms_and_comparisons_are_no_dates)
+{
+    static const char *const undated[] = {
+        "해고 30일 전에 예고해야 하나요?", "며칠 전에 신청해야 하나요?", "휴가는 며칠 전까지 신청해야 하나요?",
+        "30일 이내에 이의신청을 해야 하나요?", "3년 이상 근속한 근로자의 퇴직금은?", "1년 미만 근로자의 연차는?",
+        "제10조에 따른 연차는?", "제2015-07호 고시의 내용은?", "연말까지 쓰지 않은 연차는?", "연차 이월이 가능한가요?",
+        "오늘날 노동법의 의의는?", "내일채움공제란?", "이주 노동자의 권리는?", "전년 동기 대비 매출은 늘었나요?",
+        "2015년보다 매출이 늘었나요?", "What is new in Python 3.11?", "Is COVID-19 notifiable?",
+        "Does Windows 95 support USB?", "How do I boil an egg in 10 minutes?", "Who won 21-14?",
+        "Was inflation higher than in 2015?", "How is growth compared to last year?", "call 02-2015-0731",
+        "Who wrote Nineteen Eighty-Four?", "Is notice of one month enough?", "May one ask twice?"};
+
+    for (size_t i = 0; i < sizeof undated / sizeof *undated; i++)
+        check_read(undated[i], "none", NULL);
+}
+
+/* Without its date, the question is what it was before one was put in. */
+TEST(nothing_hangs_in_the_question_when_its_date_is_gone)
+{
+    static const char *const dates[] = {
+        "in December 2015", "by around March 2015", "on the weekend of May 3, 2015", "throughout 2015",
+        "over the past three weeks", "in the month of March 2015", "sometime in 2015", "at the end of 2015",
+        "from March to June 2015", "up to March 2015", "as of 2015-12-16", "back in 2015", "a few weeks ago",
+        "until the end of 2015", "in late July", "during Q3 FY15", "2015-12-16"};
+    static const char *const korean[] = {"2015년 12월에는", "2015년 12월경", "2015년 무렵", "2015년에 들어",
+                                         "2015년 내내", "2015년 12월 16일자", "작년에는", "최근 몇 달간",
+                                         "2015년 한 해 동안", "2015년 3월부터 6월까지", "2015년 말까지", "3월에",
+                                         "2015년 3월을 기준으로", "2015년의", "어제", "2015년 12월"};
+    static const char *const asked[] = {"what was said about rates", "의장은 금리를 왜 올렸나"};
+
+    for (int language = 0; language < 2; language++) {
+        size_t count = language == 0 ? sizeof dates / sizeof *dates : sizeof korean / sizeof *korean;
+        for (size_t i = 0; i < 2 * count; i++) {
+            const char *date = language == 0 ? dates[i / 2] : korean[i / 2];
+            bool first = i % 2 == 0;
+            struct sl_date_found found = {0};
+            struct sl_buffer text = {0};
+            sl_buffer_format(&text, "%s %s?", first ? date : asked[language], first ? asked[language] : date);
+            struct sl_view view = {text.data, text.size};
+            CHECK_THAT(sl_date_read(view, 17000, &found), "%s", text.data);
+            struct sl_view left = first ? sl_view_range(view, found.byte_end + 1, view.size - 1)
+                                        : sl_view_range(view, 0, found.byte_start - 1);
+            CHECK_THAT(sl_view_is(left, asked[language]) && (first ? found.byte_start == 0
+                                                                  : found.byte_end == view.size - 1),
+                       "%s: %.*s is left", text.data, SL_VIEW_ARG(left));
+            sl_buffer_fini(&text);
+        }
+    }
+}
+
 TEST(what_was_in_force_is_asked_by_its_day)
 {
     static const char *const asked[] = {"2006년 2월 2일 기준으로 연차는?", "2011.12.15.에 시행 중이던 법은?",
@@ -324,6 +416,28 @@ TEST(a_name_has_the_date_of_its_document_or_none)
                  {"Outlook of March 2015", "2015-03-01 2015-03-31"},
                  {"2015년 12월 16일 회의록", "2015-12-16 2015-12-16"},
                  {"제3차 회의 2015. 12. 16.", "2015-12-16 2015-12-16"},
+                 {"2019년 3월 인사규정(개정).md", "2019-03-01 2019-03-31"},
+                 {"report_v2.3_20190731-final.pdf", "2019-07-31 2019-07-31"},
+                 {"회의록_190731.txt", "2019-07-31 2019-07-31"},
+                 {"(190731) 보도자료.hwp", "2019-07-31 2019-07-31"},
+                 {"'19.7.31 회의.txt", "2019-07-31 2019-07-31"},
+                 {"2019_7_31.txt", "2019-07-31 2019-07-31"},
+                 {"IMG_20190731_142501.jpg", "2019-07-31 2019-07-31"},
+                 {"20190731T142501Z.json", "2019-07-31 2019-07-31"},
+                 {"31-07-2019_report.pdf", "2019-07-31 2019-07-31"},
+                 {"report-Jul-2019.pdf", "2019-07-01 2019-07-31"},
+                 {"1234567890.txt", "none"},
+                 {"회의록_191301.txt", "none"},
+                 {"ticket 180525", "none"},
+                 {"20190230.txt", "none"},
+                 {"2019-02-30-note.md", "none"},
+                 {"03-04-2019 report.pdf", "none"},
+                 {"uuid-20190731a4f.txt", "none"},
+                 {"제2019-07호 고시.md", "none"},
+                 {"2019고합1234 판결문.txt", "none"},
+                 {"02-2019-0731.txt", "none"},
+                 {"010-1234-5678.txt", "none"},
+                 {"회의 5월 이후 2주", "none"},
                  {"Windows 2000", "none"},
                  {"Budget 2015", "none"},
                  {"From 2015-12-16 to 2016-01-27", "none"},
