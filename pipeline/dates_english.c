@@ -335,6 +335,35 @@ static bool day_in_words(struct cursor *c, int *ret)
     return true;
 }
 
+/* What may stand between a month and its day: "Oct-2", "Oct/2", "October, 2nd" */
+static void past_mark(struct cursor *c)
+{
+    struct cursor try = *c;
+    int ignored;
+
+    if (byte(&try, '-') || byte(&try, '/') || byte(&try, '.') || byte(&try, ',')) {
+        space(&try);
+        if (sl_english_day(&try, &ignored) && !at_mark_and_digit(&try) && ++c->at)
+            space(c);
+        return;
+    }
+    space(c);
+}
+
+/* As year_after(), and "April of 87"; but "April of 12" is a day. */
+static bool year_after_month(struct cursor *c, int *ret)
+{
+    struct cursor try = *c;
+
+    if (year_after(c, ret))
+        return true;
+    space(&try);
+    if (!skip(&try, "of") || !short_year(&try, ret) || *ret % 100 < 32)
+        return false;
+    *c = try;
+    return true;
+}
+
 /* December 16, 2015; December 2015; December 16-18, 2015; December (partial); December 16 (partial) */
 static bool read_month_first(struct cursor c, struct sl_date_atom *ret)
 {
@@ -344,10 +373,10 @@ static bool read_month_first(struct cursor c, struct sl_date_atom *ret)
     if (!sl_english_month(&c, &m))
         return false;
     after_month = c;
-    if (year_after(&c, &y) || relative_year(&c, &y))
+    if (year_after_month(&c, &y) || relative_year(&c, &y))
         return done(&c, sl_days_of(y, m, 0), ret);
     c = after_month;
-    space(&c);
+    past_mark(&c);
     if (word(&c, "the"))
         space(&c);
     if (sl_english_day(&c, &d)) {
@@ -370,8 +399,13 @@ static bool read_month_first(struct cursor c, struct sl_date_atom *ret)
     }
     c = after_month;
     space(&c);
-    if (day_in_words(&c, &d) && year_after(&c, &y) && day_fits(y, m, d))
-        return done(&c, sl_days_of(y, m, d), ret);
+    if (day_in_words(&c, &d)) {
+        after_day = c;
+        if (year_after(&c, &y) && day_fits(y, m, d))
+            return done(&c, sl_days_of(y, m, d), ret);
+        if (d > 20 && d % 10 != 0 && day_fits(0, m, d)) /* May twenty-one */
+            return yearless(&after_day, sl_days_of(0, m, d), ret);
+    }
     return yearless(&after_month, sl_days_of(0, m, 0), ret);
 }
 
@@ -416,7 +450,8 @@ static bool read_day_first(struct cursor c, struct sl_date_atom *ret)
     if (!sl_english_month(&c, &m))
         return false;
     try = c;
-    if (sl_english_year_after(&try, &y) && day_fits(y, m, d) && day_fits(y, m, last))
+    if ((year_after_month(&try, &y) || relative_year(&try, &y)) && day_fits(y, m, d) &&
+        day_fits(y, m, last))
         return done(&try, days_of_month(y, m, d, last), ret);
     return day_fits(0, m, d) && day_fits(0, m, last) && yearless(&c, days_of_month(0, m, d, last), ret);
 }

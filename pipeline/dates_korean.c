@@ -20,6 +20,14 @@ static bool in_words(struct sl_view text, size_t *at, int min, int max, int *ret
     return true;
 }
 
+static bool ends_in_unit(struct sl_view text, size_t at, const char *unit, int number)
+{
+    size_t size = strlen("일");
+
+    return strcmp(unit, "일") == 0 && number > 1 && number % 10 == 1 && at >= size &&
+           memcmp(text.data + at - size, "일", size) == 0;
+}
+
 bool sl_korean_number(struct sl_view text, size_t *at, int min, int max, const char *unit, int *ret)
 {
     size_t i = *at;
@@ -28,8 +36,11 @@ bool sl_korean_number(struct sl_view text, size_t *at, int min, int max, const c
     if (!sl_scan_digits(text, &i, min, max, ret) && !in_words(text, &i, min, max, ret))
         return false;
     sl_scan_space(text, &i);
-    if (!sl_scan_bytes(text, &i, unit))
-        return false;
+    if (!sl_scan_bytes(text, &i, unit)) {
+        if (!ends_in_unit(text, i, unit, *ret))
+            return false;
+        --*ret; /* 이십일 without another 일 is the twentieth */
+    }
     *at = i;
     return true;
 }
@@ -288,10 +299,10 @@ static bool with_year_behind(struct sl_view text, size_t at, int month, int day,
 
     (void)sl_scan_bytes(text, &at, ",");
     sl_scan_space(text, &at);
-    if (!sl_scan_digits(text, &at, 4, 4, &year) || year < SL_YEAR_MIN || year > SL_YEAR_MAX ||
-        day > sl_month_days(year, month))
+    if (!sl_korean_number(text, &at, 4, 4, "년", &year) && !sl_scan_digits(text, &at, 4, 4, &year))
         return false;
-    (void)sl_scan_bytes(text, &at, "년");
+    if (year < SL_YEAR_MIN || year > SL_YEAR_MAX || day > sl_month_days(year, month))
+        return false;
     return done(at, sl_days_of(year, month, day), ret);
 }
 
@@ -334,8 +345,30 @@ bool sl_korean_absolute(struct sl_view text, size_t at, struct sl_date_atom *ret
            read_short_year(text, at, ret) || read_dotted(text, at, ret);
 }
 
+/* 5월 3일이 있는 주, 5월 3일의 주 */
+static void in_its_week(struct sl_view text, sl_day today, struct sl_date_atom *atom)
+{
+    static const struct sl_named weeks[] = {{"이 있는 주", 0}, {"이 있던 주", 0}, {"이 속한 주", 0},
+                                            {"이 포함된 주", 0}, {"의 주", 0},    {NULL, 0}};
+    size_t at = atom->end;
+    int ignored;
+
+    if (atom->days.from != atom->days.to || !sl_scan_named(text, &at, weeks, &ignored) ||
+        (at < text.size && (unsigned char)text.data[at] >= 0xEA && !sl_scan_bytes(text, &(size_t){at}, "에") &&
+         !sl_scan_bytes(text, &(size_t){at}, "의")))
+        return; /* 3일의 주가, 주요 */
+    if (atom->partial)
+        sl_date_resolve(atom, today, false);
+    atom->days.from = sl_day_monday(atom->days.from);
+    atom->days.to = atom->days.from + 6;
+    atom->end = at;
+}
+
 bool sl_date_korean(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret)
 {
-    return sl_korean_absolute(text, at, ret) || sl_korean_relative(text, at, today, ret) ||
-           read_partial(text, at, today, ret);
+    if (!sl_korean_absolute(text, at, ret) && !sl_korean_relative(text, at, today, ret) &&
+        !read_partial(text, at, today, ret))
+        return false;
+    in_its_week(text, today, ret);
+    return true;
 }

@@ -11,7 +11,7 @@
  * A grammar of a time library was left out: they read as much as possible, and here a wrong date
  * costs more than one not read, which still is searched as text.
  */
-#include "dates_internal.h"
+#include "dates_cursor.h"
 
 #define SHORT_WORDS 30u /* a question of at most so many words is about its dates */
 
@@ -113,23 +113,37 @@ static bool fill_year(struct sl_date_atom *partial, const struct sl_date_atom *w
     return false;
 }
 
+/* 22, 22nd, the seventeenth, 22일; and not the number of a length: 3년 이상 */
+static bool day_number(const struct reader *r, size_t *at, int *ret)
+{
+    static const char *const lengths[] = {"년", "월", "개월", "주", "달", "분기", NULL};
+    static const char *const articles[] = {"the", NULL};
+    size_t i = *at;
+
+    (void)any_word(r, &i, articles);
+    struct cursor c = {r->text, i, r->today};
+    if (sl_english_day(&c, ret)) {
+        i = c.at;
+    } else if (!sl_scan_digits(r->text, &i, 1, 2, ret) || *ret < 1 || *ret > 31) {
+        return false;
+    }
+    if (any_bytes(r, &(size_t){i}, lengths))
+        return false;
+    (void)sl_scan_bytes(r->text, &i, "일");
+    *at = i;
+    return true;
+}
+
 /* A bare number as one end: "between 4 and 22 January 1995", "3월 4일부터 22일까지". */
 static bool day_of_same_month(const struct reader *r, size_t at, const struct sl_date_atom *month,
                               struct sl_date_atom *ret)
 {
-    static const char *const lengths[] = {"년", "월", "개월", "주", "달", "분기", NULL};
     int year, month_number, ignored, day;
     size_t i = at;
 
     sl_day_to_civil(month->days.from, &year, &month_number, &ignored);
-    if (!sl_scan_digits(r->text, &i, 1, 2, &day) || day < 1 ||
-        day > sl_month_days(year, month_number))
+    if (!day_number(r, &i, &day) || day > sl_month_days(year, month_number))
         return false;
-    if (any_bytes(r, &(size_t){i}, lengths))
-        return false;
-    if (!sl_scan_bytes(r->text, &i, "일"))
-        (void)(sl_scan_word(r->text, &i, "th") || sl_scan_word(r->text, &i, "st") ||
-               sl_scan_word(r->text, &i, "nd") || sl_scan_word(r->text, &i, "rd"));
     *ret = (struct sl_date_atom){.days = sl_days_of(year, month_number, day),
                                  .end = i,
                                  .partial = month->partial,
@@ -137,12 +151,27 @@ static bool day_of_same_month(const struct reader *r, size_t at, const struct sl
     return true;
 }
 
+/* from next Monday to Friday, 다음 주 수요일과 금요일 */
+static bool weekday_behind(const struct reader *r, size_t at, const struct sl_date_atom *first,
+                           struct sl_date_atom *ret)
+{
+    struct cursor c = {r->text, at, r->today};
+    int weekday;
+    sl_day day;
+
+    if (first->partial || first->days.from != first->days.to ||
+        (!sl_english_weekday(&c, &weekday) && !sl_korean_weekday(r->text, &c.at, &weekday)))
+        return false;
+    day = sl_day_monday(first->days.from) + weekday;
+    return done(&c, sl_days_of_unit(day + (day < first->days.from ? 7 : 0), SL_UNIT_DAY, 0), ret);
+}
+
 static bool second_end(const struct reader *r, size_t at, struct sl_date_atom *first,
                        struct sl_date_atom *ret)
 {
     struct sl_date_atom second;
 
-    if (!atom_at(r, at, &second) &&
+    if (!atom_at(r, at, &second) && !weekday_behind(r, at, first, &second) &&
         (first->days.from != first->days.to || !day_of_same_month(r, at, first, &second)))
         return false;
     bool yearless = first->yearless && second.yearless;
@@ -189,7 +218,7 @@ static bool month_behind(const struct reader *r, size_t first_at, size_t at,
     size_t i = at;
     int day;
 
-    if (sl_scan_digits(r->text, &i, 1, 2, &day)) { /* 22 of next month */
+    if (day_number(r, &i, &day)) { /* 22 of next month */
         static const char *const of[] = {"of", "in", NULL};
         i = past_space(r, i);
         (void)any_word(r, &i, of);
@@ -226,7 +255,7 @@ static bool english_range(const struct reader *r, size_t at, struct sl_date_atom
 
     start = i;
     if (!atom_at(r, i, &first)) {
-        if (!sl_scan_digits(r->text, &i, 1, 2, &ignored))
+        if (!day_number(r, &i, &ignored))
             return false;
         i = past_space(r, i);
         joined = opened ? any_word(r, &i, joining) || any_bytes(r, &i, dashes) : any_word(r, &i, to);
@@ -256,6 +285,7 @@ static bool korean_range(const struct reader *r, size_t at, struct sl_date_atom 
 {
     static const char *const joining[] = {"부터", "에서", "과",           "와",
                                           "~",    "-",    "\xE2\x80\x93", NULL};
+    static const char *const up_to_now[] = {"현재까지", "지금까지", "들어 현재까지", "들어 지금까지", NULL};
     static const char *const closing[] = {"까지의", "까지", "사이에", "사이의", "사이", NULL};
     struct sl_date_atom first;
     size_t i;
@@ -263,6 +293,10 @@ static bool korean_range(const struct reader *r, size_t at, struct sl_date_atom 
     if (!sl_date_korean(r->text, at, r->today, &first))
         return false;
     i = first.end;
+    if (any_bytes(r, &i, up_to_now)) {
+        *ret = (struct sl_date_atom){.days = {first.days.from, r->today}, .end = i};
+        return !first.partial && first.days.from <= r->today;
+    }
     if (!any_bytes(r, &i, joining) || !second_end(r, past_space(r, i), &first, ret))
         return false;
     ret->weak = false;

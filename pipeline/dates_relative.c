@@ -161,6 +161,9 @@ static bool period(struct cursor *c, struct sl_day_range *ret, enum sl_unit *ret
             *ret_unit = length > 30 ? SL_UNIT_YEAR : SL_UNIT_MONTH;
             *ret = atom.days;
             try.at = atom.end;
+        } else if (sl_english_year_words(&try, &y)) {
+            *ret_unit = SL_UNIT_YEAR;
+            *ret = sl_days_of(y, 0, 0);
         } else if (digits(&try, 4, 4, &y) && y >= SL_YEAR_MIN && y <= SL_YEAR_MAX &&
                    !at_letter_or_digit(&try)) {
             *ret_unit = SL_UNIT_YEAR;
@@ -510,24 +513,12 @@ static bool read_counted_part(struct cursor c, struct sl_date_atom *ret)
     return done(&c, of, ret);
 }
 
-/* week 27 of 2015; the week of February 4, 2019: from its Monday; the week beginning February 4,
- * 2019 */
-static bool read_week(struct cursor c, struct sl_date_atom *ret)
+/* The week that a day lies in, or that begins with it. */
+static bool week_from(struct cursor c, bool around, struct sl_date_atom *ret)
 {
     struct sl_date_atom day;
-    struct sl_day_range of, days;
-    enum sl_unit unit;
-    int number;
+    struct sl_day_range days;
 
-    (void)skip(&c, "the");
-    if (!skip(&c, "week"))
-        return false;
-    if (digits(&c, 1, 2, &number))
-        return number > 0 && of_period(&c, &of, &unit) && unit == SL_UNIT_YEAR &&
-               sl_days_of_week(of, number, &days) && done(&c, days, ret);
-    bool around = skip(&c, "of");
-    if (!around && !skip(&c, "beginning") && !skip(&c, "starting") && !skip(&c, "commencing"))
-        return false;
     (void)(!around && skip(&c, "on"));
     if (!sl_english_absolute(c, &day) || day.days.from != day.days.to)
         return false;
@@ -537,6 +528,28 @@ static bool read_week(struct cursor c, struct sl_date_atom *ret)
     days.from = around ? sl_day_monday(day.days.from) : day.days.from;
     days.to = days.from + 6;
     return done(&c, days, ret);
+}
+
+/* week 27 of 2015; the week of February 4, 2019: from its Monday; the week beginning February 4,
+ * 2019 */
+static bool read_week(struct cursor c, struct sl_date_atom *ret)
+{
+    struct sl_day_range of, days;
+    enum sl_unit unit;
+    int number;
+
+    (void)skip(&c, "the");
+    if (skip(&c, "w/c"))
+        return week_from(c, false, ret);
+    if (!skip(&c, "week"))
+        return false;
+    if (digits(&c, 1, 2, &number))
+        return number > 0 && of_period(&c, &of, &unit) && unit == SL_UNIT_YEAR &&
+               sl_days_of_week(of, number, &days) && done(&c, days, ret);
+    bool around = skip(&c, "of");
+    if (!around && !skip(&c, "beginning") && !skip(&c, "starting") && !skip(&c, "commencing"))
+        return false;
+    return week_from(c, around, ret);
 }
 
 /* this year's first quarter, last year's second half */

@@ -257,6 +257,9 @@ TEST(a_date_without_its_year_is_the_last_that_has_begun)
     check_read("Which rules changed before December 5?", "- 2016-12-04", NULL);
     check_read("sales from May to July", "2016-05-01 2016-07-31", "from May to July");
     check_read("sales from November to February", "2016-11-01 2017-02-28", NULL);
+    check_read("sales from the ninth till the seventeenth of April", "2016-04-09 2016-04-17", NULL);
+    check_read("sales between 3 and 12 September", "2016-09-03 2016-09-12", NULL);
+    check_read("올해 들어 현재까지 매출", "2016-01-01 2016-11-07", NULL);
     check_read("the first week of October", "2016-10-03 2016-10-09", NULL);
     check_read("what was decided in late July?", "2016-07-21 2016-07-31", "in late July");
     check_read("how did sales do in Q2?", "2016-04-01 2016-06-30", "in Q2");
@@ -295,6 +298,7 @@ TEST(lengths_of_time_count_from_a_date)
     check_read("sales within three months of May 3, 2015", "2015-05-03 2015-08-03", NULL);
     check_read("sales in the two weeks before May 3, 2015", "2015-04-19 2015-05-03", NULL);
     check_read("prices two years after 2011", "2013-01-01 2013-12-31", NULL);
+    check_read("2015년 5월 6일이 있는 주의 매출은?", "2015-05-04 2015-05-10", NULL);
     check_read("2015년 5월 3일부터 2주간 매출은?", "2015-05-03 2015-05-17", NULL);
     check_read("2015년 5월 3일로부터 2주 전 회의", "2015-04-19 2015-04-19", NULL);
     check_read("2015년 5월 이후 6개월 동안 매출은?", "2015-05-01 2015-11-30", NULL);
