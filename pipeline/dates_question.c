@@ -304,47 +304,6 @@ static bool korean_range(const struct reader *r, size_t at, struct sl_date_atom 
     return true;
 }
 
-static bool has_bytes(struct sl_view text, const char *const *strings)
-{
-    for (; *strings != NULL; strings++)
-        if (memmem(text.data, text.size, *strings, strlen(*strings)) != NULL)
-            return true;
-    return false;
-}
-
-static bool ends_with(struct sl_view text, size_t end, const char *const *strings)
-{
-    for (; *strings != NULL; strings++) {
-        size_t size = strlen(*strings);
-        if (end >= size && memcmp(text.data + end - size, *strings, size) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Is a "3일 전" of the question a term, counted from what stands before it or for what must be done? 해고 30일 전에,
- * 며칠 전에 신청해야 하나요 */
-static bool is_term(const struct reader *r, size_t at, const struct sl_date_atom *atom)
-{
-    static const char *const duties[] = {"야 하", "야 한", "야 할", "야 합", "야 되", "야 됩", "야하", "예고",
-                                         "통보", "신청", "할 수", "하면", "않으면", "취소", NULL};
-    static const char *const over[] = {"했", "었", "았", "였", "됐", "갔", "왔", "냈", "렸", "졌", "봤", NULL};
-    static const char *const behind[] = {"은", "는", "이", "가", "을", "를", "에", "서", "터", "도", "의", "와", "과",
-                                         "약", "불과", "바로", "정확히", "거의", "벌써", "이미", NULL};
-    static const char ago[] = "전";
-    size_t end = at;
-
-    if (atom->end < sizeof ago - 1 ||
-        memcmp(r->text.data + atom->end - (sizeof ago - 1), ago, sizeof ago - 1) != 0)
-        return false;
-    while (end > 0 && r->text.data[end - 1] == ' ')
-        end--;
-    if (end > 0 && (unsigned char)r->text.data[end - 1] >= 0x80 && !ends_with(r->text, end, behind) &&
-        past_space(r, atom->end + strlen("에")) < r->text.size)
-        return true;
-    return has_bytes(r->text, duties) && !has_bytes(r->text, over);
-}
-
 /* ----------------------------------------------------------------------------------- open ends */
 
 static bool english_open(const struct reader *r, size_t at, struct sl_date_atom *ret)
@@ -406,8 +365,7 @@ static bool korean_open(const struct reader *r, size_t at, struct sl_date_atom *
     struct sl_date_atom atom;
     size_t i;
 
-    if (!sl_date_korean(r->text, at, r->today, &atom) || atom.now || is_term(r, at, &atom) ||
-        !settled(r, &atom))
+    if (!sl_date_korean(r->text, at, r->today, &atom) || atom.now || !settled(r, &atom))
         return false;
     i = atom.end;
     *ret = (struct sl_date_atom){
@@ -517,8 +475,6 @@ static bool single(const struct reader *r, size_t at, struct sl_date_atom *ret)
         return false;
     if (ret->weak && !ret->now && !is_meant(r, at, ret, tied))
         return false;
-    if (is_term(r, i, ret))
-        return false;
     (void)settled(r, ret);
     ret->as_of = as_of;
     ret->end = past_in_force(r, ret->end, &ret->as_of);
@@ -572,13 +528,16 @@ static bool is_notice(const struct reader *r, size_t at, const struct sl_date_at
                                          "시작", "시행", "마감", "해고", "출발", NULL};
     static const char *const duties[] = {"해야",  "야 하", "야 합", "야 한", "야 할",
                                          "야 되", "야 됩", "야 된", "야 돼", NULL};
-    static const char *const notices[] = {"예고", "통보", "통지", "고지", "신청", "제출", NULL};
+    static const char *const notices[] = {"예고", "통보", "통지", "고지", "신청", "제출", "취소", NULL};
+    static const char *const particles[] = {"에는", "에", NULL};
     size_t before = at, next = past_space(r, atom->end);
 
     if (!atom->ago)
         return false;
     while (before > 0 && r->text.data[before - 1] == ' ')
         before--;
+    if (any_bytes(r, &next, particles))
+        next = past_space(r, next);
     for (int n = 0; before < at && events[n] != NULL; n++) {
         size_t length = strlen(events[n]);
         if (before >= length && memcmp(r->text.data + before - length, events[n], length) == 0)
