@@ -610,6 +610,51 @@ class Index(Case):
         found = self.ctl_json("golden", "--check", accepted)
         self.assertEqual((found["questions"], found["recall"], found["reciprocal_rank"]), (5, 1, 1))
 
+    def test_golden_questions_are_drafted_by_the_chat_model_and_held_against_the_text(self):
+        words = "anchor barrel cable davit engine funnel gangway hawser".split()
+        self.import_all([{"_id": word, "text": f"The {word} of the harbour master was mended in spring. It lies in shed {i}."} for i, word in enumerate(words)])
+        asked = []
+
+        class Chat(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                passage = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][1]["content"]
+                word = next(word for word in words if word in passage)
+                asked.append(word)
+                source = f"The {word} of the harbour master was mended in spring."
+                said = {"anchor": {"question": "When was the anchor mended?", "source": source.replace("spring", "autumn")},
+                        "barrel": {"question": "Who ate the moon of Jupiter?", "source": source},
+                        "cable": {"question": f"Is it so? {source}", "source": source},
+                        "davit": {"question": "When was it?"}}.get(word, {"question": f"When was the {word} repaired?", "source": source})
+                text = "```json\n" + json.dumps(said) + "\n```" if word != "engine" else "I would rather not."
+                body = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Chat)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write(f"[answer]\nbackend = llm\nurl = http://127.0.0.1:{server.server_port}/v1\nmodel = tester\n")
+        done = self.ctl("golden", "--count", "8", "--json")
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual({row["relevant"][0] for row in rows}, {"funnel", "gangway", "hawser"})
+        for row in rows:
+            self.assertEqual((row["query"], row["status"]), (f"When was the {row['relevant'][0]} repaired?", "draft"))
+            self.assertEqual(row["source"], f"The {row['relevant'][0]} of the harbour master was mended in spring.")
+        self.assertEqual(json.loads(done.stderr), {"drafted": 3, "refused": 5, "not_quoted": 1, "not_found": 1, "bad_question": 1, "broken": 2})
+        self.assertEqual(sorted(asked), sorted(words))
+        accepted = self.lines("golden.jsonl", [dict(row, status="accepted") for row in rows])
+        self.assertEqual(self.ctl_json("golden", "--check", accepted)["recall"], 1)
+        server.shutdown()
+        self.assertEqual(len(self.ctl("golden", "--count", "8", "--from-text").stdout.splitlines()), 8)
+        server.server_close()
+        self.assertIn("llm_unavailable", self.ctl("golden", exit_code=75).stderr)
+
     def test_golden_questions_are_asked_with_the_users_words(self):
         """Through synonyms, and in an index with stop words of its own: by `golden --check` and before a generation is taken."""
         with open(self.config, "a", encoding="utf-8") as file:

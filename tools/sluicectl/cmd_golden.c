@@ -7,9 +7,13 @@
  * or throws it away, and sets the status to "accepted". Drafts are the same each time: documents are picked by
  * the hash of their key.
  *
+ * Where a chat model is configured it writes the drafts (golden_model.c), one passage at a time; a draft whose source is
+ * not in the passage, or that does not find its own document, is refused and counted.
+ *
  * Rejected: taking a draft as it is. A question made of a document's own words is found by words alone, and
  * measures little.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,12 +23,15 @@
 #include <sluice/text.h>
 
 #include "ask.h"
+#include "golden_model.h"
+#include "net/llm_client.h"
 
 #define WORDS_TAKEN      4u  /* of a sentence, the rarest */
 #define WORDS_LOOKED_AT  64u
 #define SENTENCE_MIN     40u /* bytes */
 #define SENTENCE_MAX     400u
 #define FILE_BYTES_MAX   (16u << 20)
+#define REFUSED_MAX      3u  /* times as many as wanted: then the model is not up to it */
 
 struct picked {
     uint64_t order;
@@ -38,6 +45,10 @@ struct drafting {
     struct sl_arena *arena;
     struct sl_error err;
     struct sl_buffer out;
+    struct sl_generator *generator; /* NULL: drafts are made of the text itself */
+    const struct ctl_opened *opened;
+    uint32_t drafted, wanted;
+    uint32_t broken, not_quoted, bad_question, not_found; /* what the model wrote, and was refused */
 };
 
 /* ------------------------------------------------------------------------------------- a sentence */
@@ -141,6 +152,70 @@ static void write_query(struct drafting *d, struct sl_view sentence, const struc
 
 /* ------------------------------------------------------------------------------------- a document */
 
+/* What a draft says beside its question. */
+static void write_source(struct drafting *d, const struct sl_document *document, uint32_t number,
+                         struct sl_view source)
+{
+    sl_json_name(&d->out, "relevant");
+    sl_buffer_format(&d->out, "[");
+    sl_json_string(&d->out, document->key);
+    sl_buffer_format(&d->out, "]");
+    sl_json_name(&d->out, "chunk");
+    sl_buffer_format(&d->out, "%u", number);
+    sl_json_name(&d->out, "title");
+    sl_json_string(&d->out, document->title);
+    sl_json_name(&d->out, "source");
+    sl_json_string(&d->out, source);
+    sl_buffer_format(&d->out, ", \"status\": \"draft\"}\n");
+}
+
+/* Is the document among the first that the question finds? */
+static enum sl_err finds_itself(struct drafting *d, const struct sl_document *document, struct sl_view query,
+                                bool *ret)
+{
+    struct sl_golden golden = {.query = query, .asked_ms = -1, .tenant = document->tenant,
+                               .relevant = &document->key, .relevant_count = 1};
+    struct sl_retrieve_options options;
+    struct sl_golden_result result = {0};
+    enum sl_err e;
+
+    ctl_retrieve_options(d->ctl->config, SL_MODE_DEFAULT, 0, 0, &options);
+    ctl_retrieve_words(d->opened, &options);
+    options.reranker = d->opened->heads.reranker;
+    e = sl_golden_ask(&golden, d->snapshot, &options, d->opened->embedder, &ctl_clock, d->arena, &result, &d->err);
+    *ret = result.recall > 0;
+    return e;
+}
+
+/* SL_REJECT when what the model wrote is refused. */
+static enum sl_err write_model_draft(struct drafting *d, const struct sl_document *document, uint32_t number,
+                                     const struct sl_chunk *chunk)
+{
+    struct ctl_golden_draft draft;
+    bool found = false;
+    enum sl_err e = ctl_golden_draft(d->generator, d->ctl->config, document->title,
+                                     sl_view_range(document->text, chunk->byte_start, chunk->byte_end), d->arena,
+                                     &draft, &d->err);
+
+    if (e == SL_REJECT && strcmp(d->err.reason, "llm_rejected") == 0)
+        return SL_AGAIN; /* it will say so of every passage */
+    if (e == SL_REJECT) {
+        d->broken += strcmp(d->err.reason, "llm_broken") == 0;
+        d->not_quoted += strcmp(d->err.reason, "not_quoted") == 0;
+        d->bad_question += strcmp(d->err.reason, "bad_question") == 0;
+    }
+    if (e != SL_OK || (e = finds_itself(d, document, draft.query, &found)) != SL_OK)
+        return e;
+    d->not_found += !found;
+    if (!found)
+        return SL_REJECT;
+    sl_buffer_format(&d->out, "{");
+    sl_json_name(&d->out, "query");
+    sl_json_string(&d->out, draft.query);
+    write_source(d, document, number, draft.source);
+    return SL_OK;
+}
+
 /* The first sentence of fitting length that has something to ask for; SL_REJECT when there is none. */
 static enum sl_err write_draft(struct drafting *d, const struct sl_document *document,
                                uint32_t number, const struct sl_chunk *chunk)
@@ -160,17 +235,7 @@ static enum sl_err write_draft(struct drafting *d, const struct sl_document *doc
             continue;
         sl_buffer_format(&d->out, "{");
         write_query(d, sentence, words, count);
-        sl_json_name(&d->out, "relevant");
-        sl_buffer_format(&d->out, "[");
-        sl_json_string(&d->out, document->key);
-        sl_buffer_format(&d->out, "]");
-        sl_json_name(&d->out, "chunk");
-        sl_buffer_format(&d->out, "%u", number);
-        sl_json_name(&d->out, "title");
-        sl_json_string(&d->out, document->title);
-        sl_json_name(&d->out, "source");
-        sl_json_string(&d->out, sentence);
-        sl_buffer_format(&d->out, ", \"status\": \"draft\"}\n");
+        write_source(d, document, number, sentence);
         return SL_OK;
     }
     return e != SL_OK ? e : SL_REJECT;
@@ -186,12 +251,14 @@ static enum sl_err draft_document(struct drafting *d, const struct picked *picke
     if ((e = sl_snapshot_document(d->snapshot, picked->doc, d->arena, &document, &chunk_count, &d->err)))
         return e;
     e = SL_REJECT;
-    for (uint32_t i = 0; e == SL_REJECT && i < chunk_count; i++) {
+    /* what a model is refused for one passage of a document is not asked for the next: each costs */
+    for (uint32_t i = 0; e == SL_REJECT && i < chunk_count && (i == 0 || d->generator == NULL); i++) {
         uint32_t number = (uint32_t)((picked->order >> 16) + i) % chunk_count;
         struct sl_chunk chunk;
         e = sl_snapshot_chunk(d->snapshot, picked->doc, number, d->arena, &chunk, &d->err);
         if (e == SL_OK)
-            e = write_draft(d, &document, number, &chunk);
+            e = d->generator != NULL ? write_model_draft(d, &document, number, &chunk)
+                                     : write_draft(d, &document, number, &chunk);
     }
     return e;
 }
@@ -243,32 +310,58 @@ static enum sl_err pick(struct drafting *d, struct picked **ret_list, uint64_t *
     return e == SL_REJECT ? SL_OK : e;
 }
 
-static int draft(struct ctl *ctl, const struct ctl_opened *opened, uint32_t wanted)
+static uint32_t refused(const struct drafting *d)
+{
+    return d->broken + d->not_quoted + d->bad_question + d->not_found;
+}
+
+/* Of what the model wrote, on standard error: standard output is the file of drafts. */
+static void say_refused(const struct drafting *d)
+{
+    if (d->generator == NULL)
+        return;
+    fprintf(stderr,
+            d->ctl->json ? "{\"drafted\": %u, \"refused\": %u, \"not_quoted\": %u, \"not_found\": %u, "
+                           "\"bad_question\": %u, \"broken\": %u}\n"
+                         : "sluicectl golden: %u drafted, %u refused: %u whose source is not in the passage, %u that do not "
+                           "find their document, %u that are no question or repeat their source, %u that are no reply\n",
+            d->drafted, refused(d), d->not_quoted, d->not_found, d->bad_question, d->broken);
+}
+
+static enum sl_err draft_all(struct drafting *d)
+{
+    struct picked *list = NULL;
+    uint64_t count = 0;
+    enum sl_err e = pick(d, &list, &count);
+
+    for (uint64_t i = 0; e == SL_OK && i < count && d->drafted < d->wanted; i++) {
+        e = draft_document(d, &list[i]);
+        d->drafted += e == SL_OK;
+        e = e == SL_REJECT && refused(d) < REFUSED_MAX * d->wanted ? SL_OK : e;
+    }
+    free(list);
+    return e;
+}
+
+static int draft(struct ctl *ctl, const struct ctl_opened *opened, struct sl_generator *generator, uint32_t wanted)
 {
     SL_CLEANUP(sl_arena_closep) struct sl_arena *arena = sl_arena_open(SL_ARENA_BYTES_MAX);
     SL_CLEANUP(sl_snapshot_closep) struct sl_snapshot *snapshot = NULL;
-    struct drafting d = {.ctl = ctl, .arena = arena};
-    struct picked *list = NULL;
-    uint64_t count = 0;
-    uint32_t drafted = 0;
+    struct drafting d = {.ctl = ctl, .arena = arena, .generator = generator, .opened = opened, .wanted = wanted};
     enum sl_err e;
+    int exit_code;
 
     if (arena == NULL)
         return ctl_fail(ctl, SL_EXIT_OS, "no memory");
     e = sl_snapshot_open(opened->index, &snapshot, &d.err);
     d.snapshot = snapshot;
     if (e == SL_OK)
-        e = pick(&d, &list, &count);
-    for (uint64_t i = 0; e == SL_OK && i < count && drafted < wanted; i++) {
-        e = draft_document(&d, &list[i]);
-        drafted += e == SL_OK;
-        e = e == SL_REJECT ? SL_OK : e;
-    }
-    free(list);
-    if (e == SL_OK)
-        return ctl_print(ctl, &d.out);
-    sl_buffer_fini(&d.out);
-    return ctl_fail_error(ctl, &d.err, SL_EXIT_IO);
+        e = draft_all(&d);
+    say_refused(&d);
+    exit_code = e != SL_STOP ? ctl_print(ctl, &d.out) : SL_EXIT_OK; /* what was drafted is not lost with the model */
+    if (e == SL_STOP)
+        sl_buffer_fini(&d.out);
+    return e == SL_OK ? exit_code : ctl_fail_error(ctl, &d.err, e == SL_STOP ? SL_EXIT_IO : SL_EXIT_TEMPORARY);
 }
 
 /* ------------------------------------------------------------------------------------- a round */
@@ -336,21 +429,27 @@ int cmd_golden(struct ctl *ctl, int argc, char **argv)
 {
     const char *path = NULL;
     uint32_t count = 50;
+    bool from_text = false;
     const struct ctl_option options[] = {
         {"count", CTL_COUNT, &count, "N", "how many questions are drafted; default: 50", 1,
          SL_GOLDENS_MAX},
+        {"from-text", CTL_FLAG, &from_text, NULL, "make drafts of the text itself, also where [answer] backend = llm", 0, 0},
         {"check", CTL_TEXT, &path, "FILE",
          "ask the accepted questions of this file once instead, as the daemon does", 0, 0},
     };
     const struct ctl_usage usage = {
-        "golden [--count N] | --check FILE",
+        "golden [--count N] [--from-text] | --check FILE",
         "Draft golden questions from the index, with their sources: JSON lines to be made real "
         "questions by a\n"
         "person, who sets \"status\" to \"accepted\". Name the file in [golden] file, and the daemon "
         "watches them.\n"
-        "Exit: 65 a line of --check is wrong or none is accepted, 66 no such file or index.",
+        "Where [answer] backend = llm the chat model drafts them; a draft whose source is not in the passage byte for byte, or "
+        "that\ndoes not find its own document, is refused and counted on standard error.\n"
+        "Exit: 65 a line of --check is wrong or none is accepted, 66 no such file or index, 75 the chat model cannot be "
+        "reached,\nor most of what it wrote was refused.",
         options, CTL_OPTION_COUNT(options), 0, 0};
     struct ctl_list args = {0};
+    struct sl_generator *generator = NULL;
     struct ctl_opened opened;
     int exit_code;
 
@@ -358,10 +457,13 @@ int cmd_golden(struct ctl *ctl, int argc, char **argv)
         return exit_code;
     if (path != NULL)
         return check(ctl, path);
-    exit_code = ctl_open(ctl, CTL_ACCESS_READ, false, &opened);
-    if (exit_code != SL_EXIT_OK)
+    if (!from_text && (exit_code = ctl_golden_model(ctl, &generator)) != SL_EXIT_OK)
         return exit_code;
-    exit_code = draft(ctl, &opened, count);
-    ctl_close(&opened);
+    exit_code = ctl_open(ctl, generator != NULL ? CTL_ACCESS_SEARCH : CTL_ACCESS_READ, generator != NULL, &opened);
+    if (exit_code == SL_EXIT_OK) {
+        exit_code = draft(ctl, &opened, generator, count);
+        ctl_close(&opened);
+    }
+    (void)sl_llm_close(generator);
     return exit_code;
 }
