@@ -17,6 +17,7 @@ import time
 import unittest
 import xml.etree.ElementTree
 
+import pointing_model
 import run
 
 SLUICECTL = os.path.abspath(sys.argv.pop(1))
@@ -304,6 +305,26 @@ class Index(Case):
         self.assertEqual(len(out.splitlines()), 1)
         self.assertEqual(json.loads(out)["text"], text)
 
+    def test_an_answer_is_what_the_reader_points_at(self):
+        texts = ["The bell was cast in 1911 by Orla Finch in one night.", "The tower of the bell has many steps."]
+        self.import_all([{"_id": "bell", "text": texts[0]}, {"_id": "tower", "text": texts[1]}])
+        path = self.lines("ask.jsonl", [{"_id": "q", "text": "When was the bell cast?"}])
+        with open(self.config, encoding="utf-8") as file:
+            plain = file.read()
+        spans = []
+        for first, last in ((None, None), ("orla", "finch"), ("one", "night")):
+            reader = first and pointing_model.write(os.path.join(self.directory, first), texts, first, last)
+            self.write("sluiced.conf", plain + (f"[answer]\nreader = {reader}\n" if reader else ""))
+            answer = json.loads(self.ctl("answer", "--queries", path).stdout)
+            span, cited = answer["span"], answer["citations"][0]
+            self.assertEqual((answer["status"], span["n"], cited["doc"]), ("answered", 1, "bell"))
+            self.assertEqual(texts[0].encode()[span["byte_start"]:span["byte_end"]].decode(), span["text"])
+            self.assertIn(span["text"], cited["quote"])
+            spans.append(span["text"])
+        self.assertEqual(spans, ["1911", "Orla Finch", "one night"])
+        self.write("sluiced.conf", plain + f"[answer]\nreader = {self.directory}/nowhere\n")
+        self.assertIn("nowhere", self.ctl("answer", "--queries", path, exit_code=78).stderr)
+
     def test_eval_gives_the_figures_of_a_known_ranking(self):
         rows = [{"_id": f"d{i}", "text": "heron " * (6 - i) + "reed " * i} for i in range(1, 5)]
         self.import_all(rows + [{"_id": "e", "text": "nothing of the kind"}])
@@ -559,6 +580,12 @@ class Index(Case):
             tuned = self.ctl_json("tune", "--dry-run", "--queries", queries, "--qrels", qrels, "--keep", "k")
             self.assertEqual([(step["name"], step["wins"]) for step in tuned["steps"]], [("rerank", wins)], tuned)
             self.assertEqual((tuned["won"], self.settings(tuned)), (not wins, settings), tuned)
+        self.assertEqual(self.ctl_json("eval", "--queries", queries, "--qrels", qrels)["not_reranked"], 0)
+        server.shutdown()
+        server.server_close()
+        done = self.ctl("eval", "--queries", queries, "--qrels", qrels, "--json")
+        self.assertEqual(json.loads(done.stdout)["not_reranked"], 16)
+        self.assertIn("the reranker failed or was late for 16 of 16 questions", done.stderr)
 
     def import_long(self):
         """Pairs of documents of the same words, of which one has the two asked about in one sentence."""

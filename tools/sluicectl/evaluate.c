@@ -198,7 +198,7 @@ static void write_question(struct sl_buffer *out, const struct ctl_evaluation *e
 }
 
 /* Ask one question. The keys of the ranking are the snapshot's. */
-static enum sl_err find(const struct ctl_evaluation *evaluation, const struct ctl_query *query,
+static enum sl_err find(struct ctl_evaluation *evaluation, const struct ctl_query *query,
                         const struct sl_snapshot *snapshot, struct sl_arena *arena,
                         struct ranking *ret_ranking, struct sl_error *err)
 {
@@ -214,6 +214,8 @@ static enum sl_err find(const struct ctl_evaluation *evaluation, const struct ct
     code = sl_retrieve(snapshot, &question, &evaluation->retrieve,
                        evaluation->embedder != NULL ? evaluation->embedder : evaluation->opened->embedder,
                        &ctl_clock, arena, &retrieved, err);
+    if (code == SL_OK && retrieved->rerank_reason.data != NULL)
+        (void)atomic_fetch_add(&evaluation->not_reranked, 1);
     if (code == SL_OK)
         code = rank_documents(snapshot, retrieved, evaluation->depth, arena, ret_ranking, err);
     return code;
@@ -423,13 +425,29 @@ int ctl_evaluation_read(struct ctl_evaluation *evaluation, const char *queries, 
     return SL_EXIT_OK;
 }
 
+/* Figures of a reranker that was not there are those of the first order. */
+static void warn_of_reranker(const struct ctl_evaluation *evaluation, unsigned before)
+{
+    unsigned failed = atomic_load(&evaluation->not_reranked) - before;
+
+    if (failed > 0)
+        fprintf(stderr,
+                "sluicectl %s: the reranker failed or was late for %u of %u questions, which keep their first order; "
+                "see [retrieve] rerank_deadline_ms\n",
+                evaluation->ctl->command, failed, evaluation->queries.count);
+}
+
 int ctl_evaluation_run(struct ctl_evaluation *evaluation, struct sl_index_stats *ret_stats)
 {
+    unsigned before = atomic_load(&evaluation->not_reranked);
     struct sl_error err = {0};
+    int exit_code;
 
     if (fit_depth(evaluation, ret_stats, &err) != SL_OK)
         return ctl_fail_error(evaluation->ctl, &err, SL_EXIT_IO);
-    return evaluate_all(evaluation);
+    exit_code = evaluate_all(evaluation);
+    warn_of_reranker(evaluation, before);
+    return exit_code;
 }
 
 void ctl_evaluation_write(const struct ctl_evaluation *evaluation, const uint32_t *questions,
@@ -456,6 +474,8 @@ void ctl_evaluation_write(const struct ctl_evaluation *evaluation, const uint32_
         sl_buffer_format(out, "[%.4f, %.4f]", low[m], high[m]);
     }
     sl_buffer_format(out, "}");
+    if (questions == NULL && evaluation->retrieve.reranker != NULL)
+        sl_buffer_format(out, ", \"not_reranked\": %u", atomic_load(&evaluation->not_reranked));
     free(values);
 }
 

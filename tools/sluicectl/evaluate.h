@@ -2,6 +2,7 @@
 #ifndef SLUICECTL_EVALUATE_H
 #define SLUICECTL_EVALUATE_H
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "ask.h"
@@ -39,6 +40,7 @@ struct ctl_evaluation {
     bool exact;
     bool quiet; /* no progress bar */
     int64_t asked_ms;
+    atomic_uint not_reranked; /* questions whose reranker failed or was late, of all runs */
     FILE *run;          /* rankings in TREC's form go there; NULL: nowhere */
     FILE *per_question; /* a JSON object a question goes there */
     double *values[CTL_METRIC_COUNT]; /* [queries.count] each, in their order */
