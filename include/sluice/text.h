@@ -26,7 +26,7 @@
 #include <sluice/view.h>
 
 /* Changes whenever the same text could give other terms; part of the pipeline fingerprint. */
-#define SL_ANALYZER_VERSION 1u
+#define SL_ANALYZER_VERSION 2u
 
 /* Strict UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. Returns the index of the first
  * bad byte, or text.size when all is well. */
