@@ -47,7 +47,8 @@ static const struct option_choice expand_words[] = {
 static const struct option_choice duplicates_words[] = {
     {"collapse", 0, false}, {"keep", 0, false}, {0}};
 static const struct option_choice copies_words[] = {
-    {"keep", SL_DUPLICATES_KEEP, false}, {"exact", SL_DUPLICATES_EXACT, false}, {0}};
+    {"keep", SL_DUPLICATES_KEEP, false}, {"exact", SL_DUPLICATES_EXACT, false},
+    {"near", SL_DUPLICATES_NEAR, false}, {0}};
 static const struct option_choice expansion_words[] = {{"none", 0, false}, {"rm3", 0, false}, {0}};
 static const struct option_choice rerank_words[] = {
     {"none", SL_RERANK_NONE, false}, {"bert", SL_RERANK_BERT, false}, {"http", SL_RERANK_HTTP, false}, {0}};
@@ -417,7 +418,8 @@ const struct option option_table[] = {
     {.section = "clean", .key = "duplicates", .kind = OPTION_CHOICE, .at = AT(clean.duplicates),
      .fallback = "keep", .choices = copies_words,
      .help = "Documents of different keys that are otherwise the same, but for their url: exact stores each and indexes "
-             "one, so that a text is embedded and found once; keep indexes all. It is about documents that come from "
+             "one, so that a text is embedded and found once; near does the same with texts that have nine tenths of "
+             "their runs of three words in common, and all numbers; keep indexes all. It is about documents that come from "
              "now on; sluicectl reindex groups those that are there."},
 
     {.section = "http", .key = "listen", .kind = OPTION_LISTEN, .at = AT(http.listen),

@@ -20,8 +20,6 @@
 
 #include <sluice/limits.h>
 
-#include <stdlib.h>
-#include <unicode/uchar.h>
 
 #define LIKENESS_MIN   0.7 /* under the same title */
 #define LIKENESS_OTHER 0.9 /* under another */
@@ -58,54 +56,6 @@ static enum sl_err no_memory(struct sl_error *err)
 
 /* ------------------------------------------------------------------ signatures */
 
-static uint64_t stirred(uint64_t hash)
-{
-    hash = (hash ^ hash >> 31) * 0x9E3779B97F4A7C15u;
-    return hash ^ hash >> 29;
-}
-
-/* The next word's hash, case aside; a Han or Kana character is a word. 0: no more words. */
-static uint64_t next_word(struct sl_view text, size_t *at)
-{
-    uint64_t hash = 0;
-
-    while (*at < text.size) {
-        size_t before = *at;
-        uint32_t c = sl_utf8_next(text, at);
-
-        if (!u_isalnum((UChar32)c)) {
-            if (hash != 0 && !sl_char_extends(c))
-                return hash;
-            continue;
-        }
-        if (sl_char_han_kana(c) && hash != 0) {
-            *at = before;
-            return hash;
-        }
-        hash = stirred(hash + (uint64_t)u_tolower((UChar32)c) + 1) | 1;
-        if (sl_char_han_kana(c))
-            return hash;
-    }
-    return hash;
-}
-
-static int compare_hashes(const void *left, const void *right)
-{
-    const uint64_t *a = left, *b = right;
-
-    return (*a > *b) - (*a < *b);
-}
-
-static uint32_t without_repeats(uint64_t *hashes, uint32_t count)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < count; i++)
-        if (kept == 0 || hashes[kept - 1] != hashes[i])
-            hashes[kept++] = hashes[i];
-    return kept;
-}
-
 /* `hashes` has room for WORDS_MAX. false: no memory. */
 static bool sign(struct sl_view title, struct sl_view text, struct sl_arena *arena,
                  uint64_t *hashes, struct signature *ret)
@@ -116,17 +66,16 @@ static bool sign(struct sl_view title, struct sl_view text, struct sl_arena *are
 
     for (size_t i = 0; i < 2; i++)
         for (size_t at = 0; at < parts[i].size && count < WORDS_MAX;) {
-            uint64_t word = next_word(parts[i], &at);
+            uint64_t word = sl_word_hash(parts[i], &at);
 
             if (word == 0)
                 break;
-            hashes[count++] = stirred(before * 3 + word);
-            whole = stirred(whole + word);
+            hashes[count++] = sl_hash_stir(before * 3 + word);
+            whole = sl_hash_stir(whole + word);
             before = word;
             of_title = i == 0 ? whole : of_title;
         }
-    qsort(hashes, count, sizeof *hashes, compare_hashes);
-    count = without_repeats(hashes, count);
+    count = sl_hashes_unique(hashes, count);
     count = count < SIGNATURE_SIZE ? count : SIGNATURE_SIZE;
     *ret = (struct signature){of_title, whole, SL_NEW_ARRAY(arena, uint64_t, count), count};
     if (ret->hashes != NULL && count > 0)

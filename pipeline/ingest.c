@@ -162,6 +162,40 @@ static enum sl_err list_texts(struct sl_ingest *ingest, const struct sl_snapshot
     return SL_OK;
 }
 
+/* ------------------------------------------------------------------ vectors of another */
+
+static enum sl_err copied(struct sl_ingest *ingest, const struct sl_snapshot *from, sl_doc_id doc,
+                          const uint8_t *hash, uint32_t dim, const float **ret_vector,
+                          struct sl_error *err)
+{
+    struct sl_error local = {0};
+    float *vector = SL_NEW_ARRAY(ingest->arena, float, dim);
+    enum sl_err code;
+
+    if (vector == NULL)
+        return full(err);
+    code = sl_snapshot_original(from, doc, &doc, &local);
+    if (code == SL_OK)
+        code = sl_snapshot_vector(from, doc, hash, vector, &local);
+    *ret_vector = code == SL_OK ? vector : NULL;
+    if (code == SL_STOP && err != NULL)
+        *err = local;
+    return code == SL_REJECT ? SL_OK : code;
+}
+
+static enum sl_err copy_vectors(struct sl_ingest *ingest, const struct sl_snapshot *from,
+                                sl_doc_id doc, uint32_t dim, struct sl_error *err)
+{
+    enum sl_err code = SL_OK;
+
+    for (uint32_t i = 0; i < ingest->chunk_count && code == SL_OK; i++)
+        for (uint32_t w = 0; w < ingest->chunks[i].window_count && code == SL_OK; w++) {
+            struct sl_window *window = &ingest->chunks[i].windows[w];
+            code = copied(ingest, from, doc, window->hash, dim, &window->vector, err);
+        }
+    return code;
+}
+
 /* ------------------------------------------------------------------ the index */
 
 /* not_found is an answer, and *ret_found says which. */
@@ -223,6 +257,19 @@ static enum sl_err stored_already(struct sl_ingest *ingest, const struct sl_snap
 static enum sl_err cut(struct sl_ingest *ingest, const struct sl_ingest_options *options,
                        struct sl_error *err);
 
+/* Windows that a document which is nearly the same has, too, take its vectors. */
+static enum sl_err take_from_near(struct sl_ingest *ingest, const struct sl_snapshot *snapshot,
+                                  uint32_t dim, struct sl_error *err)
+{
+    struct sl_error local = {0};
+    sl_doc_id near = 0;
+    bool has_near;
+    enum sl_err code = found(sl_snapshot_near(snapshot, &ingest->document, ingest->arena, &near, &local),
+                             &local, &has_near, err);
+
+    return code == SL_OK && has_near ? copy_vectors(ingest, snapshot, near, dim, err) : code;
+}
+
 /* Chunks, windows and terms, and which windows need a vector that the snapshot (or NULL) does not have. */
 static enum sl_err make_chunks(struct sl_ingest *ingest, const struct sl_ingest_options *options,
                                const struct sl_snapshot *snapshot, struct sl_error *err)
@@ -230,6 +277,8 @@ static enum sl_err make_chunks(struct sl_ingest *ingest, const struct sl_ingest_
     bool lists = options->embedder != NULL && ingest->document.vector == NULL && !ingest->unchanged;
     enum sl_err code = cut(ingest, options, err);
 
+    if (code == SL_OK && lists && snapshot != NULL)
+        code = take_from_near(ingest, snapshot, options->embedder->dim, err);
     if (code == SL_OK && lists)
         code = list_texts(ingest, snapshot, options->embedder, err);
     if (code == SL_OK && ingest->unchanged)
@@ -320,25 +369,6 @@ enum sl_err sl_ingest_finish(struct sl_ingest *ingest, struct sl_index *index,
 
 /* ------------------------------------------------------------------ from another generation */
 
-static enum sl_err copied(struct sl_ingest *ingest, const struct sl_snapshot *from, sl_doc_id doc,
-                          const uint8_t *hash, uint32_t dim, const float **ret_vector,
-                          struct sl_error *err)
-{
-    struct sl_error local = {0};
-    float *vector = SL_NEW_ARRAY(ingest->arena, float, dim);
-    enum sl_err code;
-
-    if (vector == NULL)
-        return full(err);
-    code = sl_snapshot_original(from, doc, &doc, &local);
-    if (code == SL_OK)
-        code = sl_snapshot_vector(from, doc, hash, vector, &local);
-    *ret_vector = code == SL_OK ? vector : NULL;
-    if (code == SL_STOP && err != NULL)
-        *err = local;
-    return code == SL_REJECT ? SL_OK : code;
-}
-
 /* A document that brought its vector has one window under its content's hash. */
 static enum sl_err find_own_vector(struct sl_ingest *ingest, const struct sl_snapshot *from,
                                    sl_doc_id doc, uint32_t dim, struct sl_error *err)
@@ -347,19 +377,6 @@ static enum sl_err find_own_vector(struct sl_ingest *ingest, const struct sl_sna
                               &ingest->document.vector, err);
 
     ingest->document.vector_dim = ingest->document.vector != NULL ? dim : 0;
-    return code;
-}
-
-static enum sl_err copy_vectors(struct sl_ingest *ingest, const struct sl_snapshot *from,
-                                sl_doc_id doc, uint32_t dim, struct sl_error *err)
-{
-    enum sl_err code = SL_OK;
-
-    for (uint32_t i = 0; i < ingest->chunk_count && code == SL_OK; i++)
-        for (uint32_t w = 0; w < ingest->chunks[i].window_count && code == SL_OK; w++) {
-            struct sl_window *window = &ingest->chunks[i].windows[w];
-            code = copied(ingest, from, doc, window->hash, dim, &window->vector, err);
-        }
     return code;
 }
 

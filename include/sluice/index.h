@@ -88,7 +88,8 @@ enum sl_storage { SL_STORAGE_F32 = 1, SL_STORAGE_F16, SL_STORAGE_BF16, SL_STORAG
 /* Documents that come and are the same as one stored, but for their key and url. */
 enum sl_duplicates {
     SL_DUPLICATES_KEEP = 0, /* each is indexed */
-    SL_DUPLICATES_EXACT     /* they are stored, and found through the one that is indexed */
+    SL_DUPLICATES_EXACT,    /* they are stored, and found through the one that is indexed */
+    SL_DUPLICATES_NEAR      /* so are those whose text is nearly the same, with the same numbers in it */
 };
 
 struct sl_index_options {
@@ -568,6 +569,10 @@ enum sl_err sl_snapshot_copies(const struct sl_snapshot *snapshot, sl_doc_id doc
  *          SL_STOP    corrupt
  */
 enum sl_err sl_snapshot_same(const struct sl_snapshot *snapshot, const struct sl_document *document,
+                             struct sl_arena *arena, sl_doc_id *ret_doc, struct sl_error *err);
+
+/* The same of a document that would be nearly a copy: its windows of the same text have its vectors. */
+enum sl_err sl_snapshot_near(const struct sl_snapshot *snapshot, const struct sl_document *document,
                              struct sl_arena *arena, sl_doc_id *ret_doc, struct sl_error *err);
 
 /* The document after `doc` in a fixed order (0 to start); SL_REJECT not_found at the end. */

@@ -1,17 +1,19 @@
 /*
  * apply.c -- putting, replacing and deleting one document inside a batch.
  *
- * A document is replaced whole, but what stays the same is not touched. New chunks take over the numbers of
- * old ones: first those that share a window (its vector and its place in the graph are then kept as they
- * are), then those with the same terms, then any. Postings change only where a term or a count differs.
+ * A document is replaced whole, but what stays the same is not touched. New chunks take over the
+ * numbers of old ones: first those that share a window (its vector and its place in the graph are
+ * then kept as they are), then those with the same terms, then any. Postings change only where a
+ * term or a count differs.
  *
- * A window that moved into a chunk with another number is inserted again with its stored vector: which
- * chunk a slot belongs to never changes, so that older snapshots may rely on it.
+ * A window that moved into a chunk with another number is inserted again with its stored vector:
+ * which chunk a slot belongs to never changes, so that older snapshots may rely on it.
  *
- * A document that copies hang on leaves its chunks to one of them when it goes (copies.c). If it is replaced, its
- * next version is a document of its own, and takes from the chunks it leaves the vectors it wanted to keep.
+ * A document that copies hang on leaves its chunks to one of them when it goes (copies.c). If it is
+ * replaced, its next version is a document of its own, and takes from the chunks it leaves the
+ * vectors it wanted to keep.
  */
-#include "index/internal.h"
+#include "index/change.h"
 #include "index/runs.h"
 
 #include <stdlib.h>
@@ -19,219 +21,11 @@
 #include <sluice/hash.h>
 
 #define DELTAS_MAX (1u << 20)
-#define NONE       UINT32_MAX
-
-struct old_chunk {
-    struct sl_chunk_head head;
-    struct sl_window_row *windows;
-    bool *kept; /* [window_count] */
-    struct sl_view row;
-    struct sl_view terms;
-    uint64_t signature;
-    bool taken;
-};
-
-/* Where an old window is, to be found by hash. */
-struct old_window {
-    uint8_t hash[SL_HASH_BYTES];
-    uint32_t chunk;
-    uint32_t window;
-};
-
-struct change {
-    struct sl_batch *batch;
-    uint32_t document;
-    struct old_chunk *old;
-    uint32_t old_count;
-    struct old_window *windows; /* sorted by hash */
-    uint32_t window_count;
-    uint32_t *match; /* per new chunk: the old one whose number it takes over */
-    bool same_text;  /* what copies hang on stays what it was */
-    bool leaves;     /* the old chunks stay, for `copy` */
-    uint32_t copy;
-    struct sl_error *err;
-};
-
-/* ----------------------------------------------------------------------------- what is there */
-
-static struct sl_view keep(struct sl_batch *batch, struct sl_view payload)
-{
-    return sl_arena_copy(batch->arena, payload);
-}
-
-static enum sl_err load_chunk(struct change *change, uint32_t ordinal)
-{
-    struct sl_batch *batch = change->batch;
-    struct sl_key key = sl_key_pair(change->document, ordinal);
-    struct old_chunk *old = &change->old[ordinal];
-    struct sl_view row, terms;
-    struct sl_reader reader;
-    enum sl_err rc =
-        sl_txn_get(batch->txn, SL_STORE_CHUNK, sl_key_view(&key), &row, change->err);
-
-    if (rc == SL_OK)
-        rc = sl_txn_get(batch->txn, SL_STORE_TERM, sl_key_view(&key), &terms, change->err);
-    if (rc == SL_REJECT)
-        return sl_corrupt(change->err, "chunk", change->document, "a chunk is missing");
-    if (rc != SL_OK)
-        return rc;
-    old->row = keep(batch, row);
-    old->terms = keep(batch, terms);
-    if (old->row.data == NULL || old->terms.data == NULL)
-        return sl_batch_memory(change->err);
-    reader = sl_reader_of(old->row);
-    old->head = sl_chunk_head_read(&reader);
-    old->windows =
-        SL_NEW_ARRAY(batch->arena, struct sl_window_row, old->head.window_count + 1);
-    old->kept = SL_NEW_ARRAY(batch->arena, bool, old->head.window_count + 1);
-    if (old->windows == NULL || old->kept == NULL)
-        return sl_batch_memory(change->err);
-    for (uint32_t i = 0; i < old->head.window_count; i++)
-        old->windows[i] = sl_window_read(&reader);
-    old->signature = (uint64_t)sl_crc32c(0, old->terms.data, old->terms.size) << 32 |
-                     (uint32_t)old->terms.size;
-    change->window_count += old->head.window_count;
-    return reader.bad ? sl_corrupt(change->err, "chunk", change->document, "wrong lengths")
-                      : SL_OK;
-}
-
-static int compare_windows(const void *a, const void *b)
-{
-    const struct old_window *x = a, *y = b;
-    int order = memcmp(x->hash, y->hash, SL_HASH_BYTES);
-
-    if (order != 0)
-        return order;
-    return x->chunk != y->chunk ? (x->chunk < y->chunk ? -1 : 1)
-                                : (x->window > y->window) - (x->window < y->window);
-}
-
-static enum sl_err load_old(struct change *change, uint32_t chunk_count)
-{
-    uint32_t at = 0;
-    enum sl_err rc = SL_OK;
-
-    change->old_count = chunk_count;
-    change->old = SL_NEW_ARRAY(change->batch->arena, struct old_chunk, chunk_count + 1);
-    if (change->old == NULL)
-        return sl_batch_memory(change->err);
-    for (uint32_t i = 0; i < chunk_count && rc == SL_OK; i++)
-        rc = load_chunk(change, i);
-    if (rc != SL_OK)
-        return rc;
-    change->windows =
-        SL_NEW_ARRAY(change->batch->arena, struct old_window, change->window_count + 1);
-    if (change->windows == NULL)
-        return sl_batch_memory(change->err);
-    for (uint32_t i = 0; i < chunk_count; i++)
-        for (uint32_t w = 0; w < change->old[i].head.window_count; w++) {
-            memcpy(change->windows[at].hash, change->old[i].windows[w].hash, SL_HASH_BYTES);
-            change->windows[at].chunk = i;
-            change->windows[at++].window = w;
-        }
-    qsort(change->windows, at, sizeof *change->windows, compare_windows);
-    return SL_OK;
-}
-
-/* The first old window of this hash, or NULL. */
-static const struct old_window *find_window(const struct change *change,
-                                            const uint8_t hash[SL_HASH_BYTES])
-{
-    uint32_t low = 0, high = change->window_count;
-
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (memcmp(change->windows[middle].hash, hash, SL_HASH_BYTES) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == change->window_count ||
-        memcmp(change->windows[low].hash, hash, SL_HASH_BYTES) != 0)
-        return NULL;
-    return &change->windows[low];
-}
-
-/* ---------------------------------------------------------------------------------- matching */
-
-struct signed_chunk {
-    uint64_t signature;
-    uint32_t index;
-};
-
-static int compare_signed(const void *a, const void *b)
-{
-    const struct signed_chunk *x = a, *y = b;
-
-    if (x->signature != y->signature)
-        return x->signature < y->signature ? -1 : 1;
-    return (x->index > y->index) - (x->index < y->index);
-}
-
-static void take(struct change *change, uint32_t fresh, uint32_t old)
-{
-    change->match[fresh] = old;
-    change->old[old].taken = true;
-}
-
-static void match_by_window(struct change *change, const struct sl_prepared *prepared)
-{
-    for (uint32_t i = 0; i < prepared->head.chunk_count; i++)
-        for (uint32_t w = 0; w < prepared->chunks[i].head.window_count && change->match[i] == NONE;
-             w++) {
-            const uint8_t *hash = prepared->chunks[i].windows[w].row.hash;
-            const struct old_window *found = find_window(change, hash);
-            const struct old_window *end = change->windows + change->window_count;
-            for (; found != NULL && found < end && memcmp(found->hash, hash, SL_HASH_BYTES) == 0;
-                 found++)
-                if (!change->old[found->chunk].taken) {
-                    take(change, i, found->chunk);
-                    break;
-                }
-        }
-}
-
-static bool match_by_terms(struct change *change, const struct sl_prepared *prepared)
-{
-    uint32_t count = 0, spare = 0;
-    struct signed_chunk *list =
-        SL_NEW_ARRAY(change->batch->arena, struct signed_chunk, change->old_count + 1);
-
-    if (list == NULL)
-        return false;
-    for (uint32_t i = 0; i < change->old_count; i++)
-        if (!change->old[i].taken)
-            list[count++] = (struct signed_chunk){change->old[i].signature, i};
-    qsort(list, count, sizeof *list, compare_signed);
-    for (uint32_t i = 0; i < prepared->head.chunk_count; i++) {
-        struct sl_view terms = prepared->chunks[i].terms;
-        uint64_t signature =
-            (uint64_t)sl_crc32c(0, terms.data, terms.size) << 32 | (uint32_t)terms.size;
-        uint32_t low = 0, high = count;
-        while (change->match[i] == NONE && low < high) {
-            uint32_t middle = (low + high) / 2;
-            if (list[middle].signature < signature)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        for (; change->match[i] == NONE && low < count && list[low].signature == signature; low++)
-            if (!change->old[list[low].index].taken)
-                take(change, i, list[low].index);
-    }
-    for (uint32_t i = 0; i < prepared->head.chunk_count; i++) {
-        while (spare < change->old_count && change->old[spare].taken)
-            spare++;
-        if (change->match[i] == NONE && spare < change->old_count)
-            take(change, i, spare);
-    }
-    return true;
-}
 
 /* ------------------------------------------------------------------------------------- terms */
 
-static void term_delta(struct change *change, uint32_t number, struct sl_view term, uint32_t count,
-                       uint32_t length)
+static void term_delta(struct sl_change *change, uint32_t number, struct sl_view term,
+                       uint32_t count, uint32_t length)
 {
     struct sl_batch *batch = change->batch;
     struct sl_key key =
@@ -241,10 +35,10 @@ static void term_delta(struct change *change, uint32_t number, struct sl_view te
 }
 
 /*
- * The difference of two sorted lists of terms, as changes to one chunk's postings. They hold a code of the chunk's
- * length, too: where that changed (`all`), every one does.
+ * The difference of two sorted lists of terms, as changes to one chunk's postings. They hold a code
+ * of the chunk's length, too: where that changed (`all`), every one does.
  */
-static void change_terms(struct change *change, uint32_t number, struct sl_view old_terms,
+static void change_terms(struct sl_change *change, uint32_t number, struct sl_view old_terms,
                          struct sl_view new_terms, uint32_t length, bool all)
 {
     struct sl_reader old_reader = sl_reader_of(old_terms), new_reader = sl_reader_of(new_terms);
@@ -274,10 +68,10 @@ static void change_terms(struct change *change, uint32_t number, struct sl_view 
 /* ----------------------------------------------------------------------------------- vectors */
 
 /* Does this new window keep the slot of an old one in the chunk whose number it gets? */
-static struct sl_window_row *kept_window(struct change *change, uint32_t match,
+static struct sl_window_row *kept_window(struct sl_change *change, uint32_t match,
                                          const struct sl_prepared_window *window)
 {
-    struct old_chunk *old = &change->old[match];
+    struct sl_old_chunk *old = &change->old[match];
     struct sl_graph *graph = change->batch->graph;
 
     for (uint32_t i = 0; i < old->head.window_count; i++) {
@@ -294,12 +88,12 @@ static struct sl_window_row *kept_window(struct change *change, uint32_t match,
 }
 
 /* Every window either brings a vector or finds one. Nothing is changed here. */
-static enum sl_err check_windows(const struct change *change, const struct sl_prepared *prepared)
+static enum sl_err check_windows(const struct sl_change *change, const struct sl_prepared *prepared)
 {
     for (uint32_t i = 0; i < prepared->head.chunk_count; i++)
         for (uint32_t w = 0; w < prepared->chunks[i].head.window_count; w++) {
             const struct sl_prepared_window *window = &prepared->chunks[i].windows[w];
-            if (window->vector == NULL && find_window(change, window->row.hash) == NULL)
+            if (window->vector == NULL && sl_change_window(change, window->row.hash) == NULL)
                 return sl_fail(change->err, SL_AGAIN, "window_gone",
                                "chunk %u was to keep the vector of a window that is no longer "
                                "stored; embed it again",
@@ -308,21 +102,23 @@ static enum sl_err check_windows(const struct change *change, const struct sl_pr
     return SL_OK;
 }
 
-/* Slots for the windows of all chunks: kept ones first noted, the rest removed, then the new inserted. */
-static enum sl_err keep_slots(struct change *change, struct sl_prepared *prepared)
+/* Slots for the windows of all chunks: kept ones first noted, the rest removed, then the new
+ * inserted. */
+static enum sl_err keep_slots(struct sl_change *change, struct sl_prepared *prepared)
 {
     struct sl_graph *graph = change->batch->graph;
 
     for (uint32_t i = 0; i < prepared->head.chunk_count; i++)
         for (uint32_t w = 0; w < prepared->chunks[i].head.window_count; w++) {
             struct sl_prepared_window *window = &prepared->chunks[i].windows[w];
-            struct sl_window_row *kept =
-                change->match[i] != NONE ? kept_window(change, change->match[i], window) : NULL;
+            struct sl_window_row *kept = change->match[i] != SL_CHUNK_NONE
+                                             ? kept_window(change, change->match[i], window)
+                                             : NULL;
             window->row.slot = SL_SLOT_NONE; /* a batch that failed may have been here before */
             if (kept != NULL) {
                 window->row.slot = kept->slot;
             } else if (window->vector == NULL) { /* moved to another chunk: take its vector along */
-                const struct old_window *from = find_window(change, window->row.hash);
+                const struct sl_old_window *from = sl_change_window(change, window->row.hash);
                 uint32_t slot = change->old[from->chunk].windows[from->window].slot;
                 float *copy = SL_NEW_ARRAY(change->batch->arena, float, graph->dim);
                 if (copy == NULL || slot >= graph->slot_end)
@@ -334,7 +130,7 @@ static enum sl_err keep_slots(struct change *change, struct sl_prepared *prepare
     return SL_OK;
 }
 
-static enum sl_err graph_failed(struct change *change)
+static enum sl_err graph_failed(struct sl_change *change)
 {
     uint32_t damaged = atomic_load(&change->batch->graph->damaged);
 
@@ -343,7 +139,7 @@ static enum sl_err graph_failed(struct change *change)
     return sl_batch_memory(change->err);
 }
 
-static enum sl_err remove_slots(struct change *change)
+static enum sl_err remove_slots(struct sl_change *change)
 {
     struct sl_graph *graph = change->batch->graph;
 
@@ -362,7 +158,7 @@ static enum sl_err remove_slots(struct change *change)
     return SL_OK;
 }
 
-static enum sl_err insert_slots(struct change *change, struct sl_prepared_chunk *chunk)
+static enum sl_err insert_slots(struct sl_change *change, struct sl_prepared_chunk *chunk)
 {
     struct sl_batch *batch = change->batch;
 
@@ -371,10 +167,9 @@ static enum sl_err insert_slots(struct change *change, struct sl_prepared_chunk 
         if (window->row.slot != SL_SLOT_NONE)
             continue;
         batch->touched = true;
-        window->row.slot =
-            sl_graph_insert(batch->graph, window->vector != NULL ? window->vector : window->moved,
-                            chunk->head.number, change->document, batch->epoch,
-                            &window->candidates);
+        window->row.slot = sl_graph_insert(
+            batch->graph, window->vector != NULL ? window->vector : window->moved,
+            chunk->head.number, change->document, batch->epoch, &window->candidates);
         if (window->row.slot == SL_SLOT_NONE)
             return graph_failed(change);
     }
@@ -383,7 +178,7 @@ static enum sl_err insert_slots(struct change *change, struct sl_prepared_chunk 
 
 /* ------------------------------------------------------------------------------------ chunks */
 
-static enum sl_err set_segment(struct change *change, uint32_t number, uint32_t document,
+static enum sl_err set_segment(struct sl_change *change, uint32_t number, uint32_t document,
                                uint32_t ordinal, uint32_t length)
 {
     struct sl_segment *segment;
@@ -399,7 +194,7 @@ static enum sl_err set_segment(struct change *change, uint32_t number, uint32_t 
     return SL_OK;
 }
 
-static enum sl_err put_if_changed(struct change *change, enum sl_store_table table,
+static enum sl_err put_if_changed(struct sl_change *change, enum sl_store_table table,
                                   uint32_t ordinal, struct sl_view before, struct sl_view now)
 {
     struct sl_key key = sl_key_pair(change->document, ordinal);
@@ -409,7 +204,7 @@ static enum sl_err put_if_changed(struct change *change, enum sl_store_table tab
     return sl_txn_put(change->batch->txn, table, sl_key_view(&key), now, change->err);
 }
 
-static enum sl_err put_chunk(struct change *change, uint32_t ordinal,
+static enum sl_err put_chunk(struct sl_change *change, uint32_t ordinal,
                              struct sl_prepared_chunk *chunk)
 {
     SL_CLEANUP(sl_buffer_fini) struct sl_buffer buffer = {0};
@@ -418,14 +213,14 @@ static enum sl_err put_chunk(struct change *change, uint32_t ordinal,
     uint32_t length = sl_length_code(chunk->head.length_terms);
     enum sl_err rc;
 
-    chunk->head.number = match != NONE ? change->old[match].head.number
-                                       : sl_numbers_take(&change->batch->index->chunks);
+    chunk->head.number = match != SL_CHUNK_NONE ? change->old[match].head.number
+                                                : sl_numbers_take(&change->batch->index->chunks);
     if (chunk->head.number == UINT32_MAX)
         return sl_batch_memory(change->err);
-    change_terms(change, chunk->head.number,
-                 match != NONE ? change->old[match].terms : SL_VIEW(""), chunk->terms, length,
-                 match != NONE &&
-                     sl_length_code(change->old[match].head.length_terms) != length);
+    change_terms(
+        change, chunk->head.number, match != SL_CHUNK_NONE ? change->old[match].terms : SL_VIEW(""),
+        chunk->terms, length,
+        match != SL_CHUNK_NONE && sl_length_code(change->old[match].head.length_terms) != length);
     rc = set_segment(change, chunk->head.number, change->document, ordinal,
                      chunk->head.length_terms);
     if (rc == SL_OK && change->batch->graph != NULL)
@@ -449,13 +244,13 @@ static enum sl_err put_chunk(struct change *change, uint32_t ordinal,
 }
 
 /* Old chunks: numbers nobody took over become free; rows past the new end go. */
-static enum sl_err drop_chunks(struct change *change, uint32_t new_count)
+static enum sl_err drop_chunks(struct sl_change *change, uint32_t new_count)
 {
     struct sl_batch *batch = change->batch;
     enum sl_err rc = SL_OK;
 
     for (uint32_t i = 0; rc == SL_OK && i < change->old_count; i++) {
-        struct old_chunk *old = &change->old[i];
+        struct sl_old_chunk *old = &change->old[i];
         struct sl_key key = sl_key_pair(change->document, i);
         batch->state.chunks--;
         batch->state.terms_total -= old->head.length_terms;
@@ -483,16 +278,17 @@ static bool is_same(const struct sl_doc_head *head, const struct sl_prepared *pr
            memcmp(head->chunk_hash, prepared->head.chunk_hash, sizeof head->chunk_hash) == 0;
 }
 
-static enum sl_err flush_if_many(struct change *change)
+static enum sl_err flush_if_many(struct sl_change *change)
 {
     struct sl_batch *batch = change->batch;
 
     return batch->deltas.count <= DELTAS_MAX
                ? SL_OK
-               : sl_deltas_flush(&batch->deltas, batch->txn, &batch->state.run_changes, change->err);
+               : sl_deltas_flush(&batch->deltas, batch->txn, &batch->state.run_changes,
+                                 change->err);
 }
 
-static enum sl_err put_document(struct change *change, struct sl_prepared *prepared,
+static enum sl_err put_document(struct sl_change *change, struct sl_prepared *prepared,
                                 const struct sl_stored *before)
 {
     struct sl_batch *batch = change->batch;
@@ -518,24 +314,12 @@ static enum sl_err put_document(struct change *change, struct sl_prepared *prepa
         rc = sl_batch_put_row(batch, &prepared->row, change->err);
     if (rc == SL_OK && prepared->collapses)
         rc = sl_copy_name(batch, prepared->digest, change->document, change->err);
+    if (rc == SL_OK && prepared->collapses)
+        rc = sl_near_name(batch, &prepared->sketch, change->document, change->err);
     return rc == SL_OK ? flush_if_many(change) : rc;
 }
 
-/* Which old chunk's number each new one takes over. */
-static enum sl_err match(struct change *change, const struct sl_prepared *prepared)
-{
-    change->match = SL_NEW_ARRAY(change->batch->arena, uint32_t, prepared->head.chunk_count + 1);
-    if (change->match == NULL)
-        return sl_batch_memory(change->err);
-    for (uint32_t i = 0; i < prepared->head.chunk_count; i++)
-        change->match[i] = NONE;
-    if (change->leaves)
-        return SL_OK;
-    match_by_window(change, prepared);
-    return match_by_terms(change, prepared) ? SL_OK : sl_batch_memory(change->err);
-}
-
-static enum sl_err take_number(struct change *change)
+static enum sl_err take_number(struct sl_change *change)
 {
     struct sl_batch *batch = change->batch;
 
@@ -549,29 +333,32 @@ static enum sl_err take_number(struct change *change)
 }
 
 /* Old chunks, their matches with the new, and the slots these keep. Nothing is changed on disk. */
-static enum sl_err plan(struct change *change, struct sl_prepared *prepared,
+static enum sl_err plan(struct sl_change *change, struct sl_prepared *prepared,
                         const struct sl_stored *before)
 {
     bool has_graph = change->batch->graph != NULL;
-    enum sl_err rc = load_old(change, before->head.chunk_count);
+    enum sl_err rc = sl_change_load(change, before->head.chunk_count);
 
     if (rc == SL_OK && has_graph)
         rc = check_windows(change, prepared);
     if (rc == SL_OK)
-        rc = match(change, prepared);
+        rc = sl_change_match(change, prepared);
     if (rc == SL_OK && has_graph)
         rc = keep_slots(change, prepared);
     return rc;
 }
 
+static enum sl_err bequeath(struct sl_change *change, const struct sl_stored *before, uint32_t heir,
+                            bool near);
+
 /* The stored version makes room for the next one: whom does its number belong to then? */
-static enum sl_err step_aside(struct change *change, struct sl_stored *before)
+static enum sl_err step_aside(struct sl_change *change, struct sl_stored *before)
 {
     struct sl_batch *batch = change->batch;
     enum sl_err rc = SL_OK;
 
     if (change->leaves) { /* number and chunks go to a copy */
-        rc = sl_copy_promote(batch, before, change->copy, change->err);
+        rc = bequeath(change, before, change->heir, change->near);
         *before = (struct sl_stored){0};
         change->old_count = 0;
         return rc == SL_OK ? take_number(change) : rc;
@@ -579,27 +366,61 @@ static enum sl_err step_aside(struct change *change, struct sl_stored *before)
     if (before->number == 0)
         return take_number(change);
     if (sl_doc_head_original(&before->head) != 0)
-        return sl_copy_drop(batch, sl_doc_head_original(&before->head), before->number, change->err);
+        return sl_copy_drop(batch, sl_doc_head_original(&before->head), before->number,
+                            change->err);
     return change->same_text ? SL_OK : sl_copy_unname(batch, before, change->err);
 }
 
-static enum sl_err remove_document(struct change *change, const struct sl_stored *before);
+static enum sl_err remove_document(struct sl_change *change, const struct sl_stored *before);
 
 /* As a copy of `original`, in the place of the version before. */
-static enum sl_err put_copy(struct change *change, struct sl_prepared *prepared, uint32_t original,
-                            const struct sl_stored *before)
+static enum sl_err put_copy(struct sl_change *change, struct sl_prepared *prepared,
+                            uint32_t original, const struct sl_stored *before)
 {
-    enum sl_err rc = before->number != 0 ? remove_document(change, before) : SL_OK;
+    enum sl_err rc = SL_OK;
 
+    if (change->near) { /* its windows' vectors are kept, also those that the version before has */
+        change->leaves = true;
+        rc = plan(change, prepared, before);
+        change->leaves = false;
+        change->old_count = change->window_count = 0;
+    }
+    if (rc == SL_OK && before->number != 0)
+        rc = remove_document(change, before);
     if (rc == SL_OK)
         rc = take_number(change);
     if (rc == SL_OK)
         rc = sl_copy_insert(change->batch, prepared, original, change->document, change->err);
+    if (rc == SL_OK && change->near)
+        rc = sl_near_keep(change->batch, prepared, change->document, change->err);
     return rc == SL_OK ? flush_if_many(change) : rc;
 }
 
+/* What the document is a copy of, the same or nearly; 0: nothing. */
+static enum sl_err find_original(struct sl_change *change, const struct sl_prepared *prepared,
+                                 const struct sl_stored *before, uint32_t *ret_original)
+{
+    struct sl_txn *txn = change->batch->txn;
+    struct sl_document document = {0};
+    bool stays = change->same_text && sl_doc_head_original(&before->head) == 0;
+    enum sl_err rc = SL_OK;
+
+    *ret_original = 0;
+    if (prepared->collapses)
+        rc = sl_copy_original(change->batch, prepared->digest, ret_original, change->err);
+    if (rc != SL_OK || *ret_original != 0 || stays || prepared->as_copy || !prepared->sketch.is_set)
+        return rc;
+    rc = sl_doc_read(prepared->document, change->batch->arena, &document, NULL, change->err);
+    if (rc == SL_OK)
+        rc = sl_near_original(txn, &document, &prepared->sketch, ret_original, change->err);
+    if (*ret_original == before->number)
+        *ret_original = 0; /* what hangs on it will be looked at */
+    change->near = *ret_original != 0;
+    return rc == SL_REJECT ? sl_batch_memory(change->err) : rc;
+}
+
 /* The next version, in the place of the one before (number 0: there is none). */
-static enum sl_err put_version(struct change *change, struct sl_prepared *prepared,
+static enum sl_err put_version(struct sl_change *change, struct sl_prepared *prepared,
                                struct sl_stored *before, bool *ret_copied)
 {
     struct sl_batch *batch = change->batch;
@@ -609,8 +430,7 @@ static enum sl_err put_version(struct change *change, struct sl_prepared *prepar
     change->document = before->number;
     change->same_text = prepared->has_digest && before->has_digest &&
                         memcmp(prepared->digest, before->digest, sizeof before->digest) == 0;
-    if (prepared->collapses)
-        rc = sl_copy_original(batch, prepared->digest, &original, change->err);
+    rc = find_original(change, prepared, before, &original);
     *ret_copied = original != 0 && original != before->number;
     if (rc == SL_OK && *ret_copied)
         return put_copy(change, prepared, original, before);
@@ -618,7 +438,7 @@ static enum sl_err put_version(struct change *change, struct sl_prepared *prepar
         return sl_fail(change->err, SL_AGAIN, "window_gone",
                        "what it was to be a copy of is no longer stored; embed it");
     if (rc == SL_OK && before->number != 0 && !change->same_text) {
-        rc = sl_copy_first(batch->txn, before->number, &change->copy, change->err);
+        rc = sl_copy_heir(batch->txn, before->number, &change->heir, &change->near, change->err);
         change->leaves = rc == SL_OK;
         rc = rc == SL_REJECT ? SL_OK : rc;
     }
@@ -632,7 +452,7 @@ static enum sl_err put_version(struct change *change, struct sl_prepared *prepar
 static enum sl_err apply(struct sl_batch *batch, struct sl_prepared *prepared,
                          enum sl_applied *ret_applied, struct sl_error *err)
 {
-    struct change change = {.batch = batch, .err = err};
+    struct sl_change change = {.batch = batch, .err = err};
     struct sl_stored before = {0};
     struct sl_key_row stored;
     bool copied = false;
@@ -657,8 +477,77 @@ static enum sl_err apply(struct sl_batch *batch, struct sl_prepared *prepared,
     }
     rc = put_version(&change, prepared, &before, &copied);
     if (rc == SL_OK)
-        *ret_applied = copied ? SL_APPLIED_COPIED : replace ? SL_APPLIED_REPLACED : SL_APPLIED_INSERTED;
+        *ret_applied = copied    ? SL_APPLIED_COPIED
+                       : replace ? SL_APPLIED_REPLACED
+                                 : SL_APPLIED_INSERTED;
     return rc;
+}
+
+/* ------------------------------------------------------------------------------------- heirs */
+
+/* A document that was nearly a copy of what has changed: of something else, or by itself. */
+static enum sl_err put_apart(struct sl_batch *batch, uint32_t document, struct sl_error *err)
+{
+    struct sl_change change = {.batch = batch, .err = err};
+    struct sl_prepared *prepared = NULL;
+    struct sl_stored before;
+    bool copied;
+    enum sl_err rc = sl_batch_load(batch, document, &before, err);
+
+    if (rc == SL_OK)
+        rc = sl_near_kept(batch, document, &prepared, err);
+    if (rc == SL_OK)
+        rc = put_version(&change, prepared, &before, &copied);
+    (void)sl_prepared_free(prepared);
+    return rc == SL_REJECT ? sl_corrupt(err, "spare", document, "missing") : rc;
+}
+
+static enum sl_err put_unlike_apart(struct sl_batch *batch, uint32_t original, struct sl_error *err)
+{
+    uint32_t copy = 0;
+    enum sl_err rc;
+
+    while ((rc = sl_copy_next(batch->txn, original, copy, &copy, err)) == SL_OK) {
+        bool like = false;
+        rc = sl_near_are_like(batch->txn, original, copy, &like, err);
+        if (rc == SL_OK && !like)
+            rc = put_apart(batch, copy, err);
+        if (rc != SL_OK)
+            return rc;
+    }
+    return rc == SL_REJECT ? SL_OK : rc;
+}
+
+/* The chunks that were kept for the heir, in the place of those of the document that goes. */
+static enum sl_err promote_near(struct sl_batch *batch, const struct sl_stored *gone, uint32_t heir,
+                                struct sl_error *err)
+{
+    struct sl_change change = {.batch = batch, .document = gone->number, .err = err};
+    struct sl_prepared *prepared = NULL;
+    struct sl_stored stored;
+    enum sl_err rc = sl_batch_load(batch, heir, &stored, err);
+
+    if (rc == SL_OK)
+        rc = sl_near_kept(batch, heir, &prepared, err);
+    if (rc == SL_OK)
+        rc = plan(&change, prepared, gone);
+    if (rc == SL_OK)
+        rc = sl_copy_unname(batch, gone, err);
+    if (rc == SL_OK)
+        rc = sl_copy_drop(batch, gone->number, heir, err);
+    if (rc == SL_OK)
+        rc = put_document(&change, prepared, gone);
+    (void)sl_prepared_free(prepared);
+    if (rc == SL_OK)
+        rc = sl_batch_drop_document(batch, &stored, err);
+    return rc == SL_OK ? put_unlike_apart(batch, gone->number, err) : rc;
+}
+
+static enum sl_err bequeath(struct sl_change *change, const struct sl_stored *before, uint32_t heir,
+                            bool near)
+{
+    return near ? promote_near(change->batch, before, heir, change->err)
+                : sl_copy_promote(change->batch, before, heir, change->err);
 }
 
 /* ------------------------------------------------------------------------------------ public */
@@ -679,9 +568,9 @@ enum sl_err sl_batch_apply(struct sl_batch *batch, struct sl_prepared *prepared,
     return rc;
 }
 
-static enum sl_err remove_chunks(struct change *change, const struct sl_stored *before)
+static enum sl_err remove_chunks(struct sl_change *change, const struct sl_stored *before)
 {
-    enum sl_err rc = load_old(change, before->head.chunk_count);
+    enum sl_err rc = sl_change_load(change, before->head.chunk_count);
 
     if (rc == SL_OK && change->batch->graph != NULL)
         rc = remove_slots(change);
@@ -691,15 +580,16 @@ static enum sl_err remove_chunks(struct change *change, const struct sl_stored *
     return rc == SL_OK ? sl_copy_unname(change->batch, before, change->err) : rc;
 }
 
-static enum sl_err remove_document(struct change *change, const struct sl_stored *before)
+static enum sl_err remove_document(struct sl_change *change, const struct sl_stored *before)
 {
     struct sl_batch *batch = change->batch;
-    uint32_t original = sl_doc_head_original(&before->head), copy;
-    enum sl_err rc = sl_copy_first(batch->txn, before->number, &copy, change->err);
+    uint32_t original = sl_doc_head_original(&before->head), heir;
+    bool near;
+    enum sl_err rc = sl_copy_heir(batch->txn, before->number, &heir, &near, change->err);
 
     batch->touched = true;
     if (rc == SL_OK)
-        return sl_copy_promote(batch, before, copy, change->err);
+        return bequeath(change, before, heir, near);
     if (rc == SL_STOP)
         return rc;
     change->document = before->number;
@@ -708,7 +598,7 @@ static enum sl_err remove_document(struct change *change, const struct sl_stored
     return rc == SL_OK ? sl_batch_drop_document(batch, before, change->err) : rc;
 }
 
-static enum sl_err delete_document(struct change *change, uint32_t document)
+static enum sl_err delete_document(struct sl_change *change, uint32_t document)
 {
     struct sl_stored before;
     enum sl_err rc = sl_batch_load(change->batch, document, &before, change->err);
@@ -719,7 +609,7 @@ static enum sl_err delete_document(struct change *change, uint32_t document)
 enum sl_err sl_batch_forget(struct sl_batch *batch, const struct sl_key_row *row,
                             struct sl_error *err)
 {
-    struct change change = {.batch = batch, .err = err};
+    struct sl_change change = {.batch = batch, .err = err};
     struct sl_key key = sl_key_document(row->topic, row->key);
     struct sl_key_row stored; /* a copy may have got another number since the row was read */
     enum sl_err rc;
@@ -737,9 +627,9 @@ enum sl_err sl_batch_delete(struct sl_batch *batch, struct sl_view topic, struct
                             int32_t partition, int64_t offset, enum sl_applied *ret_applied,
                             struct sl_error *err)
 {
-    struct change change = {.batch = batch, .err = err};
-    struct sl_key_row row = {.partition = partition, .offset = offset, .timestamp_ms = -1,
-                             .topic = topic, .key = key};
+    struct sl_change change = {.batch = batch, .err = err};
+    struct sl_key_row row = {
+        .partition = partition, .offset = offset, .timestamp_ms = -1, .topic = topic, .key = key};
     struct sl_key_row stored = {0};
     enum sl_err rc;
 
@@ -764,7 +654,7 @@ enum sl_err sl_batch_delete(struct sl_batch *batch, struct sl_view topic, struct
 /* ---------------------------------------------------------------------------------- carrying */
 
 /* The document as prepared, in the place of whatever version is there. */
-static enum sl_err carry_document(struct change *change, const struct sl_key_row *stored,
+static enum sl_err carry_document(struct sl_change *change, const struct sl_key_row *stored,
                                   struct sl_prepared *prepared)
 {
     struct sl_stored before = {0};
@@ -779,10 +669,12 @@ static enum sl_err carry_document(struct change *change, const struct sl_key_row
 enum sl_err sl_batch_carry(struct sl_batch *batch, const struct sl_difference *difference,
                            struct sl_prepared *prepared, struct sl_error *err)
 {
-    struct change change = {.batch = batch, .err = err};
-    struct sl_key_row row = {.partition = difference->partition, .offset = difference->offset,
+    struct sl_change change = {.batch = batch, .err = err};
+    struct sl_key_row row = {.partition = difference->partition,
+                             .offset = difference->offset,
                              .timestamp_ms = difference->timestamp_ms,
-                             .doubtful = difference->doubtful, .topic = difference->topic,
+                             .doubtful = difference->doubtful,
+                             .topic = difference->topic,
                              .key = difference->key};
     struct sl_key_row stored = {0};
     enum sl_err rc;

@@ -134,7 +134,7 @@ static enum sl_err copy_tables(struct rewrite *rewrite)
     static const enum sl_store_table tables[] = {
         SL_STORE_POSITION, SL_STORE_KEY,  SL_STORE_DOC,    SL_STORE_CHUNK, SL_STORE_TERM, SL_STORE_POST,
         SL_STORE_SEGMENT,  SL_STORE_ATTR, SL_STORE_OUTBOX, SL_STORE_REPLY, SL_STORE_NOTE,
-        SL_STORE_ORIGINAL, SL_STORE_COPY};
+        SL_STORE_ORIGINAL, SL_STORE_COPY, SL_STORE_BAND, SL_STORE_SPARE};
     enum sl_err rc = SL_OK;
 
     for (size_t i = 0; rc == SL_OK && i < sizeof tables / sizeof *tables; i++)

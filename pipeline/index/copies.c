@@ -15,6 +15,8 @@
  *     original   digest of what copies have in common -> number of the document they hang on
  *     copy       (number, number of a copy) -> nothing
  *
+ * What is nearly a copy hangs on another in the same way, and brings chunks of its own when it takes over (near.c).
+ *
  * Both are kept by the writer alone. A worker's look at a snapshot only saves work: the batch decides.
  *
  * Rejected: one node of the graph with several owners, as pgvector has for equal vectors (chunks, postings and
@@ -110,9 +112,9 @@ enum sl_err sl_copy_unname(struct sl_batch *batch, const struct sl_stored *store
 
     if (stored->has_digest)
         rc = get_name(batch->txn, stored->digest, &named, err);
-    if (rc != SL_OK || named != stored->number)
-        return rc == SL_REJECT ? SL_OK : rc;
-    return sl_txn_delete(batch->txn, SL_STORE_ORIGINAL, digest_view(stored->digest), NULL, err);
+    if (rc == SL_OK && named == stored->number)
+        rc = sl_txn_delete(batch->txn, SL_STORE_ORIGINAL, digest_view(stored->digest), NULL, err);
+    return rc == SL_STOP ? rc : sl_near_unname(batch, stored->number, err);
 }
 
 /* --------------------------------------------------------------------------------------- copies */
@@ -120,15 +122,16 @@ enum sl_err sl_copy_unname(struct sl_batch *batch, const struct sl_stored *store
 enum sl_err sl_copy_drop(struct sl_batch *batch, uint32_t original, uint32_t document,
                          struct sl_error *err)
 {
-    struct sl_key key = sl_key_pair(original, document);
+    struct sl_key key = sl_key_pair(original, document), spare = sl_key_number(document);
+    enum sl_err rc = sl_txn_delete(batch->txn, SL_STORE_COPY, sl_key_view(&key), NULL, err);
 
-    return sl_txn_delete(batch->txn, SL_STORE_COPY, sl_key_view(&key), NULL, err);
+    return rc == SL_OK ? sl_txn_delete(batch->txn, SL_STORE_SPARE, sl_key_view(&spare), NULL, err) : rc;
 }
 
-enum sl_err sl_copy_first(struct sl_txn *txn, uint32_t original, uint32_t *ret_copy,
-                          struct sl_error *err)
+enum sl_err sl_copy_next(struct sl_txn *txn, uint32_t original, uint32_t after, uint32_t *ret_copy,
+                         struct sl_error *err)
 {
-    struct sl_key first = sl_key_pair(original, 0);
+    struct sl_key first = sl_key_pair(original, after + 1);
     struct sl_cursor cursor;
     enum sl_err rc = sl_cursor_open(txn, SL_STORE_COPY, false, &cursor, err);
 
@@ -143,6 +146,38 @@ enum sl_err sl_copy_first(struct sl_txn *txn, uint32_t original, uint32_t *ret_c
         *ret_copy = sl_get_be32(cursor.key.data + 4);
     sl_cursor_close(&cursor);
     return rc;
+}
+
+enum sl_err sl_copy_is_near(struct sl_txn *txn, uint32_t copy, bool *ret_near, struct sl_error *err)
+{
+    struct sl_key key = sl_key_number(copy);
+    struct sl_view payload;
+    enum sl_err rc = sl_txn_get(txn, SL_STORE_SPARE, sl_key_view(&key), &payload, err);
+
+    *ret_near = rc == SL_OK;
+    return rc == SL_REJECT ? SL_OK : rc;
+}
+
+enum sl_err sl_copy_heir(struct sl_txn *txn, uint32_t original, uint32_t *ret_copy, bool *ret_near,
+                         struct sl_error *err)
+{
+    uint32_t first, at;
+    enum sl_err rc = sl_copy_next(txn, original, 0, &first, err);
+
+    *ret_near = false;
+    if (rc != SL_OK)
+        return rc;
+    *ret_copy = first;
+    for (at = first; rc == SL_OK; rc = sl_copy_next(txn, original, at, &at, err)) {
+        rc = sl_copy_is_near(txn, at, ret_near, err);
+        if (rc != SL_OK)
+            return rc;
+        if (!*ret_near) {
+            *ret_copy = at;
+            return SL_OK;
+        }
+    }
+    return rc == SL_REJECT ? SL_OK : rc;
 }
 
 /* A document's record with another head. */

@@ -187,6 +187,14 @@ static inline bool sl_selection_has(const struct sl_selection *selection, uint32
            (selection->bits[document / 64] >> (document % 64) & 1) != 0;
 }
 
+/* near.c: what texts that are nearly the same have in common */
+#define SL_NEAR_BANDS 16u
+#define SL_LIKENESS_NEAR 0.9
+struct sl_sketch {
+    uint64_t bands[SL_NEAR_BANDS];
+    bool is_set; /* false: it is nearly the same as nothing */
+};
+
 /* prepare.c */
 struct sl_prepared_window {
     struct sl_window_row row;
@@ -214,6 +222,7 @@ struct sl_prepared {
     uint32_t attribute_count;
     uint8_t digest[SL_HASH_BYTES]; /* sl_copy_digest() */
     bool has_digest;
+    struct sl_sketch sketch;
     bool collapses; /* it becomes a copy where there is an original, and an original where there is none */
     bool as_copy;   /* it has no chunks, for it is to be one */
 };
@@ -296,9 +305,13 @@ enum sl_err sl_copy_name(struct sl_batch *batch, const uint8_t digest[SL_HASH_BY
                          uint32_t document, struct sl_error *err);
 enum sl_err sl_copy_unname(struct sl_batch *batch, const struct sl_stored *stored,
                            struct sl_error *err);
-/* SL_REJECT: no copy hangs on it. */
-enum sl_err sl_copy_first(struct sl_txn *txn, uint32_t original, uint32_t *ret_copy,
-                          struct sl_error *err);
+/* The copy of the next number. SL_REJECT: none. */
+enum sl_err sl_copy_next(struct sl_txn *txn, uint32_t original, uint32_t after, uint32_t *ret_copy,
+                         struct sl_error *err);
+enum sl_err sl_copy_is_near(struct sl_txn *txn, uint32_t copy, bool *ret_near, struct sl_error *err);
+/* The copy to take its place: one that is the same, else one that is nearly. SL_REJECT: none hangs on it. */
+enum sl_err sl_copy_heir(struct sl_txn *txn, uint32_t original, uint32_t *ret_copy, bool *ret_near,
+                         struct sl_error *err);
 /* The row that says so, alone. */
 enum sl_err sl_copy_drop(struct sl_batch *batch, uint32_t original, uint32_t document,
                          struct sl_error *err);
@@ -308,6 +321,27 @@ enum sl_err sl_copy_insert(struct sl_batch *batch, struct sl_prepared *prepared,
 /* The copy takes over number and chunks of the document that goes. The row of that one's key is the caller's. */
 enum sl_err sl_copy_promote(struct sl_batch *batch, const struct sl_stored *gone, uint32_t copy,
                             struct sl_error *err);
+
+/* near.c. Errors: memory */
+enum sl_err sl_near_sketch(const struct sl_document *document, const struct sl_view *attributes,
+                           uint32_t count, struct sl_sketch *ret_sketch, struct sl_error *err);
+/* The indexed document that is most like this one, and like enough; 0: none. */
+enum sl_err sl_near_original(struct sl_txn *txn, const struct sl_document *document,
+                             const struct sl_sketch *sketch, uint32_t *ret_original,
+                             struct sl_error *err);
+/* Are both stored, and like enough? */
+enum sl_err sl_near_are_like(struct sl_txn *txn, uint32_t a, uint32_t b, bool *ret_like,
+                             struct sl_error *err);
+/* From now on (no longer) it is found by its sketch. */
+enum sl_err sl_near_name(struct sl_batch *batch, const struct sl_sketch *sketch, uint32_t document,
+                         struct sl_error *err);
+enum sl_err sl_near_unname(struct sl_batch *batch, uint32_t document, struct sl_error *err);
+/* The prepared chunks, vectors included, kept for a document that is indexed through another. */
+enum sl_err sl_near_keep(struct sl_batch *batch, const struct sl_prepared *prepared, uint32_t document,
+                         struct sl_error *err);
+/* SL_REJECT: nothing is kept of it, for its original has the same chunks. */
+enum sl_err sl_near_kept(struct sl_batch *batch, uint32_t document, struct sl_prepared **ret_prepared,
+                         struct sl_error *err);
 
 enum sl_err sl_batch_failed(struct sl_batch *batch, enum sl_err rc);
 /* The document of a row, and the row itself: as if the key had never been seen. */

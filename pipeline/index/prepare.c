@@ -251,6 +251,9 @@ enum sl_err sl_index_prepare(struct sl_index *index, const struct sl_document *d
     }
     if (rc == SL_OK)
         rc = prepare_document(prepared, document, err);
+    if (rc == SL_OK && index->duplicates == SL_DUPLICATES_NEAR)
+        rc = sl_near_sketch(document, prepared->attributes, prepared->attribute_count,
+                            &prepared->sketch, err);
     prepared->collapses = index->duplicates != SL_DUPLICATES_KEEP && prepared->has_digest &&
                           (prepared->as_copy || chunk_count > 0);
     if (rc == SL_OK && prepared->graph != NULL)

@@ -493,6 +493,11 @@ static bool is_copy(const struct sl_cursor *cursor, uint32_t document)
     return cursor->key.size == 8 && sl_get_be32(cursor->key.data + 4) == document;
 }
 
+static bool is_sketched(const struct sl_cursor *cursor, uint32_t document)
+{
+    return cursor->key.size == 12 && sl_get_be32(cursor->key.data + 8) == document;
+}
+
 static enum sl_err put(struct cleaning *cleaning, enum sl_store_table table,
                        const struct sl_key *key, const struct sl_key_row *row)
 {
@@ -553,7 +558,8 @@ static enum sl_err clean_whole(struct cleaning *cleaning)
 
 static enum sl_err clean_remains(struct cleaning *cleaning)
 {
-    static const enum sl_store_table own[] = {SL_STORE_DOC, SL_STORE_CHUNK, SL_STORE_TERM};
+    static const enum sl_store_table own[] = {SL_STORE_DOC, SL_STORE_CHUNK, SL_STORE_TERM,
+                                              SL_STORE_SPARE};
     struct sl_batch *batch = cleaning->batch;
     struct sl_key_row row = {0};
     enum sl_err rc;
@@ -577,6 +583,8 @@ static enum sl_err clean_remains(struct cleaning *cleaning)
         rc = drop_rows(cleaning, own[i]);
     if (rc == SL_OK)
         rc = drop_leading(cleaning, SL_STORE_ORIGINAL, is_named);
+    if (rc == SL_OK)
+        rc = drop_leading(cleaning, SL_STORE_BAND, is_sketched);
     return rc == SL_OK ? drop_leading(cleaning, SL_STORE_COPY, is_copy) : rc;
 }
 
@@ -588,8 +596,8 @@ static enum sl_err clean_copies(struct cleaning *cleaning)
     struct cleaning copy = {.batch = cleaning->batch, .err = cleaning->err};
     enum sl_err rc;
 
-    while ((rc = sl_copy_first(cleaning->batch->txn, cleaning->document, &copy.document,
-                               cleaning->err)) == SL_OK) {
+    while ((rc = sl_copy_next(cleaning->batch->txn, cleaning->document, 0, &copy.document,
+                              cleaning->err)) == SL_OK) {
         rc = clean(&copy);
         free(copy.chunks.list);
         copy.chunks = (struct numbers){0};

@@ -43,7 +43,7 @@
 static const char *const table_names[SL_STORE_TABLES] = {
     "meta",    "pos",  "key",  "doc",  "chunk",  "term", "post",   "segment",
     "attr",    "vec",  "link", "uplink", "log",  "outbox", "reply", "note",
-    "original", "copy"};
+    "original", "copy", "band", "spare"};
 
 struct sl_store {
     MDB_env *env;
@@ -106,8 +106,8 @@ static enum sl_err fail(const struct sl_store *store, int rc, const char *doing,
 /* Records of a document begin their keys with its number: it can be named, and made again. */
 static bool names_document(enum sl_store_table table, struct sl_view key)
 {
-    return (table == SL_STORE_DOC || table == SL_STORE_CHUNK || table == SL_STORE_TERM) &&
-           key.size >= 4;
+    return key.size >= 4 && (table == SL_STORE_DOC || table == SL_STORE_CHUNK ||
+                             table == SL_STORE_TERM || table == SL_STORE_SPARE);
 }
 
 static enum sl_err damaged(struct sl_store *store, enum sl_store_table table, struct sl_view key,

@@ -32,6 +32,8 @@ enum sl_store_table {
     SL_STORE_NOTE,
     SL_STORE_ORIGINAL, /* digest of a text -> the document that copies of it hang on */
     SL_STORE_COPY,     /* original, document -> nothing: it is a copy of it          */
+    SL_STORE_BAND,     /* part of a sketch, document -> nothing: what may be nearly the same */
+    SL_STORE_SPARE,    /* document, nearly a copy -> its chunks, should it need them */
     SL_STORE_TABLES
 };
 

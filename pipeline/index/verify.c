@@ -25,7 +25,7 @@ struct sums {
 struct totals {
     struct sums terms, postings;         /* by segment */
     struct sums attributes, attr_rows;   /* by block   */
-    uint64_t documents, copies, chunks, length_terms, keys_live;
+    uint64_t documents, copies, spares, chunks, length_terms, keys_live;
     uint64_t segment_entries;
     struct sl_key post; /* the term and run of the block before */
     uint32_t post_last;
@@ -384,6 +384,39 @@ static void check_attributes(struct sl_verify *verify, struct totals *totals, ui
                  entry_hash(keys[i], number % SL_SEGMENT_CHUNKS, 1));
 }
 
+static bool is_near_original(struct sl_verify *verify, uint32_t number, uint32_t original)
+{
+    struct sl_key key = sl_key_number(original);
+    struct sl_view payload;
+    struct sl_doc_head head;
+    bool like = false;
+
+    return sl_txn_get(verify->snapshot->txn, SL_STORE_DOC, sl_key_view(&key), &payload, NULL) == SL_OK &&
+           sl_doc_head_read(payload, &head) && sl_doc_head_original(&head) == 0 &&
+           sl_near_are_like(verify->snapshot->txn, original, number, &like, NULL) == SL_OK && like;
+}
+
+static void check_band(struct sl_verify *verify, struct totals *totals, struct sl_view key,
+                       struct sl_view payload)
+{
+    struct sl_key number = {.size = 4};
+    struct sl_doc_head head;
+    struct sl_view document;
+
+    (void)totals;
+    (void)payload;
+    if (key.size != 12) {
+        sl_verify_fault(verify, SL_STORE_BAND, "a key of another length");
+        return;
+    }
+    memcpy(number.bytes, key.data + 8, 4);
+    if (sl_txn_get_unchecked(verify->snapshot->txn, SL_STORE_DOC, sl_key_view(&number), &document,
+                             NULL) != SL_OK ||
+        !sl_doc_head_read(document, &head) || sl_doc_head_original(&head) != 0)
+        sl_verify_fault(verify, SL_STORE_BAND, "document %u: is not there, or a copy",
+                        sl_get_be32(number.bytes));
+}
+
 static void check_copy(struct sl_verify *verify, struct totals *totals, uint32_t number,
                        uint32_t original, const struct sl_document *document, struct sl_arena *arena)
 {
@@ -391,15 +424,19 @@ static void check_copy(struct sl_verify *verify, struct totals *totals, uint32_t
     uint8_t digest[SL_HASH_BYTES];
     struct sl_view payload, *attributes;
     uint32_t count;
+    bool near = false;
 
     totals->copies++;
+    (void)sl_copy_is_near(verify->snapshot->txn, number, &near, NULL);
+    totals->spares += near;
     attributes = sl_attr_keys(document, arena, &count);
     verify->no_memory = verify->no_memory || attributes == NULL;
     if (sl_txn_get(verify->snapshot->txn, SL_STORE_COPY, sl_key_view(&key), &payload, NULL) != SL_OK)
         sl_verify_fault(verify, SL_STORE_COPY, "document %u: no row says it is a copy of %u", number,
                         original);
-    if (attributes == NULL || !sl_copy_digest(document, attributes, count, digest) ||
-        !is_original(verify, original, digest))
+    if (near ? !is_near_original(verify, number, original)
+             : attributes == NULL || !sl_copy_digest(document, attributes, count, digest) ||
+                   !is_original(verify, original, digest))
         sl_verify_fault(verify, SL_STORE_DOC,
                         "document %u: a copy of %u, which is not there or not the same", number,
                         original);
@@ -480,6 +517,7 @@ static void compare_totals(struct sl_verify *verify, const struct totals *totals
     compare_count(verify, SL_STORE_KEY, "rows of documents", totals->keys_live,
                   totals->documents);
     compare_count(verify, SL_STORE_COPY, "rows", rows_of(verify, SL_STORE_COPY), totals->copies);
+    compare_count(verify, SL_STORE_SPARE, "rows", rows_of(verify, SL_STORE_SPARE), totals->spares);
     compare_count(verify, SL_STORE_CHUNK, "rows", rows_of(verify, SL_STORE_CHUNK),
                   totals->chunks);
     compare_count(verify, SL_STORE_TERM, "rows", rows_of(verify, SL_STORE_TERM), totals->chunks);
@@ -513,7 +551,8 @@ static void verify_snapshot(struct sl_verify *verify)
                   {SL_STORE_UPLINK, NULL},      {SL_STORE_LOG, NULL},
                   {SL_STORE_OUTBOX, NULL},      {SL_STORE_REPLY, NULL},
                   {SL_STORE_NOTE, NULL},        {SL_STORE_ORIGINAL, check_original},
-                  {SL_STORE_COPY, NULL}};
+                  {SL_STORE_COPY, NULL},        {SL_STORE_BAND, check_band},
+                  {SL_STORE_SPARE, NULL}};
     struct totals totals = {0};
 
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)

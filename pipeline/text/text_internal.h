@@ -23,6 +23,21 @@ bool sl_char_extends(uint32_t c); /* may not be parted from the character before
  * at a code point when there is none within 64 bytes. Pre: start < at <= text.size. */
 size_t sl_grapheme_floor(struct sl_view text, size_t start, size_t at);
 
+/* ------------------------------------------------------------------ likeness (shingles.c) */
+
+uint64_t sl_hash_stir(uint64_t hash);
+/* The next word's hash, case aside; a Han or Kana character is a word. 0: no more words. */
+uint64_t sl_word_hash(struct sl_view text, size_t *at);
+int sl_compare_hashes(const void *left, const void *right);
+/* Sorted, each once; how many are left. */
+uint32_t sl_hashes_unique(uint64_t *hashes, uint32_t count);
+/* The runs of three words, sorted, each once. NULL: the arena is full. */
+uint64_t *sl_text_shingles(struct sl_view text, struct sl_arena *arena, uint32_t *ret_count);
+/* The share of both sets that is in both (Jaccard). */
+double sl_shingles_likeness(const uint64_t *a, uint32_t a_count, const uint64_t *b, uint32_t b_count);
+/* Of all numbers in their order. */
+uint64_t sl_text_numbers(struct sl_view text);
+
 /* `view` without white space at both ends. */
 struct sl_view sl_view_trim(struct sl_view view);
 

@@ -22,7 +22,7 @@
 #define BATCH   25
 #define KILLS   40
 
-static const struct history history = {KEYS, BATCH, BATCHES * BATCH};
+static const struct history history = {.keys = KEYS, .batch = BATCH, .records = BATCHES * BATCH};
 
 static int64_t next_record(struct sl_index *index)
 {

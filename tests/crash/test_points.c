@@ -25,7 +25,7 @@
 
 #define DIM 4096 /* large vectors: few of them fill slabs and log */
 
-static const struct history history = {.keys = 120, .batch = 40, .records = 40000};
+static struct history history = {.keys = 120, .batch = 40, .records = 40000};
 
 /* What the child does, between opening the index and closing it. */
 typedef enum sl_err (*act_fn)(struct sl_index *index, int64_t first);
@@ -55,7 +55,9 @@ static struct sl_index *open_index(const char *path, enum sl_storage storage)
                                        .map_size_bytes = 1ull << 32,
                                        .dim = DIM,
                                        .metric = SL_METRIC_COSINE,
-                                       .storage = storage};
+                                       .storage = storage,
+                                       .duplicates = history.texts > 0 ? SL_DUPLICATES_EXACT
+                                                                       : SL_DUPLICATES_KEEP};
     struct sl_index *index = NULL;
     struct sl_error err;
 
@@ -484,6 +486,27 @@ TEST(points_I11_of_the_first_commit)
                           act_commit,       history.batch,  judge_commits};
 
     survey_both_ways("first commit", &scene);
+}
+
+/* Few texts under many keys: originals go in each commit, and copies take their place. */
+TEST(points_I18_of_a_commit_that_promotes_copies)
+{
+    struct scene scene = {test_directory(), SL_STORAGE_F32, 0, act_commit, 0, judge_commits};
+    struct sl_index_stats stats = {0};
+    struct sl_snapshot *snapshot;
+    struct sl_index *index;
+
+    history.texts = 9;
+    index = open_index(scene.base, scene.storage);
+    for (; scene.first < 3 * history.batch; scene.first += history.batch)
+        CHECK(act_commit(index, scene.first) == SL_OK);
+    snapshot = test_snapshot(index);
+    CHECK(sl_snapshot_stats(snapshot, &stats, NULL) == SL_OK && stats.copies > 30);
+    sl_snapshot_close(snapshot);
+    sl_index_close(index);
+    scene.after = scene.first + history.batch;
+    survey_both_ways("copies", &scene);
+    history.texts = 0;
 }
 
 TEST(points_I11_of_commits_with_everything)

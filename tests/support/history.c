@@ -3,6 +3,12 @@
 
 #include "test.h"
 
+static void history_text(int64_t n, uint64_t mixed, char *ret_text)
+{
+    snprintf(ret_text, 200, "record %d says word%d and word%d of number%d", (int)n,
+             (int)(mixed >> 8 & 63), (int)(mixed >> 14 & 63), (int)n);
+}
+
 void history_record(const struct history *history, int64_t n, char *ret_key, char *ret_text)
 {
     uint64_t mixed = (uint64_t)(n + 1) * 0x9E3779B97F4A7C15u;
@@ -12,8 +18,8 @@ void history_record(const struct history *history, int64_t n, char *ret_key, cha
     if ((mixed >> 20) % 5 == 0)
         ret_text[0] = '\0';
     else
-        snprintf(ret_text, 200, "record %d says word%d and word%d of number%d", (int)n,
-                 (int)(mixed >> 8 & 63), (int)(mixed >> 14 & 63), (int)n);
+        history_text(history->texts > 0 ? (int64_t)(mixed >> 8) % history->texts : n,
+                     history->texts > 0 ? 0 : mixed, ret_text);
 }
 
 enum sl_err history_next(struct sl_index *index, int64_t *ret_next, struct sl_error *err)

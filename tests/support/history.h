@@ -11,6 +11,7 @@ struct history {
     int keys;            /* records are of that many */
     int64_t batch;       /* records a batch          */
     int64_t records;     /* in all; a multiple of batch */
+    int64_t texts;       /* different ones there are; 0: each record has its own */
 };
 
 /* What record number n does: to which key (char[16]), with which text (char[200]; "" deletes). */
