@@ -129,6 +129,7 @@ struct sl_needs {
     struct sl_view *terms;
     double *weights;
     uint32_t count;
+    uint32_t words; /* of the question that tell, as often as they stand there */
     double total;
     const char *language; /* of the question, for analysing sentences the same way */
     enum sl_asked asked;
@@ -158,10 +159,12 @@ double sl_needs_meet(const struct sl_needs *needs, struct sl_view text, struct s
 struct sl_evidence {
     double first_cover;     /* share of the needs met by the first sentence cited */
     double around_cover;    /* ... by the best sentence for it with its neighbours, its title and its section */
+    double passage_cover;   /* ... by the passage that meets most, with its title and its section */
     double missing;         /* greatest share of one term that the passage which meets most lacks; 1: no passage */
     double cosine;          /* of the best hit; -1 when there was no vector leg */
     double sentence_cosine; /* of the best sentence encoded; -1 when none was */
     bool kind_missing;      /* a person, time, place or number is asked for, and no such thing was found */
+    uint32_t words;         /* of the question that tell something */
     bool foreign;           /* the passage is written in another script than the question */
 };
 

@@ -53,7 +53,7 @@ static enum sl_err gather_missing(struct sl_extractor *x, struct sl_evidence *ou
         cover = sl_extract_weight(x, met);
         if (cover <= best)
             continue;
-        best = cover;
+        best = out->passage_cover = cover;
         out->missing = missing_from(x, met);
     }
     return SL_OK;
@@ -74,7 +74,11 @@ enum sl_err sl_extract_evidence(struct sl_extractor *x, const struct sl_sentence
     enum sl_err e;
 
     *out = (struct sl_evidence){
-        .missing = 1, .cosine = -1, .sentence_cosine = x->cosine, .kind_missing = x->kind_missing};
+        .missing = 1,
+        .cosine = -1,
+        .sentence_cosine = x->cosine,
+        .kind_missing = x->kind_missing,
+        .words = x->needs->words};
     for (uint32_t p = 0; p < x->passage_count; p++)
         if (x->passages[p].result->vector_rank > 0)
             out->cosine = fmax(out->cosine, (double)x->passages[p].result->vector_score);

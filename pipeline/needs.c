@@ -112,13 +112,14 @@ static struct sl_view without_tail(struct sl_view word)
                : word;
 }
 
-/* The words of a question that tell, with single spaces; the whole question when none does. */
-static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
-                                struct sl_view *ret_text, struct sl_error *err)
+/* The words of a question that tell, with single spaces, and how many; the whole question when none does. */
+static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena, struct sl_view *ret_text,
+                                uint32_t *ret_words, struct sl_error *err)
 {
     char *text = sl_arena_alloc(arena, question.size + 2);
     size_t used = 0, at = 0, ahead;
 
+    *ret_words = 0;
     if (text == NULL)
         return no_memory(err);
     for (struct sl_view word = sl_word_next(question, &at); word.size > 0;
@@ -136,6 +137,7 @@ static enum sl_err telling_text(struct sl_view question, struct sl_arena *arena,
         memcpy(text + used, word.data, word.size);
         used += word.size;
         text[used++] = ' ';
+        (*ret_words)++;
     }
     *ret_text = used > 0 ? (struct sl_view){text, used} : question;
     return SL_OK;
@@ -173,7 +175,7 @@ enum sl_err sl_needs_read(const struct sl_snapshot *snapshot, struct sl_view que
 
     needs.asked = sl_asked_read(question);
     needs.hangul = sl_text_hangul(question);
-    if ((e = telling_text(question, arena, &text, err)) ||
+    if ((e = telling_text(question, arena, &text, &needs.words, err)) ||
         (e = sl_text_terms(text, needs.language, arena, &terms, &needs.count, &length, err)))
         return e;
     if (needs.count == 0 &&

@@ -175,7 +175,7 @@ TEST(needs_leave_out_what_only_asks)
     CHECK(needs.asked == SL_ASKED_WHO);
     small_check(sl_needs_read(small->snapshot, SL_VIEW("Who is currently the latest lamp's keeper?"),
                               small->arena, &needs, &err), &err);
-    CHECK_THAT(needs.count == 2, "%u needs", needs.count);
+    CHECK_THAT(needs.count == 2 && needs.words == 2, "%u needs, %u words", needs.count, needs.words);
     small_check(sl_needs_read(small->snapshot, SL_VIEW("How many?"), small->arena, &needs, &err),
                 &err);
     CHECK(needs.count > 0 && needs.asked == SL_ASKED_COUNT); /* nothing else is there */
@@ -184,6 +184,28 @@ TEST(needs_leave_out_what_only_asks)
     REQUIRE(needs.count == 2);
     CHECK(needs.weights[1] > needs.weights[0]); /* what no chunk holds weighs most */
     small_close(small);
+}
+
+/* A reporter's question of forty telling words is not answered by a passage that says them all. */
+TEST(less_is_expected_of_an_answer_to_a_longer_question)
+{
+    struct sl_evidence e = {.first_cover = 0.10, .around_cover = 0.18, .passage_cover = 0.27, .missing = 0.06,
+                            .cosine = -1, .sentence_cosine = -1, .words = 40};
+    struct sl_evidence other = e, whole = {.first_cover = 1, .around_cover = 1, .passage_cover = 1, .cosine = -1,
+                                           .sentence_cosine = -1, .words = 40};
+    double before = 0;
+
+    CHECK(sl_relevance(&e) > SL_RELEVANCE_MIN);
+    other.first_cover = 0.04, other.around_cover = 0.09, other.passage_cover = 0.12; /* of another subject */
+    CHECK(sl_relevance(&other) < SL_RELEVANCE_MIN);
+    for (e.words = 0; e.words < 60; e.words++) {
+        double now = sl_relevance(&e);
+        CHECK_THAT(now >= before, "%u words: %f after %f", e.words, now, before);
+        CHECK(e.words > 6 || now < SL_RELEVANCE_MIN); /* a short one is not met by so little */
+        before = now;
+    }
+    e = whole, e.words = 3;
+    CHECK(sl_relevance(&whole) <= sl_relevance(&e)); /* no share is more than all */
 }
 
 /* ---------------------------------------------------------------------------------------- spans */
