@@ -132,6 +132,21 @@ static bool read_shifted(struct sl_view text, size_t at, sl_day today, struct sl
     return unit == SL_UNIT_MONTH ? sl_korean_in_month(text, at, days, ret) : done(at, days, ret);
 }
 
+/* 전분기, 직전 분기, 전월 */
+static bool read_previous(struct sl_view text, size_t at, sl_day today, struct sl_date_atom *ret)
+{
+    static const struct sl_named units[] = {{"직전 분기", SL_UNIT_QUARTER},
+                                            {"직전분기", SL_UNIT_QUARTER},
+                                            {"전분기", SL_UNIT_QUARTER},
+                                            {"전 분기", SL_UNIT_QUARTER},
+                                            {"전월", SL_UNIT_MONTH},
+                                            {NULL, 0}};
+    int unit;
+
+    return sl_scan_named(text, &at, units, &unit) && word_ends(text, at) &&
+           done(at, sl_days_of_unit(today, (enum sl_unit)unit, -1), ret);
+}
+
 /* How many: 3, 세, 몇 */
 static bool how_many(struct sl_view text, size_t *at, struct sl_amount *ret)
 {
@@ -248,5 +263,6 @@ bool sl_korean_relative(struct sl_view text, size_t at, sl_day today, struct sl_
 {
     return read_same(text, at, today, ret) || read_span(text, at, today, ret) ||
            read_year(text, at, today, ret) || read_ago(text, at, today, ret) ||
-           read_day(text, at, today, ret) || read_shifted(text, at, today, ret);
+           read_day(text, at, today, ret) || read_previous(text, at, today, ret) ||
+           read_shifted(text, at, today, ret);
 }

@@ -313,8 +313,10 @@ static bool english_open(const struct reader *r, size_t at, struct sl_date_atom 
         "starting", "beginning in", "beginning on", "beginning",  "ever since",  NULL};
     static const char *const after[] = {"after", "later than", NULL};
     static const char *const before[] = {"before", "prior to", "earlier than", NULL};
-    static const char *const until[] = {"until",        "till",          "up to",
-                                        "on or before", "no later than", NULL};
+    static const char *const until[] = {"until",        "till",          "up to and including",
+                                        "up to",        "on or before",  "no later than",
+                                        NULL};
+    static const char *const by[] = {"by", NULL};
     static const char *const articles[] = {"the", NULL};
     static const char *const ends[] = {"end of", NULL};
     static const char *const onwards[] = {"onwards",  "onward",    "or later",   "and later",
@@ -328,9 +330,12 @@ static bool english_open(const struct reader *r, size_t at, struct sl_date_atom 
                : any_word(r, &i, after)  ? 2
                : any_word(r, &i, before) ? 3
                : any_word(r, &i, until)  ? 4
+               : any_word(r, &i, by)     ? 5
                                          : 0;
 
     (void)any_word(r, &i, kind == 0 ? tying : articles);
+    if (kind == 5 && !any_word(r, &(size_t){i}, ends)) /* "by March" also says when something is due */
+        return false;
     if (kind == 3 && any_word(r, &(size_t){i}, ends)) /* before the end of 2019: up to it */
         kind = 4;
     if (!atom_at(r, i, &atom) || atom.now)
@@ -546,6 +551,44 @@ static bool is_notice(const struct reader *r, size_t at, const struct sl_date_at
     return any_bytes(r, &next, notices) || holds(r, atom->end, r->text.size, duties);
 }
 
+/* Where a right or a task goes, and not when something was said: carried over to next year, 내년으로 이월 */
+static bool is_destination(const struct reader *r, size_t at, const struct sl_date_atom *atom)
+{
+    static const char *const articles[] = {"the", NULL};
+    static const char *const to[] = {"to", "into", "until", NULL};
+    static const char *const verbs[] = {"carry",    "carried",     "carrying",  "roll",   "rolled",
+                                        "transfer", "transferred", "postpone",  "defer",  "deferred",
+                                        "move",     "moved",       "postponed", "rollover", NULL};
+    static const char *const particles[] = {"으로", "로", NULL};
+    static const char *const moved[] = {"이월", "넘기", "넘길", "넘겨", "미루", "미룰", "미뤄", "옮기", "옮길", NULL};
+    size_t behind = atom->end;
+    int ignored;
+
+    if (any_bytes(r, &behind, particles))
+        return holds(r, behind, r->text.size, moved);
+    if (stands_behind(r, at, articles)) /* to the next year */
+        at -= strlen("the ");
+    if (!stands_behind(r, at, to))
+        return false;
+    for (size_t i = 0; i < at; i++)
+        if ((i == 0 || r->text.data[i - 1] == ' ') &&
+            sl_scan_any_word(r->text, &(size_t){i}, verbs, &ignored))
+            return true;
+    return false;
+}
+
+/* What a sum is taken over, in law: 최근 3개월간의 평균임금 */
+static bool is_measure(const struct reader *r, const struct sl_date_atom *atom)
+{
+    static const char *const over[] = {"동안의", "동안", "의", NULL};
+    static const char *const sums[] = {"평균임금", "평균 임금", "평균보수", "평균 보수", "통상임금",
+                                       "통상 임금", "임금총액", "임금 총액", NULL};
+    size_t i = atom->end;
+
+    (void)any_bytes(r, &i, over);
+    return any_bytes(r, &i, sums);
+}
+
 /* A date that comes each year, or that only something else is compared with, is not asked about. */
 static bool is_aside(const struct reader *r, size_t at, const struct sl_date_atom *atom)
 {
@@ -557,7 +600,8 @@ static bool is_aside(const struct reader *r, size_t at, const struct sl_date_ato
     size_t i = atom->end, start;
 
     if ((atom->yearless && stands_behind(r, at, recurring)) || stands_behind(r, at, comparing) ||
-        is_notice(r, at, atom) || any_bytes(r, &i, compared))
+        is_notice(r, at, atom) || is_destination(r, at, atom) || is_measure(r, atom) ||
+        any_bytes(r, &i, compared))
         return true;
     for (int n = 0; verbs[n] != NULL; n++) {
         start = at > strlen(verbs[n]) ? at - strlen(verbs[n]) - 1 : r->text.size;

@@ -280,6 +280,20 @@ TEST(a_date_without_its_year_is_the_last_that_has_begun)
     check_read("3월 31일까지 무엇을 내야 하나요?", "none", NULL);
 }
 
+TEST(by_the_end_is_everything_until_then)
+{
+    check_read("What had been decided by the end of 2015?", "- 2015-12-31", "by the end of 2015");
+    check_read("by the end of June 2015", "- 2015-06-30", NULL);
+    check_read("What was said at the end of 2015?", "2015-09-01 2015-12-31", NULL);
+    check_read("minutes up to and including 2014", "- 2014-12-31", "up to and including 2014");
+    check_read("전분기 매출은?", "2016-07-01 2016-09-30", "전분기");
+    check_read("직전 분기의 매출", "2016-07-01 2016-09-30", NULL);
+    check_read("전월 실적", "2016-10-01 2016-10-31", "전월");
+    check_read("전분기 대비 매출은?", "none", NULL);
+    check_read("최근 3개월간 회의", "2016-08-07 2016-11-07", NULL);
+    check_read("What are the plans for next year?", "2017-01-01 2017-12-31", NULL);
+}
+
 TEST(numbers_of_dates_may_be_words)
 {
     check_read("reports from nineteen ninety-nine", "1999-01-01 1999-12-31", NULL);
@@ -345,6 +359,9 @@ TEST(terms_and_comparisons_are_no_dates)
         "2015년보다 매출이 늘었나요?", "What is new in Python 3.11?", "Is COVID-19 notifiable?",
         "Does Windows 95 support USB?", "How do I boil an egg in 10 minutes?", "Who won 21-14?",
         "Was inflation higher than in 2015?", "How is growth compared to last year?", "call 02-2015-0731",
+        "Can I carry leave over to next year?", "Can leave be carried over into the next year?",
+        "연차를 내년으로 이월할 수 있나요?", "다음 해로 넘길 수 있나요?", "최근 6개월간의 평균임금은?",
+        "6개월 전에 예고 없이 해고할 수 있나요?", "전주 지점의 영업시간은?",
         "Who wrote Nineteen Eighty-Four?", "Is notice of one month enough?", "May one ask twice?"};
 
     for (size_t i = 0; i < sizeof undated / sizeof *undated; i++)
