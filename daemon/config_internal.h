@@ -25,6 +25,7 @@
 enum option_kind {
     OPTION_TEXT = 0, /* anything on one line */
     OPTION_DIRECTORY,
+    OPTION_FILE,
     OPTION_TOPIC,
     OPTION_TOPICS,      /* comma-separated */
     OPTION_GROUP,       /* consumer group or instance name */

@@ -220,7 +220,7 @@ const struct option option_table[] = {
      .at = AT(embed.api_key_credential), .fallback = "", .may_be_empty = true,
      .help = "File with the server's key: a name in $CREDENTIALS_DIRECTORY, or an absolute path, which a reload "
              "reads again."},
-    {.section = "embed", .key = "ca_file", .kind = OPTION_DIRECTORY, .at = AT(embed.ca_file), .fallback = "",
+    {.section = "embed", .key = "ca_file", .kind = OPTION_FILE, .at = AT(embed.ca_file), .fallback = "",
      .may_be_empty = true, .help = "PEM file with the certificates to trust, instead of the system's."},
     {.section = "embed", .key = "token_limit", .kind = OPTION_COUNT, .at = AT(embed.token_limit),
      .fallback = "512", FROM_TO(32, 131072), .unit = "tokens",
@@ -290,15 +290,15 @@ const struct option option_table[] = {
              "storage, or by a program that cuts or analyses otherwise. manual: refuse (78), and say so; `sluicectl "
              "reindex` does it. auto: make it anew from the stored texts while the old one answers, then change over."},
 
-    {.section = "text", .key = "synonyms", .kind = OPTION_DIRECTORY, .at = AT(text.synonyms), .fallback = "",
+    {.section = "text", .key = "synonyms", .kind = OPTION_FILE, .at = AT(text.synonyms), .fallback = "",
      .may_be_empty = true, .reload = true,
      .help = "A file of words that stand for each other (A = B = C) or one for others (A => B, C), of one word or "
              "several. Applied to questions alone: a reload is enough."},
-    {.section = "text", .key = "words", .kind = OPTION_DIRECTORY, .at = AT(text.words), .fallback = "",
+    {.section = "text", .key = "words", .kind = OPTION_FILE, .at = AT(text.words), .fallback = "",
      .may_be_empty = true,
      .help = "A file of words kept whole: neither stopped nor stemmed, and found inside Korean compounds. An index "
              "made with other words is refused, as with [chunk]."},
-    {.section = "text", .key = "stop_words", .kind = OPTION_DIRECTORY, .at = AT(text.stop_words),
+    {.section = "text", .key = "stop_words", .kind = OPTION_FILE, .at = AT(text.stop_words),
      .fallback = "", .may_be_empty = true,
      .help = "A file of words that are not searched for, beside those of each language. An index made with others "
              "is refused, as with [chunk]."},

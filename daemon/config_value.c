@@ -382,6 +382,7 @@ bool option_set(const struct option *option, struct sl_config *config, struct sl
     case OPTION_TEXT:
         return set_text(&s);
     case OPTION_DIRECTORY:
+    case OPTION_FILE:
         return set_checked(&s, value.size < 3500, "is too long");
     case OPTION_TOPIC:
         return set_checked(&s, topic_name_valid(value), "is no topic name");
@@ -466,6 +467,9 @@ void option_allowed(const struct option *option, struct sl_buffer *out)
         break;
     case OPTION_DIRECTORY:
         sl_buffer_view(out, SL_VIEW("a directory"));
+        break;
+    case OPTION_FILE:
+        sl_buffer_view(out, SL_VIEW("a file"));
         break;
     case OPTION_TOPIC:
         sl_buffer_view(out, SL_VIEW("a topic: 1 to 249 letters, digits, '.', '_' or '-'"));

@@ -267,6 +267,8 @@ static enum sl_err read_value(const struct sl_message *message,
     if (media == SL_MEDIA_JSON) {
         if ((code = sl_decode_json(payload, arena, document, err)) != SL_OK)
             return code;
+        if (document->text.size == 0 && sl_text_visible(document->title)) /* a record of a title alone */
+            document->text = document->title;
     } else {
         document->text = skip_bom(payload);
     }

@@ -116,6 +116,12 @@ static enum sl_err add_phrase(struct sl_synonyms *synonyms, struct phrase *phras
     return code;
 }
 
+/* Does `mark` stand in the text? */
+static bool holds(struct sl_view text, struct sl_view mark)
+{
+    return memmem(text.data, text.size, mark.data, mark.size) != NULL;
+}
+
 /* The entries of a line. */
 static enum sl_err read_phrases(struct sl_synonyms *synonyms, struct sl_view line,
                                 struct phrase *phrases, struct rule *rule, const char *path,
@@ -125,6 +131,8 @@ static enum sl_err read_phrases(struct sl_synonyms *synonyms, struct sl_view lin
     enum sl_err code;
 
     rule->one_way = rest.data != NULL;
+    if (rule->one_way && (holds(part, SL_VIEW("=")) || holds(rest, SL_VIEW("="))))
+        return sl_line_bad(path, number, err, "more than one = or =>; allowed: A = B = C, A => B, C");
     if (!rule->one_way) {
         rest = line;
         mark = SL_VIEW("=");

@@ -62,6 +62,15 @@ static bool has(const struct list *list, const UChar *units, int32_t count)
 
 /* ------------------------------------------------------------------ reading */
 
+/* Is there anything that a text could be searched for? */
+static bool has_word(const UChar *units, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++)
+        if (U16_IS_SURROGATE(units[i]) || u_isalnum((UChar32)units[i])) /* emoji, and rare Han */
+            return true;
+    return false;
+}
+
 static enum sl_err add_line(void *context, const char *path, uint32_t number, struct sl_view line,
                             struct sl_error *err)
 {
@@ -83,8 +92,10 @@ static enum sl_err add_line(void *context, const char *path, uint32_t number, st
     if (list->count == SL_LEXICON_LINES_MAX)
         return sl_line_bad(path, number, err, "more than %u words", SL_LEXICON_LINES_MAX);
     code = sl_terms_fold(tools, line, &entry.count, err);
-    if (code != SL_OK || entry.count == 0)
+    if (code != SL_OK)
         return code;
+    if (!has_word(tools->folded, entry.count))
+        return sl_line_bad(path, number, err, "'%.*s' holds neither letter nor digit", SL_VIEW_ARG(line));
     if (list->count == list->capacity) {
         uint32_t capacity = list->capacity * 2 + 64;
         struct entry *entries = realloc(list->entries, capacity * sizeof *entries);

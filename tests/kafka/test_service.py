@@ -102,6 +102,33 @@ class Service(sluice_test.Case):
         self.assertEqual(len(daemon.answer(ask)["hits"]), 1)
         self.assertEqual(daemon.stop(), 0)
 
+    def test_synonyms_count_from_a_reload_on(self):
+        """Without a reindex; a file with a bad line changes nothing, and is named."""
+        directory = self.scratch()
+        synonyms = os.path.join(directory, "synonyms")
+
+        def write(text):
+            with open(synonyms, "w", encoding="utf-8") as file:
+                file.write(text)
+            reloads = daemon.metric("sluice_config_reloads_total", 'result="ok"') or 0
+            daemon.signal(signal.SIGHUP)
+            wait_for(lambda: daemon.metric("sluice_config_reloads_total", 'result="ok"') == reloads + 1, "a reload")
+
+        with open(synonyms, "w", encoding="utf-8") as file:
+            file.write("# none yet\n")
+        daemon = self.daemon(self.mock(), config={"text": {"synonyms": synonyms}}, directory=directory)
+        daemon.client.produce("docs", b"leave", "연차유급휴가는 15일로 한다.")
+        daemon.wait_applied()
+        ask = {"query": "연차는 며칠인가요?", "return_hits": True}
+        only_own = daemon.answer(ask)["hits"][0]["lexical_score"]
+        write("연차 = 연차유급휴가\n")
+        both = daemon.answer(ask)["hits"][0]["lexical_score"]
+        self.assertGreater(both, 1.2 * only_own)
+        write("연차 = 월차\n연차\n")
+        wait_for(lambda: "synonyms_kept" in daemon.log() and "synonyms:2: neither" in daemon.log(), "the log's line")
+        self.assertAlmostEqual(daemon.answer(ask)["hits"][0]["lexical_score"], both, places=4)
+        self.assertEqual(daemon.stop(), 0)
+
     def test_reloads_under_load_lose_no_question(self):
         """200 of them, good and bad ones in turn, each waited for; questions come meanwhile, and none is lost."""
         daemon = self.with_fact()

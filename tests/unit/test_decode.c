@@ -364,7 +364,20 @@ TEST(B21_no_text)
     GIVES("{}", "no_text");
     GIVES("{\"text\":null}", "no_text");
     GIVES("{\"title\":\"only a title\"}", "no_text");
+    GIVES("{\"title\":\"only a title\",\"text\":null}", "no_text");
+    GIVES("{\"title\":\"a title\",\"text\":\" \"}", "no_text");
+    GIVES("{\"title\":\"\",\"text\":\"\"}", "no_text");
+    GIVES("{\"title\":\"\\u200b\",\"text\":\"\"}", "no_text");
+    GIVES("{\"title\":\"a title\",\"turns\":[]}", "no_text");
     GIVES("\xEF\xBB\xBF", "no_text");
+}
+
+TEST(a_title_with_an_empty_text_is_the_text)
+{
+    GIVES("{\"title\":\"Masks in hospitals\",\"text\":\"\"}", "");
+    CHECK(sl_view_equal(doc.text, SL_VIEW("Masks in hospitals")) && sl_view_equal(doc.title, doc.text));
+    GIVES("{\"title\":\"Masks\",\"body\":\"\"}", "");
+    CHECK(sl_view_equal(doc.text, SL_VIEW("Masks")));
 }
 
 TEST(B22_B23_strange_but_good)

@@ -106,12 +106,17 @@ TEST(lexicon_errors_name_file_and_line)
     CHECK(strncmp(refused("one = two\nalone\n"), "2: neither", 10) == 0);
     CHECK(strncmp(refused("one = \n"), "1: an entry is empty", 20) == 0);
     CHECK(strncmp(refused("the = one\n"), "1: 'the' holds no word", 22) == 0);
+    CHECK(strncmp(refused("one = two => three\n"), "1: more than one", 16) == 0);
+    CHECK(strncmp(refused("one = two\none => two = three\n"), "2: more than one", 16) == 0);
+    CHECK(strncmp(refused("one => two => three\n"), "1: more than one", 16) == 0);
     CHECK(strncmp(refused("\n\xff = b\n"), "2: not UTF-8 at byte 1", 22) == 0);
     CHECK(sl_synonyms_open("/nowhere/s", NULL, &synonyms, &err) == SL_STOP && synonyms == NULL &&
           err.exit_code == SL_EXIT_CONFIG && strstr(err.message, "/nowhere/s") != NULL);
     CHECK(sl_word_lists_open(write_file("words", "one\ntwo words\n"), NULL, &none, &err) ==
               SL_STOP &&
           strstr(err.message, "words:2: 'two words'") != NULL);
+    CHECK(sl_word_lists_open(NULL, write_file("stop", "one\n\n...\n"), &none, &err) == SL_STOP &&
+          strstr(err.message, "stop:3: '...' holds neither") != NULL);
     CHECK(sl_word_lists_open("", NULL, &none, &err) == SL_OK && none == NULL);
 }
 
