@@ -83,6 +83,8 @@ static enum sl_err add_sentence(struct sl_extractor *x, uint32_t passage, uint32
     struct sl_sentence *sentence;
     enum sl_err e;
 
+    if (sl_word_starts(sl_view_range(text, start, end), "\uFEFF")) /* the mark of a file, no text */
+        start += (uint32_t)strlen("\uFEFF");
     while (start < end && x->count < SENTENCES_MAX) {
         uint32_t stop = piece_end(text, start, end);
         sentence = &x->sentences[x->count++];

@@ -44,11 +44,12 @@ bool sl_starts_hangul(struct sl_view text)
            (unsigned char)text.data[0] <= 0xED;
 }
 
-/* Bytes of the punctuation that `text` starts with; 0 when it starts with none. */
+/* Bytes of the punctuation or no-break space that `text` starts with; 0 when it starts with none. */
 static uint32_t punctuation_at(struct sl_view text)
 {
     static const char *const marks[] = {"“", "”",  "‘",  "’", "–",  "—",
-                                        "…", "「", "」", "·", "、", "。"};
+                                        "…", "「", "」", "·", "、", "。",
+                                        "\u00A0", "\u202F"};
 
     if (text.size > 0 && strchr(",.;:!?\"'()[]{}/*|\\", text.data[0]) != NULL &&
         text.data[0] != '\0')
@@ -59,6 +60,17 @@ static uint32_t punctuation_at(struct sl_view text)
     return sl_circled_number(text);
 }
 
+/* Does the dot at `at` only shorten the name before it, and a name follows? */
+static bool shortens(struct sl_view text, uint32_t at)
+{
+    uint32_t start = at;
+
+    while (start > 0 && !is_space(text.data[start - 1]))
+        start--;
+    return at + 2 < text.size && text.data[at + 1] == ' ' && text.data[at + 2] >= 'A' && text.data[at + 2] <= 'Z' &&
+           sl_word_among(sl_view_range(text, start, at), " st mt ft dr mr mrs ms ");
+}
+
 /* Does punctuation at `at` stand inside a number ("1,234.5", "12:30") or a word ("it's", "U.S.")?
  */
 static bool joins(struct sl_view text, uint32_t at)
@@ -66,6 +78,8 @@ static bool joins(struct sl_view text, uint32_t at)
     char before = at > 0 ? text.data[at - 1] : ' ';
     char after = at + 1 < text.size ? text.data[at + 1] : ' ';
 
+    if (text.data[at] == '.' && shortens(text, at))
+        return true;
     if (strchr(",.:/", text.data[at]) != NULL)
         return (sl_is_digit(before) && sl_is_digit(after)) ||
                (text.data[at] == '.' && before >= 'A' && before <= 'Z' &&
@@ -80,7 +94,7 @@ static void read_gap(struct sl_view text, uint32_t from, uint32_t to, struct sl_
         struct sl_view rest = sl_view_range(text, at, to);
         char c = text.data[at];
         token->clause_before |=
-            strchr(".;:!?()", c) != NULL || sl_word_starts(rest, "–") || sl_word_starts(rest, "—");
+            strchr(".;:!?()\t", c) != NULL || sl_word_starts(rest, "–") || sl_word_starts(rest, "—");
         token->colon_before |= c == ':';
         token->comma_before |= c == ',';
         token->quote_before |= c == '"' || sl_word_starts(rest, "“") || sl_word_starts(rest, "「");

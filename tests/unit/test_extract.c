@@ -234,6 +234,22 @@ TEST(the_span_is_the_kind_of_thing_asked_for)
     end();
 }
 
+TEST(spans_keep_to_what_unusual_spaces_part_and_join)
+{
+    begin();
+    struct sl_extracted x = extract("How tall is the lamp?", "The lamp is 48\u00A0metres\u202Ftall.");
+    CHECK_THAT(sl_view_is(x.span.text, "48\u00A0metres"), "%.*s", SL_VIEW_ARG(x.span.text));
+    x = extract("Who is the keeper of the lamp?", "The keeper of the lamp is Tilda\tRole\tLead");
+    CHECK_THAT(sl_view_is(x.span.text, "Tilda"), "%.*s", SL_VIEW_ARG(x.span.text));
+    x = extract("Where does the lamp stand?", "The lamp stands in St. Lawrence.");
+    CHECK_THAT(sl_view_is(x.span.text, "St. Lawrence"), "%.*s", SL_VIEW_ARG(x.span.text));
+    x = extract("Who lit the lamp?", "\uFEFFThe lamp was lit by Tobias Renn.");
+    REQUIRE(x.citation_count == 1);
+    CHECK(sl_view_is(x.citations[0].quote, "The lamp was lit by Tobias Renn."));
+    CHECK(x.citations[0].byte_start == 3);
+    end();
+}
+
 TEST(korean_spans_end_before_their_particle)
 {
     static const char text[] = "은하교는 2015년 12월에 완공되었다. 다리의 길이는 412미터이고 설계자는 한별이다. "
