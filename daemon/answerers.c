@@ -115,6 +115,8 @@ static void index_state(struct sl_engine *engine, const struct sl_snapshot *snap
         .lag_records = engine->lag_records,
         .documents = stats.documents,
         .chunks = stats.chunks,
+        .of_tenant = engine->config->queries.tenant[0] != '\0' ||
+                     engine->config->queries.tenant_header[0] != '\0',
     };
 }
 

@@ -187,8 +187,10 @@ static void add_index(struct sl_buffer *out, const struct sl_index_state *state)
         sl_json_number(out, (double)state->lag_records);
     else
         sl_buffer_view(out, SL_VIEW("null"));
-    add_number(out, "documents", (double)state->documents);
-    add_number(out, "chunks", (double)state->chunks);
+    if (!state->of_tenant) {
+        add_number(out, "documents", (double)state->documents);
+        add_number(out, "chunks", (double)state->chunks);
+    }
     sl_buffer_view(out, SL_VIEW("}"));
 }
 

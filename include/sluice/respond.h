@@ -123,6 +123,7 @@ struct sl_index_state {
     int64_t lag_records;           /* -1: unknown */
     uint64_t documents;
     uint64_t chunks;
+    bool of_tenant; /* a tenant asks, and must not learn how much others have: both are left out */
 };
 
 /*

@@ -120,7 +120,8 @@ class Case:
         if not os.path.exists(os.path.join(self.folder, "questions.jsonl")):
             return
         done = self.ctl("answer", "--queries", "questions.jsonl")
-        if done.returncode != 0:
+        refused = b'"status": "error"' in done.stdout
+        if done.returncode != (65 if refused else 0):
             fault("answer: exit", done.returncode, done.stderr.decode())
         for line in done.stdout.splitlines():
             answer = json.loads(line)

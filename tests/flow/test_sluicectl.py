@@ -724,8 +724,13 @@ class Index(Case):
 
     def test_a_question_file_with_a_bad_line_is_named(self):
         self.import_all()
-        path = self.write("q.jsonl", '{"_id": "1", "text": "a"}\n{"_id": "2"}\n')
-        self.assertIn("q.jsonl:2", self.ctl("answer", "--queries", path, exit_code=65).stderr)
+        path = self.write("q.jsonl", '{"_id": "1", "text": "a kiln"}\n{"_id": "2"}\n{"_id": "3", "text": "a kiln"}\n')
+        done = self.ctl("answer", "--queries", path, exit_code=65)
+        self.assertIn("q.jsonl:2: empty_query", done.stderr)
+        answers = [json.loads(line) for line in done.stdout.splitlines()]  # the others are answered
+        self.assertEqual([(a["id"], a["status"] == "error") for a in answers], [("1", False), ("2", True), ("3", False)])
+        done = self.ctl("answer", "--queries", self.write("q.jsonl", '{"_id": "1", "text": "a"}\nnothing\n'), exit_code=65)
+        self.assertIn("q.jsonl:2: bad_json", done.stderr)
 
 
 class Patterns(unittest.TestCase):

@@ -70,6 +70,24 @@ TEST(an_answer_has_every_key_in_its_order)
         "\"extract\"}}");
 }
 
+TEST(a_tenant_does_not_learn_how_much_others_have)
+{
+    SL_CLEANUP(sl_arena_closep) struct sl_arena *arena = sl_arena_open(1 << 20);
+    struct sl_question question = {.text = SL_VIEW("q")};
+    struct sl_index_state state = {.lag_records = -1, .documents = 63, .chunks = 4100, .of_tenant = true};
+    struct sl_error err = {.reason = "bad_k", .message = "wrong"};
+    struct sl_answer answer;
+    const char *json;
+
+    sl_answer_refuse(&err, arena, &answer);
+    json = write_json(&answer, &question, &state);
+    CHECK(strstr(json, "\"documents\"") == NULL);
+    CHECK(strstr(json, "4100") == NULL);
+    state.of_tenant = false;
+    json = write_json(&answer, &question, &state);
+    CHECK(strstr(json, "\"chunks\": 4100") != NULL);
+}
+
 TEST(an_error_answer_has_the_same_keys)
 {
     SL_CLEANUP(sl_arena_closep) struct sl_arena *arena = sl_arena_open(1 << 20);

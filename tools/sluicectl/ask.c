@@ -84,6 +84,8 @@ static bool query_parse(struct sl_view line, uint32_t number, struct ctl_query *
     query.text = copy_member(root, "query");
     if (query.text == NULL)
         query.text = copy_member(root, "text");
+    if (query.text == NULL) /* refused as an empty question is, when it is asked */
+        query.text = strdup("");
     query.filter = copy_member(root, "filter");
     query.line = strndup(line.data, line.size);
     dated = asked_parse(root, &query.asked_ms, err);
@@ -91,8 +93,8 @@ static bool query_parse(struct sl_view line, uint32_t number, struct ctl_query *
     *ret_query = query;
     if (!dated)
         return false;
-    if (query.text == NULL)
-        sl_fail(err, SL_REJECT, "bad_field", "a question needs \"text\" or \"query\"");
+    if (query.text == NULL || query.line == NULL)
+        sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a question");
     return query.text != NULL && query.line != NULL;
 }
 

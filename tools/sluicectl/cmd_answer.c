@@ -23,6 +23,7 @@ struct answering {
     struct ctl *ctl;
     const struct ctl_opened *opened;
     const struct ctl_queries *queries;
+    const char *path; /* of their file */
     struct sl_responder responder;
     struct sl_question_options question_options;
     struct sl_header tenant;
@@ -31,6 +32,7 @@ struct answering {
     uint32_t first; /* of this round */
     struct sl_buffer lines[ROUND_QUESTIONS];
     enum sl_err results[ROUND_QUESTIONS];
+    bool refused[ROUND_QUESTIONS]; /* it has an error answer */
     struct sl_error errs[ROUND_QUESTIONS];
 };
 
@@ -79,7 +81,7 @@ static bool position_add(void *context, struct sl_view topic, int32_t partition,
 }
 
 /* Where the index stands, in `arena`. */
-static enum sl_err index_state(const struct sl_snapshot *snapshot, struct sl_arena *arena,
+static enum sl_err index_state(const struct sl_snapshot *snapshot, bool of_tenant, struct sl_arena *arena,
                                struct sl_index_state *ret_state, struct sl_error *err)
 {
     struct positions positions = {0};
@@ -96,15 +98,16 @@ static enum sl_err index_state(const struct sl_snapshot *snapshot, struct sl_are
                 sl_arena_copy(arena, (struct sl_view){positions.out.data, positions.out.size}),
             .lag_records = -1,
             .documents = stats.documents,
-            .chunks = stats.chunks};
+            .chunks = stats.chunks,
+            .of_tenant = of_tenant};
     sl_buffer_fini(&positions.out);
     return code;
 }
 
 static enum sl_err answer_one(const struct answering *answering, const struct ctl_query *query,
                               struct sl_view record, struct sl_arena *arena,
-                              struct sl_view *ret_json, const struct sl_snapshot *snapshot,
-                              struct sl_error *err)
+                              struct sl_view *ret_json, bool *ret_refused,
+                              const struct sl_snapshot *snapshot, struct sl_error *err)
 {
     struct sl_message message = {.topic = SL_VIEW("questions"),
                                  .offset = -1,
@@ -117,7 +120,10 @@ static enum sl_err answer_one(const struct answering *answering, const struct ct
     struct sl_answer answer = {0};
     struct sl_index_state state;
     struct sl_error refused = {0};
-    enum sl_err code = index_state(snapshot, arena, &state, err);
+    enum sl_err code = index_state(snapshot,
+                                   answering->question_options.tenant.data != NULL ||
+                                       answering->question_options.tenant_header != NULL,
+                                   arena, &state, err);
 
     if (code != SL_OK)
         return code;
@@ -126,7 +132,9 @@ static enum sl_err answer_one(const struct answering *answering, const struct ct
         *err = refused;
         return code;
     }
+    *ret_refused = code != SL_OK;
     if (code != SL_OK) {
+        *err = refused;
         if (question.text.data == NULL)
             question.text = sl_view_of(query->text);
         answer.status = SL_STATUS_ERROR;
@@ -157,12 +165,14 @@ static void answer_item(void *context, uint32_t thread, uint32_t i)
 
     (void)thread;
     *err = (struct sl_error){0};
+    answering->refused[i] = false;
     if (arena == NULL || record == NULL)
         *result = sl_stop(err, SL_EXIT_OS, 0, "memory", "no memory for a question");
     else
         *result = sl_snapshot_open(answering->opened->index, &snapshot, err);
     if (*result == SL_OK)
-        *result = answer_one(answering, query, sl_view_of(record), arena, &json, snapshot, err);
+        *result = answer_one(answering, query, sl_view_of(record), arena, &json, &answering->refused[i],
+                             snapshot, err);
     if (*result == SL_OK) {
         sl_buffer_view(&answering->lines[i], json);
         sl_buffer_view(&answering->lines[i], SL_VIEW("\n"));
@@ -172,13 +182,21 @@ static void answer_item(void *context, uint32_t thread, uint32_t i)
     sl_arena_close(arena);
 }
 
+/* Name the line: the exit code at the end is that of wrong data. */
+static int say_refused(const struct answering *answering, uint32_t i)
+{
+    return ctl_fail(answering->ctl, SL_EXIT_DATA, "%s:%u: %s: %s", answering->path,
+                    answering->queries->items[answering->first + i].number,
+                    answering->errs[i].reason, answering->errs[i].message);
+}
+
 /* Answer in rounds, so that the answers come out in the order of the questions. */
 static int answer_all(struct answering *answering)
 {
     const struct ctl *ctl = answering->ctl;
     uint32_t count = answering->queries->count;
     struct ctl_progress progress;
-    int exit_code = SL_EXIT_OK;
+    int exit_code = SL_EXIT_OK, refused = SL_EXIT_OK;
 
     ctl_progress_begin(&progress, ctl, "answer", "questions");
     for (uint32_t at = 0; at < count && exit_code == SL_EXIT_OK; at += ROUND_QUESTIONS) {
@@ -193,11 +211,13 @@ static int answer_all(struct answering *answering)
                 exit_code = ctl_print(ctl, &answering->lines[i]);
             else
                 sl_buffer_fini(&answering->lines[i]);
+            if (exit_code == SL_EXIT_OK && answering->refused[i])
+                refused = say_refused(answering, i);
         }
         ctl_progress_move(&progress, at + items, (double)(at + items) / count);
     }
     ctl_progress_end(&progress);
-    return exit_code;
+    return exit_code == SL_EXIT_OK ? refused : exit_code;
 }
 
 int cmd_answer(struct ctl *ctl, int argc, char **argv)
@@ -224,7 +244,7 @@ int cmd_answer(struct ctl *ctl, int argc, char **argv)
         "answer --queries FILE",
         "Answer questions from the index, extractively, without Kafka: one answer object a line, "
         "in their order.\n"
-        "Exit: 65 a line of the file is not a question, 66 no such file or index.",
+        "Exit: 65 a line of the file is not JSON, or a question cannot be used, 66 no such file or index.",
         options,
         CTL_OPTION_COUNT(options),
         0,
@@ -271,6 +291,7 @@ int cmd_answer(struct ctl *ctl, int argc, char **argv)
         } else if (tenant != NULL) {
             answering.question_options.tenant = sl_view_of(tenant);
         }
+        answering.path = path;
         exit_code = answer_all(&answering);
         ctl_close(&opened);
     }
