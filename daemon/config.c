@@ -130,7 +130,7 @@ static void section_begin(struct reader *reader, struct sl_view line)
                     "a section must be [NAME], alone on its line");
         return;
     }
-    name_show(config_trim(sl_view_range(line, 1, line.size - 1)), name);
+    name_show(sl_config_trim(sl_view_range(line, 1, line.size - 1)), name);
     for (size_t i = 0; i < option_section_count; i++) {
         if (strcmp(option_sections[i].name, name) != 0)
             continue;
@@ -207,8 +207,8 @@ static void key_read(struct reader *reader, struct sl_view line)
                     "neither KEY = VALUE, nor [SECTION], nor a comment (# or ; at its start)");
         return;
     }
-    key = config_trim(sl_view_range(line, 0, (size_t)(equals - line.data)));
-    value = config_trim(sl_view_range(line, (size_t)(equals - line.data) + 1, line.size));
+    key = sl_config_trim(sl_view_range(line, 0, (size_t)(equals - line.data)));
+    value = sl_config_trim(sl_view_range(line, (size_t)(equals - line.data) + 1, line.size));
     if (strcmp(reader->section->name, "kafka") == 0)
         (void)kafka_option_add(reader->config, key, value, reader->line, &reader->problems);
     else
@@ -225,7 +225,7 @@ static bool has_controls(struct sl_view line)
 
 static void line_read(struct reader *reader, struct sl_view line)
 {
-    line = config_trim(line);
+    line = sl_config_trim(line);
     if (has_controls(line) || sl_utf8_bad(line) != line.size) {
         problem_add(&reader->problems, reader->line, NULL, NULL,
                     "a control character, or bytes that are not UTF-8");

@@ -184,6 +184,9 @@ enum sl_err sl_config_read(const char *file, struct sl_config **ret_config,
 enum sl_err sl_config_parse(const char *name, struct sl_view text, struct sl_config **ret_config,
                             struct sl_buffer *problems, struct sl_error *err);
 
+/* Text as the file's lines and values are read: without blanks, tabs and carriage returns at both ends. */
+struct sl_view sl_config_trim(struct sl_view text);
+
 /* Free it. NULL is fine. Always returns NULL. */
 struct sl_config *sl_config_free(struct sl_config *config);
 

@@ -108,8 +108,6 @@ bool kafka_option_add(struct sl_config *config, struct sl_view key, struct sl_vi
 /* Properties sluiced needs although the file does not name them. False: memory. */
 bool kafka_options_complete(struct sl_config *config);
 
-/* Without blanks, tabs and carriage returns at both ends. */
-struct sl_view config_trim(struct sl_view text);
 void config_list_fini(struct sl_config_list *list);
 
 /* A topic's name: 1 to 249 of letters, digits, '.', '_', '-'; not "." or "..". */

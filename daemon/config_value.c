@@ -170,7 +170,7 @@ static bool set_flag(const struct setting *s)
     return true;
 }
 
-struct sl_view config_trim(struct sl_view text)
+struct sl_view sl_config_trim(struct sl_view text)
 {
     while (text.size > 0 && strchr(" \t\r", text.data[0]) != NULL && text.data[0] != '\0')
         text = sl_view_range(text, 1, text.size);
@@ -219,8 +219,8 @@ static bool set_weights(const struct setting *s)
     if (comma == NULL)
         return refuse(s, "is not two numbers");
     at = (size_t)(comma - s->value.data);
-    if (!decimal(config_trim(sl_view_range(s->value, 0, at)), &weights[0]) ||
-        !decimal(config_trim(sl_view_range(s->value, at + 1, s->value.size)), &weights[1]))
+    if (!decimal(sl_config_trim(sl_view_range(s->value, 0, at)), &weights[0]) ||
+        !decimal(sl_config_trim(sl_view_range(s->value, at + 1, s->value.size)), &weights[1]))
         return refuse(s, "is not two numbers");
     if (weights[0] > 100 || weights[1] > 100 || weights[0] + weights[1] <= 0)
         return refuse(s, "is out of range");
@@ -283,7 +283,7 @@ static bool item_next(struct sl_view *rest, struct sl_view *ret_item)
         return false;
     comma = memchr(rest->data, ',', rest->size);
     at = comma == NULL ? rest->size : (size_t)(comma - rest->data);
-    *ret_item = config_trim(sl_view_range(*rest, 0, at));
+    *ret_item = sl_config_trim(sl_view_range(*rest, 0, at));
     *rest = comma == NULL ? SL_VIEW_NULL : sl_view_range(*rest, at + 1, rest->size);
     return true;
 }

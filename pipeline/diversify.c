@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "retrieve_internal.h"
+#include "text/text_internal.h"
 
 #define FNV_OFFSET 0xCBF29CE484222325u
 #define FNV_PRIME  0x100000001B3u
@@ -59,13 +60,6 @@ static enum sl_err no_memory(struct diversifying *d)
 
 /* ------------------------------------------------------------------------------------- reading */
 
-static int compare_hashes(const void *left, const void *right)
-{
-    const uint64_t *a = left, *b = right;
-
-    return (*a > *b) - (*a < *b);
-}
-
 static uint64_t hash_of(struct sl_view term)
 {
     uint64_t hash = FNV_OFFSET;
@@ -89,7 +83,7 @@ static enum sl_err read_terms(struct diversifying *d, struct item *item)
         return no_memory(d);
     for (uint32_t i = 0; i < count; i++)
         item->terms[i] = hash_of(terms[i].term);
-    qsort(item->terms, count, sizeof *item->terms, compare_hashes);
+    qsort(item->terms, count, sizeof *item->terms, sl_compare_hashes);
     item->term_count = count;
     return SL_OK;
 }

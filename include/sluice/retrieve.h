@@ -83,7 +83,7 @@ struct sl_retrieved {
                                       had to be */
     struct sl_view rerank_failure; /* the same as a warning for people */
     double embed_ms, search_ms, rerank_ms;
-    double dates_ms, lexical_ms, vector_ms, fusion_ms; /* parts of a search; all but fusion in search_ms */
+    double dates_ms, lexical_ms, vector_ms, fusion_ms; /* lexical and vector are parts of search_ms; dates and fusion are not */
 };
 
 struct sl_clock;

@@ -160,7 +160,7 @@ void sl_block_write(struct sl_buffer *buffer, uint32_t base, const struct sl_occ
     sl_write_u8(buffer, (uint8_t)count);
     sl_write_u8(buffer, widths.gap);
     sl_write_u8(buffer, widths.count);
-    sl_write_u8(buffer, (uint8_t)(widths.length << 3 | head.bound_count));
+    sl_write_u8(buffer, (uint8_t)((uint32_t)widths.length << 3 | head.bound_count));
     sl_write_u8(buffer, widths.least);
     for (uint32_t i = 0; i < head.bound_count; i++) {
         sl_write_varint(buffer, head.bounds[i].count);

@@ -30,28 +30,19 @@ struct place {
     bool section, found;
 };
 
-static struct sl_view trimmed(struct sl_view line)
-{
-    while (line.size > 0 && memchr(" \t\r\n", line.data[0], 4) != NULL)
-        line = sl_view_range(line, 1, line.size);
-    while (line.size > 0 && memchr(" \t\r\n", line.data[line.size - 1], 4) != NULL)
-        line.size--;
-    return line;
-}
-
 /* "key = ...": of this key? */
 static bool sets(struct sl_view line, const char *key)
 {
     const char *equals = memchr(line.data, '=', line.size);
 
     return equals != NULL &&
-           sl_view_is(trimmed(sl_view_range(line, 0, (size_t)(equals - line.data))), key);
+           sl_view_is(sl_config_trim(sl_view_range(line, 0, (size_t)(equals - line.data))), key);
 }
 
 static bool begins(struct sl_view line, const char *section)
 {
     return line.size > 2 && line.data[line.size - 1] == ']' &&
-           sl_view_is(trimmed(sl_view_range(line, 1, line.size - 1)), section);
+           sl_view_is(sl_config_trim(sl_view_range(line, 1, line.size - 1)), section);
 }
 
 static struct place find_place(struct sl_view text, const struct ctl_setting *setting)
@@ -63,7 +54,7 @@ static struct place find_place(struct sl_view text, const struct ctl_setting *se
         const char *end = memchr(text.data + at, '\n', text.size - at);
         struct sl_view line;
         next = end != NULL ? (size_t)(end - text.data) + 1 : text.size;
-        line = trimmed(sl_view_range(text, at, next));
+        line = sl_config_trim(sl_view_range(text, at, end != NULL ? next - 1 : next));
         if (line.size > 0 && line.data[0] == '[') {
             inside = begins(line, setting->section);
             if (inside)
@@ -104,14 +95,17 @@ static int failed(const struct ctl *ctl, const char *path)
                     "%s: %s", path, strerror(errno));
 }
 
-/* Written whole, on the disk, with owner and mode of `like` when that is given. */
+/* Written whole, on the disk, with owner and mode of `like` when that is given; or not there. */
 static int write_file(const struct ctl *ctl, const char *path, struct sl_view text,
                       const struct stat *like)
 {
     int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, like != NULL ? 0600 : 0644);
-    bool good = file >= 0;
+    bool good = true;
+    int why;
 
-    if (good && like != NULL)
+    if (file < 0)
+        return failed(ctl, path);
+    if (like != NULL)
         good = (fchown(file, like->st_uid, like->st_gid) == 0 || errno == EPERM) &&
                fchmod(file, like->st_mode & 07777) == 0;
     for (size_t at = 0; good && at < text.size;) {
@@ -120,9 +114,13 @@ static int write_file(const struct ctl *ctl, const char *path, struct sl_view te
         at += wrote > 0 ? (size_t)wrote : 0;
     }
     good = good && fsync(file) == 0;
-    if (good && close(file) == 0)
+    why = errno;
+    if (close(file) == 0 && good)
         return SL_EXIT_OK;
-    return failed(ctl, path);
+    errno = good ? errno : why;
+    why = failed(ctl, path);
+    (void)unlink(path);
+    return why;
 }
 
 static int check(const struct ctl *ctl, const char *path, struct sl_view text)

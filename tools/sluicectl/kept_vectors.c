@@ -55,14 +55,14 @@ static bool grow(struct ctl_kept_vectors *kept)
 
 static bool look_up(struct ctl_kept_vectors *kept, const uint8_t *name, float *vector)
 {
-    const struct slot *slot;
+    const float *found;
 
     pthread_mutex_lock(&kept->mutex);
-    slot = find(kept->slots, kept->slot_count, name);
-    if (slot->vector != NULL)
-        memcpy(vector, slot->vector, kept->embedder.dim * sizeof(float));
+    found = find(kept->slots, kept->slot_count, name)->vector;
+    if (found != NULL)
+        memcpy(vector, found, kept->embedder.dim * sizeof(float));
     pthread_mutex_unlock(&kept->mutex);
-    return slot->vector != NULL;
+    return found != NULL;
 }
 
 /* Without memory it is not kept, and encoded again. */
