@@ -109,6 +109,23 @@ static int check_model(const struct sl_config *config)
     return SL_EXIT_OK;
 }
 
+/* The user's words are as much of the configuration as the file that names them. */
+static int check_words(const struct sl_config *config)
+{
+    SL_CLEANUP(sl_synonyms_closep) struct sl_synonyms *synonyms = NULL;
+    struct sl_word_lists *lists = NULL;
+    struct sl_error err = {0};
+    enum sl_err e = sl_config_lists(config, &lists, &err);
+
+    if (e == SL_OK)
+        e = sl_config_synonyms(config, lists, &synonyms, &err);
+    (void)sl_word_lists_close(lists);
+    if (e == SL_OK)
+        return SL_EXIT_OK;
+    fprintf(stderr, "sluiced: [text]: %s\n", err.message);
+    return err.exit_code;
+}
+
 static int check(const char *file)
 {
     struct sl_error err = {0};
@@ -118,7 +135,9 @@ static int check(const char *file)
     if (config == NULL)
         return SL_EXIT_CONFIG;
     printf("%s: good\n", file);
-    code = check_model(config);
+    code = check_words(config);
+    if (code == SL_EXIT_OK)
+        code = check_model(config);
     sl_config_free(config);
     return code;
 }

@@ -35,6 +35,15 @@ class Configuration(sluice_test.Case):
         self.assertEqual(self.check(self.GOOD)[0], 0)
         self.assertEqual(self.check(self.GOOD.replace("\n", "\r\n"))[0], 0)
 
+    def test_words(self):
+        """A file of words that is not there, is a directory, or has a bad line, is told of before a start."""
+        for key in ("words", "stop_words", "synonyms"):
+            for path, why in (("{d}/none", "No such file"), ("{d}", "Is a directory"), ("{d}/c.conf", "c.conf:")):
+                with self.subTest(key=key, why=why):
+                    code, said, _ = self.check(f"{self.GOOD}[text]\n{key} = {path}\n")
+                    self.assertEqual(code, 78)
+                    self.assertIn(why, said)
+
     def test_bad(self):
         cases = [
             ("unknown key", "[chunk]\nwrods = 3\n", ":8:", "wrods"),
