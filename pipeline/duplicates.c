@@ -13,6 +13,9 @@
  * them with each chunk (a format for what costs a tenth of a millisecond), and SimHash or a MinHash
  * of few bits: at this number of pairs the sets themselves can be compared, which errs less.
  *
+ * Copies that are stored and not indexed (index/copies.c) are put among the results last: what ranks passages sees
+ * each text once, and the k results are what they would be, were all copies indexed.
+ *
  * Known weakness: copies beyond the depth of the search are not seen; a translation is no copy.
  */
 #include "duplicates.h"
@@ -204,4 +207,93 @@ enum sl_err sl_duplicates_drop(const struct sl_snapshot *snapshot, enum sl_copie
     }
     *count = kept;
     return SL_OK;
+}
+
+/* ------------------------------------------------------------------ stored copies */
+
+struct lister {
+    const struct sl_snapshot *snapshot;
+    const struct sl_listing *listing;
+    struct sl_arena *arena;
+    struct sl_error *err;
+    struct sl_result *listed; /* [k] */
+    uint32_t k, count;
+};
+
+/* May the copy be shown with the original's chunk? */
+static enum sl_err can_stand(struct lister *l, const struct sl_document *original, sl_doc_id copy,
+                             bool *ret)
+{
+    struct sl_document document;
+    enum sl_err e = SL_OK;
+
+    *ret = l->listing->judged;
+    if (*ret)
+        return SL_OK;
+    e = sl_snapshot_document(l->snapshot, copy, l->arena, &document, NULL, l->err);
+    *ret = !e && sl_view_equal(document.text, original->text);
+    return e;
+}
+
+/* Puts the copies after the last one listed, which is the original or, where that does not match, nothing yet. */
+static enum sl_err list_copies(struct lister *l, const struct sl_result *result,
+                               const struct sl_document *original, uint32_t most)
+{
+    sl_doc_id copy = 0;
+    enum sl_err e = SL_OK;
+
+    while (most > 0 && l->count < l->k) {
+        bool stands;
+        e = sl_snapshot_copy_next(l->snapshot, result->doc, l->listing->selection, copy, &copy, l->err);
+        if (e || (e = can_stand(l, original, copy, &stands)))
+            break;
+        if (!stands)
+            continue;
+        l->listed[l->count] = *result;
+        l->listed[l->count].doc = copy;
+        l->listed[l->count++].duplicates = 0;
+        most--;
+    }
+    return e == SL_REJECT ? SL_OK : e;
+}
+
+static enum sl_err list_result(struct lister *l, const struct sl_result *result)
+{
+    struct sl_document original;
+    uint32_t first = l->count, stored, listed;
+    bool matches;
+    enum sl_err e;
+
+    l->listed[l->count++] = *result;
+    if ((e = sl_snapshot_copies(l->snapshot, result->doc, &stored, l->err)) || stored == 0)
+        return e;
+    if ((e = sl_snapshot_document(l->snapshot, result->doc, l->arena, &original, NULL, l->err)))
+        return e;
+    matches = l->listing->filter == NULL || sl_filter_matches(l->listing->filter, &original);
+    if (matches && !l->listing->all)
+        return SL_OK;
+    l->count -= !matches;
+    if ((e = list_copies(l, result, &original, l->listing->all ? stored : 1)))
+        return e;
+    if (l->count == first)
+        l->listed[l->count++] = *result;
+    listed = l->count - first - 1;
+    l->listed[first].duplicates = result->duplicates - (listed < stored ? listed : stored);
+    return SL_OK;
+}
+
+enum sl_err sl_duplicates_list(const struct sl_snapshot *snapshot, const struct sl_listing *listing,
+                               uint32_t k, struct sl_arena *arena, struct sl_result **results,
+                               uint32_t *count, struct sl_error *err)
+{
+    struct lister l = {snapshot, listing, arena, err, SL_NEW_ARRAY(arena, struct sl_result, k), k, 0};
+    enum sl_err e = SL_OK;
+
+    if (l.listed == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; !e && i < *count && l.count < k; i++)
+        e = list_result(&l, &(*results)[i]);
+    *results = l.listed;
+    *count = l.count;
+    return e;
 }

@@ -211,13 +211,15 @@ enum sl_err sl_golden_ask(const struct sl_golden *golden, const struct sl_snapsh
     struct sl_question question = {.text = golden->query, .filter_text = golden->filter,
                                    .tenant = golden->tenant, .asked_ms = golden->asked_ms,
                                    .k = SL_GOLDENS_K * CHUNKS_A_RESULT};
+    struct sl_retrieve_options judged = *options;
     struct sl_retrieved *retrieved = NULL;
     enum sl_err e;
 
+    judged.judged = true; /* a golden names one of several copies */
     if (golden->filter.data != NULL &&
         (e = sl_filter_parse(golden->filter, arena, &question.filter, err)))
         return e;
-    if ((e = sl_retrieve(snapshot, &question, options, embedder, clock, arena, &retrieved, err)))
+    if ((e = sl_retrieve(snapshot, &question, &judged, embedder, clock, arena, &retrieved, err)))
         return e;
     return judge(golden, snapshot, retrieved, arena, ret, err);
 }

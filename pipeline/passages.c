@@ -25,7 +25,8 @@ static enum sl_err read_document(const struct sl_snapshot *snapshot, sl_doc_id d
                                  struct sl_arena *arena, struct sl_passage *passage,
                                  struct sl_error *err)
 {
-    struct sl_document *document;
+    struct sl_document *document, original;
+    sl_doc_id with_chunks;
     enum sl_err e;
 
     for (uint32_t i = 0; i < count; i++)
@@ -38,6 +39,10 @@ static enum sl_err read_document(const struct sl_snapshot *snapshot, sl_doc_id d
     if (document == NULL)
         return no_memory(err);
     e = sl_snapshot_document(snapshot, doc, arena, document, &passage->document_chunks, err);
+    if (!e)
+        e = sl_snapshot_original(snapshot, doc, &with_chunks, err);
+    if (!e && with_chunks != doc)
+        e = sl_snapshot_document(snapshot, with_chunks, arena, &original, &passage->document_chunks, err);
     passage->document = document;
     return e;
 }

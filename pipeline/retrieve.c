@@ -39,6 +39,8 @@ struct search {
     struct sl_hit *lexical, *vector; /* [depth] */
     uint32_t lexical_count, vector_count;
     struct sl_when when;
+    const struct sl_filter *filter;   /* all that selects; NULL: nothing does */
+    struct sl_selection *selection;   /* of it */
     const struct sl_filter *when_filter; /* NULL: the question's time selects nothing away */
 };
 
@@ -132,12 +134,13 @@ static enum sl_err write_expression(struct search *s, bool dated)
 }
 
 /* Caller's filter, tenant and date as one selection; NULL when there is none of them. */
-static enum sl_err select_documents(struct search *s, bool dated, struct sl_selection **ret)
+static enum sl_err select_documents(struct search *s, bool dated)
 {
     const struct sl_filter *filter = s->question->filter, *part;
     enum sl_err e;
 
-    *ret = NULL;
+    s->filter = NULL;
+    s->selection = NULL;
     if (s->question->tenant.data != NULL) { /* never left out for want of memory */
         part = sl_filter_equals(s->arena, "tenant", s->question->tenant);
         if (part == NULL || (filter = sl_filter_and(s->arena, filter, part)) == NULL)
@@ -149,9 +152,10 @@ static enum sl_err select_documents(struct search *s, bool dated, struct sl_sele
     s->retrieved->selected_documents = UINT64_MAX;
     if ((e = write_expression(s, dated)) || filter == NULL)
         return e;
-    if ((e = sl_snapshot_select(s->snapshot, filter, s->arena, ret, s->err)))
+    s->filter = filter;
+    if ((e = sl_snapshot_select(s->snapshot, filter, s->arena, &s->selection, s->err)))
         return e;
-    s->retrieved->selected_documents = sl_selection_count(*ret);
+    s->retrieved->selected_documents = sl_selection_count(s->selection);
     return SL_OK;
 }
 
@@ -179,7 +183,7 @@ static enum sl_err decide_mode(struct search *s)
     return SL_OK;
 }
 
-static enum sl_err search_lexical(struct search *s, const struct sl_selection *selection)
+static enum sl_err search_lexical(struct search *s)
 {
     struct sl_retrieved *found = s->retrieved;
     enum sl_err e = sl_question_terms(s->snapshot, found->search_text, s->options, s->arena,
@@ -187,7 +191,7 @@ static enum sl_err search_lexical(struct search *s, const struct sl_selection *s
 
     if (e || found->term_count == 0)
         return e;
-    e = sl_snapshot_lexical(s->snapshot, found->terms, found->term_count, s->depth, selection,
+    e = sl_snapshot_lexical(s->snapshot, found->terms, found->term_count, s->depth, s->selection,
                             s->lexical, &s->lexical_count, &found->lexical_stats, s->err);
     if (e || s->options->expansion == SL_EXPANSION_NONE || s->lexical_count == 0)
         return e;
@@ -195,7 +199,7 @@ static enum sl_err search_lexical(struct search *s, const struct sl_selection *s
                            &found->term_count, s->err);
     return e ? e
              : sl_snapshot_lexical(s->snapshot, found->terms, found->term_count, s->depth,
-                                   selection, s->lexical, &s->lexical_count,
+                                   s->selection, s->lexical, &s->lexical_count,
                                    &found->lexical_stats, s->err);
 }
 
@@ -215,7 +219,7 @@ static enum sl_err encode_question(struct search *s)
     return e;
 }
 
-static enum sl_err search_vector(struct search *s, const struct sl_selection *selection)
+static enum sl_err search_vector(struct search *s)
 {
     uint32_t ef = s->options->ef > s->depth ? s->options->ef : s->depth;
     struct sl_error failure = {0};
@@ -225,8 +229,8 @@ static enum sl_err search_vector(struct search *s, const struct sl_selection *se
     if (e)
         return e;
     start = now_us(s);
-    e = sl_snapshot_nearest(s->snapshot, s->retrieved->vector, s->depth, ef, s->question->exact, selection,
-                            s->vector, &s->vector_count, &s->retrieved->vector_stats, &failure);
+    e = sl_snapshot_nearest(s->snapshot, s->retrieved->vector, s->depth, ef, s->question->exact,
+                            s->selection, s->vector, &s->vector_count, &s->retrieved->vector_stats, &failure);
     s->retrieved->vector_ms += elapsed_ms(s, start);
     s->retrieved->search_ms += elapsed_ms(s, start);
     if (e == SL_REJECT && s->retrieved->mode == SL_MODE_HYBRID &&
@@ -240,7 +244,7 @@ static enum sl_err search_vector(struct search *s, const struct sl_selection *se
     return e;
 }
 
-static enum sl_err search_legs(struct search *s, const struct sl_selection *selection)
+static enum sl_err search_legs(struct search *s)
 {
     int64_t start = now_us(s);
     enum sl_err e;
@@ -249,13 +253,13 @@ static enum sl_err search_legs(struct search *s, const struct sl_selection *sele
     if ((e = decide_mode(s)))
         return e;
     if (s->retrieved->mode != SL_MODE_VECTOR) {
-        e = search_lexical(s, selection);
+        e = search_lexical(s);
         s->retrieved->lexical_ms += elapsed_ms(s, start);
         s->retrieved->search_ms += elapsed_ms(s, start);
         if (e)
             return e;
     }
-    return s->retrieved->mode == SL_MODE_LEXICAL ? SL_OK : search_vector(s, selection);
+    return s->retrieved->mode == SL_MODE_LEXICAL ? SL_OK : search_vector(s);
 }
 
 /* ------------------------------------------------------------------------------------- fusing */
@@ -449,6 +453,9 @@ static enum sl_err drop_copies(struct search *s, struct sl_result *all, uint32_t
 static enum sl_err refine(struct search *s)
 {
     struct sl_retrieved *retrieved = s->retrieved;
+    struct sl_listing listing = {.filter = s->filter, .selection = s->selection,
+                                 .all = all_copies(s) || s->options->judged,
+                                 .judged = s->options->judged};
     uint32_t dim = s->embedder != NULL ? s->embedder->dim : 0;
     int64_t start;
     enum sl_err e;
@@ -461,8 +468,8 @@ static enum sl_err refine(struct search *s)
         e = sl_diversify(s->snapshot, s->options->diversity, dim, s->k, s->arena, retrieved->results,
                          retrieved->count, s->err);
     retrieved->search_ms += elapsed_ms(s, start);
-    retrieved->count = retrieved->count < s->k ? retrieved->count : s->k;
-    return e;
+    return e ? e : sl_duplicates_list(s->snapshot, &listing, s->k, s->arena, &retrieved->results,
+                                      &retrieved->count, s->err);
 }
 
 static enum sl_err rank_results(struct search *s)
@@ -491,7 +498,6 @@ static enum sl_err rank_results(struct search *s)
 
 static enum sl_err search_once(struct search *s, bool dated)
 {
-    struct sl_selection *selection = NULL;
     int64_t start = now_us(s);
     enum sl_err e;
 
@@ -499,7 +505,7 @@ static enum sl_err search_once(struct search *s, bool dated)
     s->vector = SL_NEW_ARRAY(s->arena, struct sl_hit, s->depth);
     if (s->lexical == NULL || s->vector == NULL)
         return no_memory(s);
-    e = select_documents(s, dated, &selection);
+    e = select_documents(s, dated);
     s->retrieved->search_ms += elapsed_ms(s, start);
     if (e)
         return e;
@@ -507,7 +513,7 @@ static enum sl_err search_once(struct search *s, bool dated)
         if ((e = decide_mode(s)))
             return e;
         s->lexical_count = s->vector_count = 0;
-    } else if ((e = search_legs(s, selection))) {
+    } else if ((e = search_legs(s))) {
         return e;
     }
     return rank_results(s);

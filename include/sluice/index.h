@@ -547,7 +547,8 @@ enum sl_err sl_snapshot_document(const struct sl_snapshot *snapshot, sl_doc_id d
 enum sl_err sl_snapshot_find(const struct sl_snapshot *snapshot, struct sl_view topic,
                              struct sl_view key, sl_doc_id *ret_doc, struct sl_error *err);
 
-/* Read one chunk: ranges, section, window ranges (without vectors), term counts are left empty. */
+/* Read one chunk: ranges, section, window ranges (without vectors), term counts are left empty. A copy's are its
+ * original's; of a text that is only nearly the same the ranges mean nothing in the copy's. */
 enum sl_err sl_snapshot_chunk(const struct sl_snapshot *snapshot, sl_doc_id doc, uint32_t chunk,
                               struct sl_arena *arena, struct sl_chunk *ret_chunk,
                               struct sl_error *err);
@@ -559,6 +560,12 @@ enum sl_err sl_snapshot_original(const struct sl_snapshot *snapshot, sl_doc_id d
 /* How many copies hang on the document. Blocks: page faults; linear in their number. */
 enum sl_err sl_snapshot_copies(const struct sl_snapshot *snapshot, sl_doc_id doc,
                                uint32_t *ret_count, struct sl_error *err);
+
+/* The copy after `after` (0 to start) that hangs on the document; with a selection, of those it holds. SL_REJECT: no
+ * more. Blocks: page faults. */
+enum sl_err sl_snapshot_copy_next(const struct sl_snapshot *snapshot, sl_doc_id doc,
+                                  const struct sl_selection *selection, sl_doc_id after,
+                                  sl_doc_id *ret_copy, struct sl_error *err);
 
 /*
  * The document this one would be a copy of, were it put now; its own earlier version, if that is the one.

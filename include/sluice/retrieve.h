@@ -91,9 +91,10 @@ struct sl_clock;
 /*
  * Find the best chunks for a question.
  *
- * Post:    at most k results (question->k, else options->k), sorted, equal scores by (doc, chunk). None is a
- *          copy of a better one, unless question or options want them: then copies that are not exact stay
- *          when the question asks for versions, all of them with question->duplicates.
+ * Post:    at most k results (question->k, else options->k), sorted, equal scores by (doc, chunk), a stored
+ *          copy after the document it is found through. None is a copy of a better one, unless question or
+ *          options want them: then copies that are not exact stay when the question asks for versions, all of
+ *          them with question->duplicates. A result matches the filter: of what is stored as copies, one that does.
  * Owns:    *ret_retrieved lives in `arena`.
  * Thread:  any, one snapshot and arena each.
  * Blocks:  CPU: encoding, search. Page faults.

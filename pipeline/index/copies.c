@@ -303,6 +303,39 @@ enum sl_err sl_snapshot_copies(const struct sl_snapshot *snapshot, sl_doc_id doc
     return rc == SL_REJECT ? SL_OK : rc;
 }
 
+enum sl_err sl_snapshot_copy_next(const struct sl_snapshot *snapshot, sl_doc_id doc,
+                                  const struct sl_selection *selection, sl_doc_id after,
+                                  sl_doc_id *ret_copy, struct sl_error *err)
+{
+    uint32_t copy = (uint32_t)after;
+    enum sl_err rc;
+
+    do
+        rc = sl_copy_next(snapshot->txn, (uint32_t)doc, copy, &copy, err);
+    while (rc == SL_OK && selection != NULL && !sl_selection_has(selection, copy));
+    if (rc == SL_REJECT)
+        return sl_fail(err, SL_REJECT, "not_found", "index: no more copies");
+    *ret_copy = copy;
+    return rc;
+}
+
+enum sl_err sl_copy_get(const struct sl_snapshot *snapshot, enum sl_store_table table,
+                        sl_doc_id doc, uint32_t chunk, struct sl_view *ret_payload,
+                        struct sl_error *err)
+{
+    struct sl_key key = sl_key_pair((uint32_t)doc, chunk);
+    enum sl_err rc = sl_txn_get(snapshot->txn, table, sl_key_view(&key), ret_payload, err);
+    sl_doc_id original;
+
+    if (rc != SL_REJECT)
+        return rc;
+    rc = sl_snapshot_original(snapshot, doc, &original, err);
+    if (rc != SL_OK || original == doc)
+        return rc == SL_OK ? SL_REJECT : rc;
+    key = sl_key_pair((uint32_t)original, chunk);
+    return sl_txn_get(snapshot->txn, table, sl_key_view(&key), ret_payload, err);
+}
+
 enum sl_err sl_snapshot_same(const struct sl_snapshot *snapshot, const struct sl_document *document,
                              struct sl_arena *arena, sl_doc_id *ret_doc, struct sl_error *err)
 {

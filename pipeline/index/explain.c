@@ -10,13 +10,12 @@ enum sl_err sl_snapshot_terms(const struct sl_snapshot *snapshot, sl_doc_id doc,
                               struct sl_arena *arena, struct sl_term_count **ret_terms,
                               uint32_t *ret_count, uint32_t *ret_length, struct sl_error *err)
 {
-    struct sl_key key = sl_key_pair((uint32_t)doc, chunk);
     struct sl_term_count *terms;
     struct sl_term_row row;
     struct sl_reader reader;
     struct sl_view payload;
     uint32_t count = 0, length = 0;
-    enum sl_err rc = sl_txn_get(snapshot->txn, SL_STORE_TERM, sl_key_view(&key), &payload, err);
+    enum sl_err rc = sl_copy_get(snapshot, SL_STORE_TERM, doc, chunk, &payload, err);
 
     if (rc != SL_OK)
         return rc;

@@ -308,6 +308,10 @@ enum sl_err sl_copy_unname(struct sl_batch *batch, const struct sl_stored *store
 /* The copy of the next number. SL_REJECT: none. */
 enum sl_err sl_copy_next(struct sl_txn *txn, uint32_t original, uint32_t after, uint32_t *ret_copy,
                          struct sl_error *err);
+/* What the table has of a document's chunk; of a copy, what it has of its original's. SL_REJECT: nothing. */
+enum sl_err sl_copy_get(const struct sl_snapshot *snapshot, enum sl_store_table table,
+                        sl_doc_id doc, uint32_t chunk, struct sl_view *ret_payload,
+                        struct sl_error *err);
 enum sl_err sl_copy_is_near(struct sl_txn *txn, uint32_t copy, bool *ret_near, struct sl_error *err);
 /* The copy to take its place: one that is the same, else one that is nearly. SL_REJECT: none hangs on it. */
 enum sl_err sl_copy_heir(struct sl_txn *txn, uint32_t original, uint32_t *ret_copy, bool *ret_near,

@@ -112,12 +112,11 @@ enum sl_err sl_snapshot_chunk(const struct sl_snapshot *snapshot, sl_doc_id doc,
                               struct sl_arena *arena, struct sl_chunk *ret_chunk,
                               struct sl_error *err)
 {
-    struct sl_key key = sl_key_pair((uint32_t)doc, chunk);
     struct sl_reader reader;
     struct sl_chunk_head head;
     struct sl_window *windows;
     struct sl_view payload;
-    enum sl_err rc = sl_txn_get(snapshot->txn, SL_STORE_CHUNK, sl_key_view(&key), &payload, err);
+    enum sl_err rc = sl_copy_get(snapshot, SL_STORE_CHUNK, doc, chunk, &payload, err);
 
     if (rc == SL_REJECT && is_damaged(snapshot, doc))
         return sl_corrupt(err, "chunk", doc, "missing");

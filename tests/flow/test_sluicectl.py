@@ -285,6 +285,8 @@ class Index(Case):
         self.ctl("search", "x", "--mode", "vector", exit_code=64)
 
     def test_copies_are_counted_by_search_and_shown_on_demand(self):
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write("[clean]\nduplicates = exact\n")
         text = "The heron stands in the reeds beside the old mill and waits for the eels that come at dusk."
         self.import_all([{"_id": str(i), "title": "Heron", "text": text} for i in range(3)])
         hits = self.ctl_json("search", "heron reeds")["hits"]
@@ -296,7 +298,10 @@ class Index(Case):
         asked = {"query": "heron reeds", "return_hits": True}
         path = self.lines("q.jsonl", [asked, dict(asked, duplicates=True)])
         answers = [json.loads(line) for line in self.ctl("answer", "--queries", path).stdout.splitlines()]
-        self.assertEqual([len(answer["hits"]) for answer in answers], [1, 3])
+        self.assertEqual([[hit["doc"] for hit in answer["hits"]] for answer in answers], [["0"], ["0", "1", "2"]])
+        self.assertEqual(self.ctl_json("stats")["copies"], 2)
+        hit = self.ctl_json("search", "heron reeds", "--filter", 'key = "2"')["hits"][0]
+        self.assertEqual((hit["doc"], hit["duplicates"]), ("2", 2))
 
     def test_no_character_that_ends_a_line_stands_in_one(self):
         text = "The heron waits.\u2028It is grey.\u2029It is old.\u0085It is alone."

@@ -157,7 +157,8 @@ class Moments(sluice_test.Case):
         self.need_model()
         daemon = self.daemon(self.mock(), model=True)
         for i in range(6):
-            self.fact(daemon, f"{i}".encode())
+            daemon.client.produce("docs", f"{i}".encode(), f"The lantern of buoy {i} is green.")
+        daemon.wait_applied()
         daemon.client.produce("docs", b"3", None)
         daemon.wait_applied()
         self.moves(daemon, "sluice_index_tombstones")

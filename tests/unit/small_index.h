@@ -68,10 +68,11 @@ static inline void small_put(struct small_index *small, const char *key, const c
     small_check(sl_snapshot_open(small->index, &small->snapshot, &err), &err);
 }
 
-static inline struct small_index *small_open(bool vectors)
+static inline struct small_index *small_open_copies(bool vectors, enum sl_duplicates duplicates)
 {
     static struct small_index small;
-    struct sl_index_options options = {.path = test_directory(), .map_size_bytes = 256 << 20};
+    struct sl_index_options options = {.path = test_directory(), .map_size_bytes = 256 << 20,
+                                       .duplicates = duplicates};
     struct sl_error err = {0};
 
     small = (struct small_index){.arena = sl_arena_open(64 << 20), .wall_ms = 1478476800000};
@@ -82,6 +83,11 @@ static inline struct small_index *small_open(bool vectors)
     }
     small_check(sl_index_open(&options, &small.index, &err), &err);
     return &small;
+}
+
+static inline struct small_index *small_open(bool vectors)
+{
+    return small_open_copies(vectors, SL_DUPLICATES_KEEP);
 }
 
 static inline void small_close(struct small_index *small)

@@ -70,6 +70,100 @@ TEST(copies_never_fill_the_results)
     small_close(small);
 }
 
+/* ------------------------------------------------------------------ copies that are stored, not indexed */
+
+static void put_at(struct small_index *small, const char *key, const char *text)
+{
+    char json[2048];
+
+    (void)snprintf(json, sizeof json, "{\"title\": \"Register\", \"url\": \"http://%s.example/\", \"text\": \"%s\"}",
+                   key, text);
+    small_put(small, key, json);
+}
+
+/* The keys found, in order; each result's chunk is read, and lies in its document's text. */
+static const char *keys_found(struct small_index *small, const char *filter_text, bool duplicates, bool judged)
+{
+    static char keys[256];
+    struct sl_retrieve_options options = DEFAULTS;
+    struct sl_question question = {.text = SL_VIEW("register of moorings"), .asked_ms = -1,
+                                   .duplicates = duplicates};
+    struct sl_retrieved *r = NULL;
+    struct sl_error err = {0};
+
+    options.judged = judged;
+    if (filter_text != NULL) {
+        question.filter_text = sl_view_of(filter_text);
+        small_check(sl_filter_parse(question.filter_text, small->arena, &question.filter, &err), &err);
+    }
+    small_check(sl_retrieve(small->snapshot, &question, &options, NULL, &small->clock, small->arena, &r, &err),
+                &err);
+    keys[0] = '\0';
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct sl_document document;
+        struct sl_chunk chunk;
+        size_t used = strlen(keys);
+        small_check(sl_snapshot_document(small->snapshot, r->results[i].doc, small->arena, &document, NULL, &err),
+                    &err);
+        small_check(sl_snapshot_chunk(small->snapshot, r->results[i].doc, r->results[i].chunk, small->arena, &chunk,
+                                      &err), &err);
+        CHECK(judged || (chunk.byte_end <= document.text.size && chunk.byte_end > 0));
+        (void)snprintf(keys + used, sizeof keys - used, "%s%.*s", i > 0 ? " " : "", SL_VIEW_ARG(document.key));
+        if (r->results[i].duplicates > 0)
+            (void)snprintf(keys + strlen(keys), sizeof keys - strlen(keys), "+%u", r->results[i].duplicates);
+    }
+    return keys;
+}
+
+#define CHECK_FOUND(wanted, ...)                                                                  \
+    do {                                                                                          \
+        const char *found = keys_found(small, __VA_ARGS__);                                       \
+        CHECK_THAT(strcmp(found, wanted) == 0, "found %s, not %s", found, wanted);                \
+    } while (0)
+
+TEST(stored_copies_are_results_of_their_own_where_asked_for)
+{
+    struct small_index *small = small_open_copies(false, SL_DUPLICATES_EXACT);
+    const char *const keys[] = {"a", "b", "c"};
+
+    for (int i = 0; i < 3; i++)
+        put_at(small, keys[i], REPORT);
+    put_at(small, "other", "A berth is given by the register.");
+    CHECK_FOUND("a+2 other", NULL, false, false);
+    CHECK_FOUND("a b c other", NULL, true, false);
+    CHECK_FOUND("a b c other", NULL, false, true);
+    CHECK_FOUND("a b c", "url = \"http://a.example/\" or url = \"http://b.example/\" or key = \"c\"", true, false);
+    small_close(small);
+}
+
+TEST(a_filter_shows_the_copy_that_it_selects)
+{
+    struct small_index *small = small_open_copies(false, SL_DUPLICATES_EXACT);
+    const char *const keys[] = {"a", "b", "c"};
+
+    for (int i = 0; i < 3; i++)
+        put_at(small, keys[i], REPORT);
+    CHECK_FOUND("b+2", "key = \"b\"", false, false);
+    CHECK_FOUND("c+2", "url = \"http://c.example/\"", false, false);
+    CHECK_FOUND("a+2", "title = \"Register\"", false, false);
+    CHECK_FOUND("b+1 c", "key != \"a\"", true, false);
+    CHECK_FOUND("", "key = \"d\"", true, false);
+    small_close(small);
+}
+
+TEST(of_another_text_no_copy_is_quoted)
+{
+    struct small_index *small = small_open_copies(false, SL_DUPLICATES_NEAR);
+
+    put_at(small, "a", REPORT " It is long.");
+    put_at(small, "b", REPORT);
+    CHECK_FOUND("a+1", NULL, false, false);
+    CHECK_FOUND("a+1", NULL, true, false);
+    CHECK_FOUND("a b", NULL, false, true);
+    CHECK_FOUND("a+1", "key = \"b\"", false, false);
+    small_close(small);
+}
+
 TEST(versions_are_one_result_unless_asked_for)
 {
     struct small_index *small = small_open(false);

@@ -380,16 +380,14 @@ static enum sl_err fit_depth(struct ctl_evaluation *evaluation, struct sl_index_
 {
     SL_CLEANUP(sl_snapshot_closep) struct sl_snapshot *snapshot = NULL;
     enum sl_err code = sl_snapshot_open(evaluation->opened->index, &snapshot, err);
-    uint64_t per_document;
-    uint64_t k;
+    uint64_t per_document, indexed, k;
 
     if (code == SL_OK)
         code = sl_snapshot_stats(snapshot, ret_stats, err);
     if (code != SL_OK)
         return code;
-    per_document = ret_stats->documents > 0
-                       ? (ret_stats->chunks + ret_stats->documents - 1) / ret_stats->documents
-                       : 1;
+    indexed = ret_stats->documents - ret_stats->copies;
+    per_document = indexed > 0 ? (ret_stats->chunks + indexed - 1) / indexed : 1;
     if (per_document > CHUNKS_PER_RESULT)
         per_document = CHUNKS_PER_RESULT;
     k = evaluation->depth * (per_document > 0 ? per_document : 1);
