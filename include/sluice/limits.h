@@ -42,7 +42,7 @@
 #define SL_QUESTION_K_MAX     100u
 #define SL_RERANK_DEPTH_MAX   50u /* results looked at a second time */
 #define SL_FILTER_BYTES_MAX   16384u
-#define SL_FILTER_DEPTH_MAX   32u
+#define SL_FILTER_DEPTH_MAX   8u
 #define SL_FILTER_TERMS_MAX   256u
 #define SL_DEADLINE_MS_MAX    600000u
 #define SL_CORRELATION_BYTES_MAX 1024u
