@@ -26,7 +26,7 @@ CONTROL_RECORDS = 9000
 PACE_US = "500"  # a document's time with a worker: a kill is to meet some under way, however fast the machine
 PARTITIONS = 8
 KEYS = 5000
-STALE = "6"  # enum sl_applied
+STALE = "7"  # SL_APPLIED_STALE
 TESTS = os.path.join(sluice_test.BUILD, "tests")
 SENTENCES = ("The pilot boarded the vessel at the outer buoy.", "The tide turned an hour after noon.",
              "Fog lay over the roads until the afternoon.", "The keeper wrote the time into the log.",
