@@ -416,7 +416,7 @@ const struct option option_table[] = {
      .fallback = "on", .help = "Leave out lines that repeat on every page: headers, footers, page numbers."},
 
     {.section = "clean", .key = "duplicates", .kind = OPTION_CHOICE, .at = AT(clean.duplicates),
-     .fallback = "keep", .choices = copies_words,
+     .fallback = "exact", .choices = copies_words,
      .help = "Documents of different keys that are otherwise the same, but for their url: exact stores each and indexes "
              "one, so that a text is embedded and found once; near does the same with texts that have nine tenths of "
              "their runs of three words in common, and all numbers; keep indexes all. It is about documents that come from "

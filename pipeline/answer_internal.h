@@ -208,6 +208,7 @@ enum sl_err sl_extract(const struct sl_needs *needs, const struct sl_meaning *me
 
 /* The chance, in (0, 1), that the documents answer the question, and the least that counts as an answer. */
 #define SL_RELEVANCE_MIN 0.5
+#define SL_RELEVANCE_DATED_MIN 0.3 /* of passages that are of the dates the question names */
 double sl_relevance(const struct sl_evidence *evidence);
 
 /*

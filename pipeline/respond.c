@@ -322,9 +322,22 @@ static enum sl_err list_nearest(struct answering *a, const struct sl_passage *pa
     return SL_OK;
 }
 
-static bool says_enough(const struct sl_extracted *extracted)
+/* A passage of the dates asked for has met a part of the question by that alone. */
+static bool says_enough(const struct answering *a, const struct sl_extracted *extracted)
 {
-    return extracted->citation_count > 0 && extracted->relevance >= SL_RELEVANCE_MIN;
+    const struct sl_retrieved *retrieved = a->answer->retrieved;
+    bool dated = retrieved->date_read && !retrieved->widened;
+
+    return extracted->citation_count > 0 &&
+           extracted->relevance >= (dated ? SL_RELEVANCE_DATED_MIN : SL_RELEVANCE_MIN);
+}
+
+/* Where the dates asked for hold few passages, others may say it; many that do not say it are an answer: no. */
+static bool may_widen(const struct answering *a)
+{
+    const struct sl_retrieved *retrieved = a->answer->retrieved;
+
+    return retrieved->date_read && !retrieved->widened && retrieved->count < wanted_k(a);
 }
 
 static enum sl_err answer_question(struct answering *a)
@@ -337,12 +350,12 @@ static enum sl_err answer_question(struct answering *a)
 
     if ((e = check_deadline(a)) || (e = find(a, false, SL_VIEW_NULL, &passages, &passage_count, &extracted)))
         return e;
-    if (!says_enough(&extracted) && answer->retrieved->date_read && !answer->retrieved->widened) {
+    if (!says_enough(a, &extracted) && may_widen(a)) {
         struct sl_retrieved *dated = answer->retrieved;
         /* A document that has the date's words says nothing by them alone. */
         if ((e = find(a, true, dated->search_text, &passages, &passage_count, &extracted)))
             return e;
-        if (!says_enough(&extracted)) /* nor do other dates */
+        if (!says_enough(a, &extracted)) /* nor do other dates */
             answer->retrieved = dated;
     }
     if ((e = warn_if_widened(a)))
@@ -351,7 +364,7 @@ static enum sl_err answer_question(struct answering *a)
         answer->retrieved->count = wanted_k(a);
     if (a->question->return_hits && (e = list_hits(a)))
         return e;
-    if (!says_enough(&extracted))
+    if (!says_enough(a, &extracted))
         return list_nearest(a, passages, passage_count);
     answer->status = SL_STATUS_ANSWERED;
     answer->text = extracted.text;

@@ -285,8 +285,6 @@ class Index(Case):
         self.ctl("search", "x", "--mode", "vector", exit_code=64)
 
     def test_copies_are_counted_by_search_and_shown_on_demand(self):
-        with open(self.config, "a", encoding="utf-8") as file:
-            file.write("[clean]\nduplicates = exact\n")
         text = "The heron stands in the reeds beside the old mill and waits for the eels that come at dusk."
         self.import_all([{"_id": str(i), "title": "Heron", "text": text} for i in range(3)])
         hits = self.ctl_json("search", "heron reeds")["hits"]
