@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fit the curves of pipeline/relevance.c.
+"""Fit the curves of pipeline/answer/relevance.c.
 
     quality_answers --figures --corpus ../shared/data/squad11-train/corpus.jsonl --every 8 \\
         --positive ../shared/data/squad11-train/queries.jsonl \\

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Fit the weights of pipeline/spans_features.c (needs torch) and print pipeline/span_weights.h.
+"""Fit the weights of pipeline/answer/spans_features.c (needs torch) and print pipeline/answer/span_weights.h.
 
     quality_answers --spans --corpus ../shared/data/squad11-train/corpus.jsonl \\
         --positive ../shared/data/squad11-train/queries.jsonl --questions 8760 > spans
-    fit_spans.py spans > pipeline/span_weights.h
+    fit_spans.py spans > pipeline/answer/span_weights.h
 
 A record is one candidate: its question, its F1 against the accepted answers, features, values. The model is a softmax
 over all candidates of a question, whose mass should lie on those of high F1; of every fifth question only the figures

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "spans.h"
+#include "answer/spans.h"
 
 struct options {
     const char *corpus, *positive, *negative, *model;

@@ -1,5 +1,5 @@
 # Answers and silences on public question sets beside the source (../shared/data); a visible skip without them.
-# The thresholds of pipeline/relevance.c were fitted on the other half of the negatives and on another set.
+# The thresholds of pipeline/answer/relevance.c were fitted on the other half of the negatives and on another set.
 add_executable(quality_answers quality/quality_answers.c)
 target_link_libraries(quality_answers PRIVATE sluice_flags sluice)
 target_include_directories(quality_answers PRIVATE ${CMAKE_SOURCE_DIR}/pipeline)

@@ -1,7 +1,7 @@
 /* test_asked.c -- what kind of thing questions ask for, in English and Korean. */
 #include "../support/test.h"
 
-#include "answer_internal.h"
+#include "answer/answer_internal.h"
 
 static const struct {
     enum sl_asked asked;

@@ -1,7 +1,7 @@
 /* test_chunk.c -- C1 to C6 of chunk.h, on written texts and on random ones. */
 #include "test.h"
 
-#include "markdown.h"
+#include "decode/markdown.h"
 #include "text/text_internal.h"
 
 #include <sluice/chunk.h>

@@ -1,7 +1,7 @@
 /* test_clean.c -- what counts as running header, footer, page number, and what must not. */
 #include "test.h"
 
-#include "clean.h"
+#include "decode/clean.h"
 
 static struct sl_buffer text;
 

@@ -1,7 +1,7 @@
 /* test_duplicates.c -- copies of what was found already leave the results, and nothing else does. */
 #include "small_index.h"
 
-#include "duplicates.h"
+#include "retrieve/duplicates.h"
 
 static const struct sl_retrieve_options DEFAULTS = {.mode = SL_MODE_LEXICAL, .k = 5, .ef = 64,
                                                     .fusion = SL_FUSION_RRF, .weight_lexical = 1,

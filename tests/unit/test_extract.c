@@ -3,7 +3,7 @@
 
 #include <sluice/text.h>
 
-#include "answer_internal.h"
+#include "answer/answer_internal.h"
 
 static struct sl_arena *arena;
 

@@ -7,7 +7,7 @@
 #include <sluice/text.h>
 
 #include "index_data.h"
-#include "question_terms.h"
+#include "retrieve/question_terms.h"
 #include "test.h"
 
 static const char *write_file(const char *name, const char *text)

@@ -3,7 +3,7 @@
 
 #include <sluice/error.h>
 
-#include "answer_internal.h"
+#include "answer/answer_internal.h"
 
 static const char *const TEXTS[] = {
     "The committee met.\n  It raised the target range\nby a quarter point. Nobody voted against.",

@@ -1,7 +1,7 @@
 /* test_passages.c -- chunks found side by side are one passage, and what stands around them can come along. */
 #include "small_index.h"
 
-#include "answer_internal.h"
+#include "answer/answer_internal.h"
 
 enum { SECTIONS = 4, SENTENCES = 24 };
 

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "retrieve_internal.h"
+#include "retrieve/retrieve_internal.h"
 
 struct fake {
     struct sl_reranker base; /* first */

@@ -7,7 +7,7 @@
  * begin a chunk: heading, speaker's turn, paragraph, sentence, or the middle of one.
  */
 #include "chunk_internal.h"
-#include "clean.h"
+#include "decode/clean.h"
 #include "text/text_internal.h"
 
 #include <sluice/limits.h>

@@ -17,7 +17,7 @@
 #include <sluice/filter.h>
 #include <sluice/json.h>
 
-#include "dates_internal.h"
+#include "dates/dates_internal.h"
 #include "retrieve_internal.h"
 
 #define NEWEST_HALF_LIFE_DAYS 180.0 /* unless the configured one is shorter */

@@ -2,7 +2,7 @@
 #ifndef SLUICE_CHUNK_INTERNAL_H
 #define SLUICE_CHUNK_INTERNAL_H
 
-#include "markdown.h"
+#include "decode/markdown.h"
 
 #include <sluice/chunk.h>
 
