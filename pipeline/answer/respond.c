@@ -346,16 +346,19 @@ static enum sl_err answer_question(struct answering *a)
     struct sl_passage *passages = NULL;
     struct sl_extracted extracted;
     uint32_t passage_count = 0;
+    bool enough;
     enum sl_err e;
 
     if ((e = check_deadline(a)) || (e = find(a, false, SL_VIEW_NULL, &passages, &passage_count, &extracted)))
         return e;
-    if (!says_enough(a, &extracted) && may_widen(a)) {
+    enough = says_enough(a, &extracted);
+    if (!enough && may_widen(a)) {
         struct sl_retrieved *dated = answer->retrieved;
         /* A document that has the date's words says nothing by them alone. */
         if ((e = find(a, true, dated->search_text, &passages, &passage_count, &extracted)))
             return e;
-        if (!says_enough(a, &extracted)) /* nor do other dates */
+        enough = says_enough(a, &extracted); /* by the measure of the search it comes from */
+        if (!enough) /* nor do other dates */
             answer->retrieved = dated;
     }
     if ((e = warn_if_widened(a)))
@@ -364,7 +367,7 @@ static enum sl_err answer_question(struct answering *a)
         answer->retrieved->count = wanted_k(a);
     if (a->question->return_hits && (e = list_hits(a)))
         return e;
-    if (!says_enough(a, &extracted))
+    if (!enough)
         return list_nearest(a, passages, passage_count);
     answer->status = SL_STATUS_ANSWERED;
     answer->text = extracted.text;

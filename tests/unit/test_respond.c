@@ -150,6 +150,28 @@ TEST(when_documents_of_the_dates_do_not_say_it_others_are_asked_and_the_answer_s
     small_close(small);
 }
 
+TEST(what_is_of_other_dates_is_held_to_the_whole_measure)
+{
+    static const char *const questions[] = {
+        "How often did the lame ferry to Skarne leave on a Friday in September 2018?",
+        "How often did the broken ferry of Skarne leave port on a Friday in September 2018?",
+        "Why did the old ferry of Skarne leave so early on a Friday in September 2018?",
+        "Who took the ferry to Skarne on a Friday in September 2018?",
+        "What did the captain of the ferry to Skarne say in September 2018?",
+        "When did the captain paint the ferry to Skarne in September 2018?",
+    };
+    struct small_index *small = harbour_open(false);
+
+    small_put(small, "log", "{\"title\": \"Log\", \"text\": \"In September 2018 the ferry to Skarne left "
+                            "only on a Friday, twice.\"}");
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        struct sl_answer a = ask(small, questions[i]);
+        CHECK_THAT(a.status == SL_STATUS_NOT_FOUND || a.retrieved->widened, "%s: %.*s", questions[i],
+                   SL_VIEW_ARG(a.text));
+    }
+    small_close(small);
+}
+
 TEST(hits_are_listed_when_asked_for)
 {
     struct small_index *small = harbour_open(true);
