@@ -456,7 +456,7 @@ static enum sl_err apply(struct sl_batch *batch, struct sl_prepared *prepared,
     struct sl_stored before = {0};
     struct sl_key_row stored;
     bool copied = false;
-    enum sl_err rc = sl_batch_find_row(batch, prepared->row.topic, prepared->row.key, &stored, err);
+    enum sl_err rc = sl_txn_find_row(batch->txn, prepared->row.topic, prepared->row.key, &stored, err);
     bool known = rc == SL_OK, replace = known && stored.document != 0;
 
     if (rc == SL_STOP)
@@ -615,7 +615,7 @@ enum sl_err sl_batch_forget(struct sl_batch *batch, const struct sl_key_row *row
     enum sl_err rc;
 
     sl_arena_reset(batch->arena);
-    rc = sl_batch_find_row(batch, row->topic, row->key, &stored, err);
+    rc = sl_txn_find_row(batch->txn, row->topic, row->key, &stored, err);
     if (rc == SL_OK && stored.document != 0)
         rc = delete_document(&change, stored.document);
     if (rc == SL_OK)
@@ -635,7 +635,7 @@ enum sl_err sl_batch_delete(struct sl_batch *batch, struct sl_view topic, struct
 
     SL_PRE(!batch->failed && topic.data != NULL && key.data != NULL);
     sl_arena_reset(batch->arena);
-    rc = sl_batch_find_row(batch, topic, key, &stored, err);
+    rc = sl_txn_find_row(batch->txn, topic, key, &stored, err);
     if (rc == SL_STOP)
         return sl_batch_failed(batch, rc);
     if (rc == SL_OK && !sl_key_row_is_newer(&row, &stored)) {
@@ -681,7 +681,7 @@ enum sl_err sl_batch_carry(struct sl_batch *batch, const struct sl_difference *d
 
     SL_PRE(!batch->failed);
     sl_arena_reset(batch->arena);
-    rc = sl_batch_find_row(batch, row.topic, row.key, &stored, err);
+    rc = sl_txn_find_row(batch->txn, row.topic, row.key, &stored, err);
     if (rc == SL_STOP)
         return sl_batch_failed(batch, rc);
     if (difference->kind == SL_DIFFERS_GONE)

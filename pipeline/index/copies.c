@@ -220,7 +220,7 @@ static enum sl_err move_row(struct sl_batch *batch, const struct sl_document *do
     SL_CLEANUP(sl_buffer_fini) struct sl_buffer buffer = {0};
     struct sl_key key = sl_key_document(document->topic, document->key);
     struct sl_key_row row;
-    enum sl_err rc = sl_batch_find_row(batch, document->topic, document->key, &row, err);
+    enum sl_err rc = sl_txn_find_row(batch->txn, document->topic, document->key, &row, err);
 
     if (rc == SL_REJECT)
         return sl_corrupt(err, "key", number, "of a copy: missing");

@@ -278,8 +278,8 @@ struct sl_stored {
 };
 
 /* SL_REJECT: the key is not known. */
-enum sl_err sl_batch_find_row(struct sl_batch *batch, struct sl_view topic, struct sl_view name,
-                              struct sl_key_row *ret_stored, struct sl_error *err);
+enum sl_err sl_txn_find_row(struct sl_txn *txn, struct sl_view topic, struct sl_view name,
+                            struct sl_key_row *ret_stored, struct sl_error *err);
 enum sl_err sl_batch_put_row(struct sl_batch *batch, const struct sl_key_row *row,
                              struct sl_error *err);
 /* Is `row` a later version than the one stored? */

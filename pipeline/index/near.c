@@ -352,7 +352,7 @@ static enum sl_err read_document(struct sl_batch *batch, struct sl_prepared *pre
     prepared->collapses = prepared->has_digest;
     rc = sl_near_sketch(&stored, prepared->attributes, prepared->attribute_count, &prepared->sketch, err);
     if (rc == SL_OK)
-        rc = sl_batch_find_row(batch, stored.topic, stored.key, &prepared->row, err);
+        rc = sl_txn_find_row(batch->txn, stored.topic, stored.key, &prepared->row, err);
     prepared->row.topic = stored.topic;
     prepared->row.key = stored.key;
     return rc;

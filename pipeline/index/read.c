@@ -55,18 +55,6 @@ static enum sl_err get_document(const struct sl_snapshot *snapshot, sl_doc_id do
     return rc;
 }
 
-static enum sl_err get_row(const struct sl_snapshot *snapshot, struct sl_view topic,
-                           struct sl_view name, struct sl_key_row *ret_row, struct sl_error *err)
-{
-    struct sl_key key = sl_key_document(topic, name);
-    struct sl_view payload;
-    enum sl_err rc = sl_txn_get(snapshot->txn, SL_STORE_KEY, sl_key_view(&key), &payload, err);
-
-    if (rc == SL_OK && !sl_key_row_read(payload, ret_row))
-        return sl_corrupt(err, "key", 0, "wrong lengths");
-    return rc;
-}
-
 enum sl_err sl_snapshot_document(const struct sl_snapshot *snapshot, sl_doc_id doc,
                                  struct sl_arena *arena, struct sl_document *ret_document,
                                  uint32_t *ret_chunk_count, struct sl_error *err)
@@ -81,7 +69,7 @@ enum sl_err sl_snapshot_document(const struct sl_snapshot *snapshot, sl_doc_id d
         rc = sl_doc_read(payload, arena, &document, &head, err);
     if (rc != SL_OK)
         return rc;
-    rc = get_row(snapshot, document.topic, document.key, &row, err);
+    rc = sl_txn_find_row(snapshot->txn, document.topic, document.key, &row, err);
     if (rc == SL_REJECT || (rc == SL_OK && row.document != doc))
         return sl_corrupt(err, "key", doc, "does not lead to its document");
     if (rc != SL_OK)
@@ -99,7 +87,7 @@ enum sl_err sl_snapshot_find(const struct sl_snapshot *snapshot, struct sl_view 
                              struct sl_view key, sl_doc_id *ret_doc, struct sl_error *err)
 {
     struct sl_key_row row;
-    enum sl_err rc = get_row(snapshot, topic, key, &row, err);
+    enum sl_err rc = sl_txn_find_row(snapshot->txn, topic, key, &row, err);
 
     if (rc == SL_REJECT || (rc == SL_OK && row.document == 0))
         return sl_fail(err, SL_REJECT, "not_found", "index: no document of that topic and key");

@@ -94,12 +94,12 @@ bool sl_key_row_is_newer(const struct sl_key_row *row, const struct sl_key_row *
     return row->partition > stored->partition;
 }
 
-enum sl_err sl_batch_find_row(struct sl_batch *batch, struct sl_view topic, struct sl_view name,
-                              struct sl_key_row *ret_stored, struct sl_error *err)
+enum sl_err sl_txn_find_row(struct sl_txn *txn, struct sl_view topic, struct sl_view name,
+                            struct sl_key_row *ret_stored, struct sl_error *err)
 {
     struct sl_key key = sl_key_document(topic, name);
     struct sl_view payload;
-    enum sl_err rc = sl_txn_get(batch->txn, SL_STORE_KEY, sl_key_view(&key), &payload, err);
+    enum sl_err rc = sl_txn_get(txn, SL_STORE_KEY, sl_key_view(&key), &payload, err);
 
     if (rc == SL_OK && !sl_key_row_read(payload, ret_stored))
         return sl_corrupt(err, "key", 0, "wrong lengths");
