@@ -23,18 +23,10 @@ static void on_tokens(void *context, uint64_t tokens)
 
 static void on_breaker(void *context, enum sl_breaker_state state, const char *why)
 {
-    struct sl_engine *engine = context;
+    static const struct engine_server server = {SL_TROUBLE_EMBED, "embed", "embedding server",
+                                                "Documents wait, questions are answered by words"};
 
-    sl_metric_set_label(SL_METRIC_BREAKER_STATE, "embed", (double)state);
-    sl_metric_add_labels(SL_METRIC_BREAKER_TRANSITIONS, "embed", sl_breaker_name(state), 1);
-    if (state == SL_BREAKER_OPEN)
-        engine_trouble(engine, SL_TROUBLE_EMBED, "", "embed_unavailable",
-                       "the embedding server is not asked for a while: %s. Documents wait, "
-                       "questions are answered "
-                       "by words",
-                       why);
-    else if (state == SL_BREAKER_CLOSED)
-        engine_trouble_over(engine, SL_TROUBLE_EMBED, "");
+    engine_breaker(context, &server, state, "embed_unavailable", why);
 }
 
 static void on_wait(void *context, const char *what, int64_t us)

@@ -250,6 +250,17 @@ void engine_trouble(struct sl_engine *engine, enum sl_trouble kind, const char *
                     const char *event, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 void engine_trouble_over(struct sl_engine *engine, enum sl_trouble kind, const char *subject);
+
+/* A server that text is sent to, and what it means that it is left alone for a while. */
+struct engine_server {
+    enum sl_trouble trouble;
+    const char *label; /* in metrics */
+    const char *name, *meanwhile;
+};
+
+/* Its breaker opened, lets one through, or closed: metrics, and a trouble or its end. Any thread. */
+void engine_breaker(struct sl_engine *engine, const struct engine_server *server, enum sl_breaker_state state,
+                    const char *event, const char *why);
 /* A right is missing: which one ("READ"), on what ("TOPIC"), of which name. */
 void engine_denied(struct sl_engine *engine, enum sl_trouble kind, const char *operation,
                    const char *resource, const char *name);

@@ -71,6 +71,18 @@ void engine_trouble_over(struct sl_engine *engine, enum sl_trouble kind, const c
         sl_log(SL_LOG_NOTICE, "trouble_over", "%s again", what[kind]);
 }
 
+void engine_breaker(struct sl_engine *engine, const struct engine_server *server, enum sl_breaker_state state,
+                    const char *event, const char *why)
+{
+    sl_metric_set_label(SL_METRIC_BREAKER_STATE, server->label, (double)state);
+    sl_metric_add_labels(SL_METRIC_BREAKER_TRANSITIONS, server->label, sl_breaker_name(state), 1);
+    if (state == SL_BREAKER_OPEN)
+        engine_trouble(engine, server->trouble, "", event, "the %s is not asked for a while: %s. %s",
+                       server->name, why, server->meanwhile);
+    else if (state == SL_BREAKER_CLOSED)
+        engine_trouble_over(engine, server->trouble, "");
+}
+
 void engine_denied(struct sl_engine *engine, enum sl_trouble kind, const char *operation,
                    const char *resource, const char *name)
 {

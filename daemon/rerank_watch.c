@@ -9,17 +9,10 @@
 
 static void on_breaker(void *context, enum sl_breaker_state state, const char *why)
 {
-    struct sl_engine *engine = context;
+    static const struct engine_server server = {SL_TROUBLE_RERANK, "rerank", "reranking server",
+                                                "Questions are answered with the passages in their first order"};
 
-    sl_metric_set_label(SL_METRIC_BREAKER_STATE, "rerank", (double)state);
-    sl_metric_add_labels(SL_METRIC_BREAKER_TRANSITIONS, "rerank", sl_breaker_name(state), 1);
-    if (state == SL_BREAKER_OPEN)
-        engine_trouble(engine, SL_TROUBLE_RERANK, "", "rerank_unavailable",
-                       "the reranking server is not asked for a while: %s. Questions are answered with the "
-                       "passages in their first order",
-                       why);
-    else if (state == SL_BREAKER_CLOSED)
-        engine_trouble_over(engine, SL_TROUBLE_RERANK, "");
+    engine_breaker(context, &server, state, "rerank_unavailable", why);
 }
 
 enum sl_err heads_open(struct sl_engine *engine, struct sl_error *err)

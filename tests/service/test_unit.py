@@ -89,12 +89,12 @@ class Events(sluice_test.Case):
     def test_every_event_is_in_the_manual(self):
         """docs/OPERATIONS.md lists each event that daemon/ logs, and no other."""
         logged = set()
-        call = re.compile(r'\b(sl_log|sl_log_with|sl_log_error|lines_log|engine_trouble)\(\s*([^;]*?);', re.S)
+        call = re.compile(r'\b(sl_log|sl_log_with|sl_log_error|lines_log|engine_trouble|engine_breaker)\(\s*([^;]*?);', re.S)
         for name in sorted(os.listdir(os.path.join(SOURCE, "daemon"))):
             if name.endswith(".c") and name != "log.c":
                 with open(os.path.join(SOURCE, "daemon", name), encoding="utf-8") as f:
                     for function, arguments in call.findall(f.read()):
-                        event = arguments.split(",")[3 if function == "engine_trouble" else 1]
+                        event = arguments.split(",")[3 if function.startswith("engine_") else 1]
                         logged.update(re.findall(r'"([a-z_]+)"', event))
         with open(os.path.join(SOURCE, "docs", "OPERATIONS.md"), encoding="utf-8") as f:
             listed = set(re.findall(r"^\| `([a-z_]+)` \| `[0-9a-f]{32}` \|", f.read(), re.M))
